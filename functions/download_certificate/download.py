@@ -1,0 +1,181 @@
+"""The download of one certificate, as a story: who asks, for what, where it comes from."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from signing.archive import Archive, Part, Stored
+from signing.certificate import Certificate
+from signing.errors import (
+    ArchiveUnavailable,
+    CertificateTooLarge,
+    InvalidRecord,
+    NotArchived,
+    SigningError,
+)
+from signing.models import ApiKey, Item, Signature
+from signing.provider import Provider
+from signing.records import Records
+from signing.telemetry import count, details, logger, measure
+
+from functions.download_certificate.conditions import (
+    matches_strongly,
+    matches_weakly,
+    parse_range,
+    range_still_applies,
+)
+from functions.download_certificate.request import PresentedKey, Request
+
+INLINE_LIMIT = 4_500_000
+"""Bytes. Lambda's reply ends at 6,291,556 bytes of JSON, and base64 takes a third more than the certificate."""
+
+NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
+
+
+class Unauthorized(SigningError):
+    """No key, or one that is malformed, unknown, revoked or expired."""
+
+
+class NotFound(SigningError):
+    """The key's project has no such signature request."""
+
+
+class NotAvailable(SigningError):
+    """There is no certificate, and there will be none. `status` is the signature request's."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class NotAvailableYet(NotAvailable):
+    """There is no certificate yet."""
+
+
+class PreconditionFailed(SigningError):
+    """The certificate is not the one that If-Match names."""
+
+
+@dataclass
+class Access:
+    """The log line of one request, as far as it is known by now."""
+
+    request_id: str
+    key_prefix: str | None = None
+    project_id: str | None = None
+    signature_id: str | None = None
+    source: str | None = None
+    bytes: int = 0
+    code: str | None = None
+    detail: dict[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Services:
+    records: Records
+    archive: Archive
+    provider: Provider
+
+
+@dataclass(frozen=True)
+class Download:
+    """What the client gets: a part, the whole, or (no part) the word that its copy is current. `source`: archive or
+    provider."""
+
+    stored: Stored
+    part: Part | None
+    is_range: bool = False
+    source: str = "archive"
+
+
+def download_certificate(
+    request: Request, access: Access, services: Services, provider_seconds: Callable[[], float]
+) -> Download:
+    """`provider_seconds` tells how long the provider may take from now.
+
+    Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
+    `signing.errors`, of which NotArchived is never left over.
+    """
+    signature = _find(request, access, services.records)
+    try:
+        return _read(request, signature, services.archive)
+    except NotArchived:
+        certificate = _fetch(signature, services.provider, provider_seconds())
+    try:
+        services.archive.create(signature.project_id, signature.id, certificate)
+    except ArchiveUnavailable as error:
+        logger.error("archive_write_failed", extra={"signature_id": signature.id, "detail": details(error)})
+        count("ArchiveWriteFailures")
+        return _serve_unarchived(request, certificate)
+    return _read(request, signature, services.archive, source="provider")
+
+
+def _find(request: Request, access: Access, records: Records) -> Signature:
+    access.signature_id = request.signature_id
+    if request.key is None:
+        raise Unauthorized
+    access.key_prefix = request.key.prefix
+    key_item, signature_item = records.lookup(request.key.sha256, request.signature_id)
+    key = _accept(key_item)
+    access.project_id = key.project_id
+    signature = _own(signature_item, key)
+    if not signature.is_certificate_available:
+        raise (NotAvailable if signature.status in NEVER_AVAILABLE else NotAvailableYet)(signature.status)
+    return signature
+
+
+def _accept(item: Item | None) -> ApiKey:
+    if item is None:
+        raise Unauthorized
+    key = ApiKey.parse(item)
+    if not key.is_accepted_at(datetime.now(UTC)):
+        raise Unauthorized
+    return key
+
+
+def _own(item: Item | None, key: ApiKey) -> Signature:
+    """Another project's item is not even validated: a broken one must not tell that it exists."""
+    if item is None or item.get("projectId", key.project_id) != key.project_id:
+        raise NotFound
+    return Signature.parse(item)
+
+
+def _read(request: Request, signature: Signature, archive: Archive, source: str = "archive") -> Download:
+    """Conditions come before ranges (RFC 9110 section 13.2.2). They cost an S3 request of their own, and only those
+    who send them pay it."""
+    byte_range = parse_range(request.range) if request.range else None
+    if request.if_match or request.if_none_match or (request.if_range and byte_range):
+        stored = archive.describe(signature.project_id, signature.id)
+        if _is_current(request, stored):
+            return Download(stored, None, source=source)
+        if request.if_range and not range_still_applies(request.if_range, stored.etag):
+            byte_range = None
+    part = archive.read(signature.project_id, signature.id, limit=INLINE_LIMIT, byte_range=byte_range)
+    return Download(part.stored, part, is_range=byte_range is not None, source=source)
+
+
+def _is_current(request: Request, stored: Stored) -> bool:
+    if request.if_match and not matches_strongly(request.if_match, stored.etag):
+        raise PreconditionFailed
+    return bool(request.if_none_match) and matches_weakly(str(request.if_none_match), stored.etag)
+
+
+def _fetch(signature: Signature, provider: Provider, seconds: float) -> Certificate:
+    if signature.provider_request_id is None:
+        raise InvalidRecord(Signature.table, {"providerRequestId": "missing"})
+    started = time.perf_counter()
+    try:
+        return provider.fetch(signature.provider_request_id, seconds)
+    finally:
+        measure("ProviderMilliseconds", (time.perf_counter() - started) * 1000)
+
+
+def _serve_unarchived(request: Request, certificate: Certificate) -> Download:
+    """Whole or not at all: the provider may render each certificate anew, and parts of two would make a third."""
+    stored = Stored(f'"{certificate.sha256}"', len(certificate.content))
+    if stored.size > INLINE_LIMIT:
+        raise ArchiveUnavailable("too large to serve unarchived") if request.range else CertificateTooLarge(stored.size)
+    if _is_current(request, stored):
+        return Download(stored, None, source="provider")
+    return Download(stored, Part(stored, certificate.content, sha256=certificate.sha256), source="provider")

@@ -1,0 +1,1 @@
+"""What the functions share: the tables, the archive and the provider. Knows no HTTP server and no Lambda event."""

@@ -1,0 +1,79 @@
+"""What can go wrong below the functions.
+
+    SigningError
+    ├── RecordsUnavailable      DynamoDB does not answer
+    ├── InvalidRecord           an item breaks the rules of its table
+    ├── ArchiveUnavailable      S3 does not answer, or answers wrong bytes
+    ├── NotArchived             the archive has no such certificate
+    ├── CertificateTooLarge     more bytes than the caller can take
+    ├── RangeNotSatisfiable     no byte of the certificate lies in the range
+    └── ProviderFailed          the provider gave no valid certificate in time
+
+No message ever holds a value from outside: what an error says may be logged.
+"""
+
+
+class SigningError(Exception):
+    """Base of all errors of this package."""
+
+
+class RecordsUnavailable(SigningError):
+    """DynamoDB does not answer, or throttles. `cause` is its error code, or the exception's name."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class InvalidRecord(SigningError):
+    """An item breaks the rules of its table; `problems` maps each attribute to the rule that it breaks."""
+
+    def __init__(self, record: str, problems: dict[str, str]) -> None:
+        super().__init__(record)
+        self.record = record
+        self.problems = problems
+
+
+class ArchiveUnavailable(SigningError):
+    """S3 does not answer, or answers wrong bytes. `cause` is its error code, or the exception's name."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class NotArchived(SigningError):
+    """The archive has no such certificate."""
+
+
+class CertificateTooLarge(SigningError):
+    """The certificate has `size` bytes, more than the caller can take at once."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+class RangeNotSatisfiable(SigningError):
+    """No byte of the certificate, which has `size` bytes, lies in the range that was asked for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+class ProviderFailed(SigningError):
+    """The provider gave no valid certificate in time.
+
+    `reason` is one of the constant words in `provider` and `http`; `upstream_status` the provider's HTTP status, if
+    it answered; `retry_after` the seconds it asked to wait; `passing` whether another try may help soon.
+    """
+
+    def __init__(
+        self, reason: str, upstream_status: int | None = None, *, passing: bool = False, retry_after: int | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.upstream_status = upstream_status
+        self.passing = passing
+        self.retry_after = retry_after

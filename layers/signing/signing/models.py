@@ -1,0 +1,73 @@
+"""The items of the two tables. Other services write them; what breaks these rules is an `InvalidRecord`."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from signing.errors import InvalidRecord
+
+Item = Mapping[str, object]
+"""A DynamoDB item with its attribute types removed: `{"projectId": "prj_1", "revokedAt": None}`."""
+
+
+def _parse_time(value: object) -> object:
+    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) if isinstance(value, str) else value
+
+
+Time = Annotated[datetime, Field(strict=True), BeforeValidator(_parse_time)]
+"""ISO 8601 in UTC with milliseconds: `2026-06-05T11:42:08.000Z`."""
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+    table: ClassVar[str]
+
+    @classmethod
+    def parse(cls, item: Item) -> Self:
+        """Raises InvalidRecord, which names the broken attributes but none of their values."""
+        try:
+            return cls.model_validate(item)
+        except ValidationError as error:
+            problems = {".".join(map(str, e["loc"])) or "item": e["type"] for e in error.errors(include_input=False)}
+            raise InvalidRecord(cls.table, problems) from None
+
+
+class ApiKey(Record):
+    """A project's key. The key itself is nowhere: the item is found by its SHA-256."""
+
+    table = "api_keys"
+
+    project_id: Annotated[StrictStr, Field(min_length=1)]
+    revoked_at: Time | None = None
+    expires_at: Time | None = None
+
+    def is_accepted_at(self, now: datetime) -> bool:
+        """A key with a revocation time is refused whatever the time is: the writer's clock may run ahead of ours."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class Signature(Record):
+    """A signature request."""
+
+    table = "signatures"
+
+    id: StrictStr
+    project_id: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\z")]
+    status: Literal["sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"]
+    certificate_url: StrictStr | None = None
+    provider_request_id: Annotated[StrictStr, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _certificate_url_is_our_own(self) -> Self:
+        own = f"/v1/signatures/{self.id}/certificate"
+        if self.certificate_url is not None and not self.certificate_url.endswith(own):
+            raise ValueError("certificateUrl is not this request's")
+        return self
+
+    @property
+    def is_certificate_available(self) -> bool:
+        return self.certificate_url is not None

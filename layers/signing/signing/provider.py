@@ -1,0 +1,127 @@
+"""The signature service that issues certificates. Which one it is, only the settings know."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from signing.aws import AwsError
+from signing.certificate import Certificate, is_whole_pdf
+from signing.errors import ProviderFailed
+from signing.https import Answer, Exchange, within
+from signing.settings import ProviderSettings
+from signing.urls import Url
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+MAX_LINK_ANSWER_BYTES = 1024 * 1024
+RETRY_PAUSE = 0.5
+# A second try is made only if it has at least so long to succeed.
+SHORTEST_TRY = 2.0
+_USER_AGENT = {"User-Agent": "craftkit-certificates"}
+
+
+class Secret:
+    """The provider's secret, read from Secrets Manager on first use and kept for the life of the sandbox."""
+
+    def __init__(self, connect: "Callable[[], SecretsManagerClient]", name: str) -> None:
+        self._connect = connect
+        self._name = name
+        self._value = ""
+
+    def value(self) -> str:
+        """Raises ProviderFailed: secret_unavailable, secret_malformed."""
+        return self._value or self._read()
+
+    def changes(self) -> bool:
+        """Reads the secret again, and tells whether it is another one now: it may have been rotated."""
+        return self._value != self._read()
+
+    def _read(self) -> str:
+        try:
+            value = self._connect().get_secret_value(SecretId=self._name).get("SecretString", "")
+        except AwsError as error:
+            raise ProviderFailed("secret_unavailable") from error
+        # What could not stand in a header, or could add another one (RFC 9110 section 5.5).
+        if not (value.isascii() and value.isprintable() and value.strip() == value != ""):
+            raise ProviderFailed("secret_malformed")
+        self._value = value
+        return value
+
+
+class Provider:
+    def __init__(self, settings: ProviderSettings, secret: Secret) -> None:
+        self._settings = settings
+        self._secret = secret
+
+    def fetch(self, provider_request_id: str, seconds: float) -> Certificate:
+        """One certificate, within so many seconds all told: links, pauses and a second try included.
+
+        Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer, secret_unavailable,
+        secret_malformed, request_id_refused, link_missing, link_refused, link_status, not_a_pdf.
+        """
+        return within(seconds, lambda exchange: self._fetch(provider_request_id, exchange))
+
+    def _fetch(self, provider_request_id: str, exchange: Exchange) -> Certificate:
+        try:
+            return self._try(provider_request_id, exchange)
+        except ProviderFailed as failure:
+            if failure.reason == "status" and failure.upstream_status in {401, 403}:
+                if not self._secret.changes():
+                    raise
+            elif failure.passing:
+                pause = failure.retry_after or RETRY_PAUSE
+                if pause + SHORTEST_TRY > exchange.remaining():
+                    raise
+                time.sleep(pause)
+            else:
+                raise
+        return self._try(provider_request_id, exchange)
+
+    def _try(self, provider_request_id: str, exchange: Exchange) -> Certificate:
+        answer = self._ask(provider_request_id, exchange)
+        if self._settings.provider_link_field:
+            answer = self._follow(self._link(answer.content), exchange)
+        if not is_whole_pdf(answer.content, must_end=not answer.is_framed):
+            raise ProviderFailed("not_a_pdf", 200)
+        return Certificate(answer.content)
+
+    def _ask(self, provider_request_id: str, exchange: Exchange) -> Answer:
+        if provider_request_id in {".", ".."}:  # dot segments, which percent-encoding leaves as they are
+            raise ProviderFailed("request_id_refused")
+        links = bool(self._settings.provider_link_field)
+        return exchange.get(
+            self._settings.provider_certificate_url.expand(provider_request_id),
+            _USER_AGENT
+            | {"Accept": "application/json" if links else "application/pdf, */*;q=0.8"}
+            | self._settings.provider_auth_header.fill(self._secret.value()),
+            MAX_LINK_ANSWER_BYTES if links else self._settings.max_certificate_bytes,
+        )
+
+    def _link(self, content: bytes) -> Url:
+        try:
+            value = json.loads(content)
+            for name in self._settings.provider_link_field.split("."):
+                value = value[name]
+            link = value if isinstance(value, str) else ""
+        except (ValueError, RecursionError, LookupError, TypeError):
+            link = ""
+        if not link:
+            raise ProviderFailed("link_missing", 200)
+        try:
+            url = Url.parse(link)
+        except ValueError:
+            raise ProviderFailed("link_refused", 200) from None
+        if not any(host.allows(url) for host in self._settings.provider_link_hosts):
+            raise ProviderFailed("link_refused", 200)
+        return url
+
+    def _follow(self, link: Url, exchange: Exchange) -> Answer:
+        """Without the secret: storage hosts refuse two authentications, and it must not travel."""
+        try:
+            return exchange.get(link, _USER_AGENT | {"Accept": "*/*"}, self._settings.max_certificate_bytes)
+        except ProviderFailed as failure:
+            if failure.reason == "status":
+                failure.reason = "link_status"
+            raise

@@ -1,0 +1,77 @@
+"""Settings from the environment: read once at start, and a wrong one names itself."""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+
+from signing.urls import HostRule, UrlTemplate
+
+_SECRET = "{secret}"  # noqa: S105
+_HEADER = re.compile(r"(?P<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+): *(?P<value>[ -~]+)")
+
+
+class SettingsError(Exception):
+    """One or more environment variables are missing or wrong: the text names each, and none of their values."""
+
+
+class Settings(BaseModel):
+    """Field `provider_link_field` is read from the variable PROVIDER_LINK_FIELD."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        try:
+            return cls.model_validate(dict(os.environ))
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            raise SettingsError("; ".join(problems)) from None
+
+
+@dataclass(frozen=True)
+class HeaderTemplate:
+    """The header that authenticates at the provider, `{secret}` in its value."""
+
+    name: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = _HEADER.fullmatch(text)
+        if match is None or _SECRET not in match["value"]:
+            raise ValueError('must have the form "Name: value" with {secret} in the value')
+        return cls(match["name"], match["value"])
+
+    def fill(self, secret: str) -> dict[str, str]:
+        return {self.name: self.value.replace(_SECRET, secret)}
+
+
+def _split(text: str) -> tuple[HostRule, ...]:
+    return tuple(HostRule.parse(host.strip()) for host in text.split(",") if host.strip())
+
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class ProviderSettings(Settings):
+    provider_certificate_url: Annotated[UrlTemplate, PlainValidator(UrlTemplate.parse)]
+    provider_auth_header: Annotated[HeaderTemplate, PlainValidator(HeaderTemplate.parse)]
+    provider_secret_name: NonEmpty
+    provider_link_field: str
+    provider_link_hosts: Annotated[tuple[HostRule, ...], BeforeValidator(_split)]
+    max_certificate_bytes: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _links_have_hosts(self) -> Self:
+        if self.provider_link_field and not self.provider_link_hosts:
+            raise ValueError("PROVIDER_LINK_FIELD needs PROVIDER_LINK_HOSTS")
+        return self
+
+
+class StoreSettings(Settings):
+    api_keys_table: NonEmpty
+    signatures_table: NonEmpty
+    certificates_bucket: NonEmpty

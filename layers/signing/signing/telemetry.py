@@ -1,0 +1,36 @@
+"""Log lines and metrics, both as JSON on standard output (CloudWatch embedded metric format).
+
+A metric is written the moment it is known, so that none is lost with a sandbox that is killed later.
+"""
+
+import traceback
+from pathlib import Path
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from signing.errors import SigningError
+
+logger = Logger()
+
+
+def count(metric: str, **dimensions: str) -> None:
+    _record(metric, MetricUnit.Count, 1, dimensions)
+
+
+def measure(metric: str, milliseconds: float) -> None:
+    _record(metric, MetricUnit.Milliseconds, round(milliseconds, 1), {})
+
+
+def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
+    with single_metric(name=metric, unit=unit, value=value, default_dimensions=dimensions) as emf:
+        emf.add_dimension(name="service", value=logger.service)
+
+
+def details(error: Exception) -> dict[str, object]:
+    """What a log may say of an error: the attributes of our own; of any other its name and where it came from, since
+    its text may hold anything."""
+    if isinstance(error, SigningError):
+        return vars(error)
+    steps = traceback.extract_tb(error.__traceback__)
+    return {"error": type(error).__name__, "trace": [f"{Path(step.filename).name}:{step.lineno}" for step in steps]}

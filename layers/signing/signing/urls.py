@@ -1,0 +1,103 @@
+"""URLs of the provider. One strict grammar, parsed once: what is checked here is what is connected to."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote
+
+# scheme://host[:port][/path][?query] of RFC 3986 in ASCII. No user information and no fragment, and no backslash,
+# control character, quote or bracket that another parser could read in another way.
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<target>(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?|-]*)?)",
+    re.ASCII,
+)
+_AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_PLACEHOLDER = "{providerRequestId}"
+
+
+@dataclass(frozen=True)
+class Url:
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError, whose text never holds the URL."""
+        # Scheme and host know no case (RFC 3986 section 6.2.2.1); path and query do.
+        text = _AUTHORITY.sub(lambda authority: authority[0].lower(), text, count=1)
+        match = _URL.fullmatch(text)
+        if match is None:
+            raise ValueError("is not a plain https URL")
+        scheme, host = match["scheme"], match["host"].strip("[]")
+        if scheme == "http" and not is_loopback(host):
+            raise ValueError("is http to another machine; only https is allowed")
+        target = match["target"] if match["target"].startswith("/") else "/" + match["target"]
+        return cls(scheme, host, int(match["port"] or _DEFAULT_PORTS[scheme]), target)
+
+    @property
+    def has_default_port(self) -> bool:
+        return self.port == _DEFAULT_PORTS[self.scheme]
+
+
+def is_loopback(host: str) -> bool:
+    """127.0.0.0/8, ::1 and localhost. Shorthands such as `127.1` are not addresses here."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True)
+class UrlTemplate:
+    """A URL with `{providerRequestId}` in its path or query."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError, whose text never holds the URL."""
+        template = cls(text)
+        if _PLACEHOLDER not in text:
+            raise ValueError("lacks {providerRequestId}")
+        if _PLACEHOLDER in _AUTHORITY.sub("", text, count=1):
+            template.expand("id")
+            return template
+        raise ValueError("must have {providerRequestId} in its path or query")
+
+    def expand(self, provider_request_id: str) -> Url:
+        return Url.parse(self.text.replace(_PLACEHOLDER, quote(provider_request_id, safe="")))
+
+
+@dataclass(frozen=True)
+class HostRule:
+    """A host that a link may point to: `files.example.com`, or `*.example.com` for every host below it.
+
+    The port is the scheme's own, unless the rule names one (`files.example.com:8443`); any port of a loopback host.
+    """
+
+    host: str
+    port: int | None
+    is_suffix: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError."""
+        is_suffix = text.startswith("*.")
+        host = text.removeprefix("*.")
+        try:
+            url = Url.parse(f"https://{host}")
+        except ValueError:
+            raise ValueError("must be host names, with * only as a whole first label") from None
+        if url.target != "/":
+            raise ValueError("must be host names without a path")
+        return cls(url.host, url.port if re.search(r":[0-9]+$", host) else None, is_suffix)
+
+    def allows(self, url: Url) -> bool:
+        if not (url.host.endswith("." + self.host) if self.is_suffix else url.host == self.host):
+            return False
+        return url.port == self.port if self.port else url.has_default_port or is_loopback(url.host)

@@ -1,0 +1,1 @@
+"""Programs for people. Nothing of it is deployed."""

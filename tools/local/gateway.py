@@ -1,0 +1,196 @@
+"""API Gateway on one machine, by the rules of a Regional REST API with Lambda proxy integrations.
+
+What differs between a function and what a client gets is done here as there: routes and gateway responses come from the
+translated template, binary bodies follow the binary media types and Accept, some headers are remapped, replies that are
+too late or malformed become gateway responses.
+
+Rules: https://docs.aws.amazon.com/apigateway/latest/developerguide/ (api-gateway-known-issues,
+lambda-proxy-binary-media, api-gateway-gatewayResponse-definition, limits)
+"""
+
+import base64
+import binascii
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+Invoke = Callable[[bytes], bytes]
+"""Calls a function with an event and returns its reply, both JSON, as the Lambda service does."""
+
+INTEGRATION_SECONDS = 29
+MOST_BODY_BYTES = 10 * 1024 * 1024
+DEFAULT_STATUSES = {
+    "MISSING_AUTHENTICATION_TOKEN": 403,
+    "REQUEST_TOO_LARGE": 413,
+    "INTEGRATION_FAILURE": 502,
+    "INTEGRATION_TIMEOUT": 504,
+}
+REMAPPED = {"authorization", "connection", "content-md5", "date", "server", "user-agent", "www-authenticate"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    invoke: Invoke
+
+    def match(self, method: str, path: str) -> dict[str, str] | None:
+        """The path parameters, or None if this is another route."""
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
+        match = re.fullmatch(pattern, path)
+        if match is None or method != self.method:
+            return None
+        return {name: unquote(value) for name, value in match.groupdict().items()}
+
+
+class Gateway:
+    def __init__(self, api: Mapping[str, Any], stage: str, functions: Mapping[str, Invoke]) -> None:
+        """`api` is the translated OpenAPI body of the RestApi; `functions` are found by physical id."""
+        self._stage = stage
+        self._binary_types = api["x-amazon-apigateway-binary-media-types"]
+        self._gateway_responses = api["x-amazon-apigateway-gateway-responses"]
+        self._routes = [
+            Route(method.upper(), path, functions[_function_name(operation)])
+            for path, operations in api["paths"].items()
+            for method, operation in operations.items()
+        ]
+        self._integrations = ThreadPoolExecutor(max_workers=32)
+
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Reply:
+        request_id = str(uuid.uuid4())
+        reply = self._answer(method, target, headers, body, request_id)
+        return Reply(reply.status, [("x-amzn-RequestId", request_id), *reply.headers], reply.body)
+
+    def _answer(self, method: str, target: str, headers: Message, body: bytes, request_id: str) -> Reply:
+        url = urlsplit(target)
+        for route in self._routes:
+            parameters = route.match(method, url.path)
+            if parameters is not None:
+                break
+        else:
+            return self._gateway_response("MISSING_AUTHENTICATION_TOKEN")
+        if len(body) > MOST_BODY_BYTES:
+            return self._gateway_response("REQUEST_TOO_LARGE")
+        event = {
+            "resource": route.path,
+            "path": url.path,
+            "httpMethod": method,
+            "headers": dict(headers.items()) or None,
+            "multiValueHeaders": {name: headers.get_all(name) for name in headers} or None,
+            "queryStringParameters": {name: values[-1] for name, values in parse_qs(url.query).items()} or None,
+            "multiValueQueryStringParameters": parse_qs(url.query) or None,
+            "pathParameters": parameters or None,
+            "stageVariables": None,
+            "requestContext": {
+                "resourcePath": route.path,
+                "httpMethod": method,
+                "path": f"/{self._stage}{url.path}",
+                "protocol": "HTTP/1.1",
+                "stage": self._stage,
+                "requestId": request_id,
+                "requestTimeEpoch": int(time.time() * 1000),
+                "identity": {"sourceIp": "127.0.0.1", "userAgent": headers.get("User-Agent")},
+            },
+            "body": base64.b64encode(body).decode() if body else None,
+            "isBase64Encoded": bool(body),
+        }
+        try:
+            reply = self._integrations.submit(route.invoke, json.dumps(event).encode()).result(INTEGRATION_SECONDS)
+            return self._proxy_reply(json.loads(reply), headers.get("Accept"))
+        except TimeoutError:
+            return self._gateway_response("INTEGRATION_TIMEOUT")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return self._gateway_response("INTEGRATION_FAILURE")
+
+    def _proxy_reply(self, reply: Mapping[str, Any], accept: str | None) -> Reply:
+        headers = {name: [value] for name, value in (reply.get("headers") or {}).items()}
+        headers |= reply.get("multiValueHeaders") or {}
+        lines = [
+            (f"x-amzn-Remapped-{name}" if name.lower() in REMAPPED else name, _header_text(value))
+            for name, values in headers.items()
+            for value in values
+        ]
+        if not any(name.lower() == "content-type" for name in headers):
+            lines.append(("Content-Type", "application/json"))
+        body = (reply.get("body") or "").encode()
+        if reply.get("isBase64Encoded") and self._is_binary(accept):
+            body = base64.b64decode(body, validate=True)
+        return Reply(int(reply["statusCode"]), lines, body)
+
+    def _is_binary(self, accept: str | None) -> bool:
+        """The first media type of Accept decides, whatever the reply's own type is."""
+        first = (accept or "*/*").split(",")[0].split(";")[0].strip()
+        return "*/*" in self._binary_types or first in self._binary_types
+
+    def _gateway_response(self, kind: str) -> Reply:
+        status = DEFAULT_STATUSES[kind]
+        response = self._gateway_responses.get(kind) or self._gateway_responses[f"DEFAULT_{status // 100}XX"]
+        headers = [
+            (name.removeprefix("gatewayresponse.header."), value.strip("'"))
+            for name, value in response["responseParameters"].items()
+        ]
+        body = response["responseTemplates"]["application/json"]
+        return Reply(int(response.get("statusCode", status)), headers, body.encode())
+
+
+def _function_name(operation: Mapping[str, Any]) -> str:
+    uri = operation["x-amazon-apigateway-integration"]["uri"]
+    match = re.search(r":function:([^/]+)/invocations$", uri)
+    if match is None:
+        raise ValueError(f"no function in the integration's URI {uri}")
+    return match[1]
+
+
+def _header_text(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not re.fullmatch(r"[\t -~\x80-\xff]*", text):
+        raise ValueError("a header that is none")
+    return text
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    gateway: Gateway
+
+    def _do(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        body = self.rfile.read(int(length)) if length.isdecimal() else b""
+        reply = self.gateway.answer(self.command, self.path, self.headers, body)
+        self.send_response_only(reply.status)
+        self.send_header("Date", self.date_time_string())
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        if reply.status != HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD" and reply.status != HTTPStatus.NOT_MODIFIED:
+            self.wfile.write(reply.body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _do  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """The functions log; a second line for each request would only repeat them."""
+
+
+def serve(gateway: Gateway, host: str, port: int) -> ThreadingHTTPServer:
+    """A server that is bound and not yet running: call `serve_forever` and `server_close`."""
+    handler = type("Handler", (_Handler,), {"gateway": gateway})
+    server = ThreadingHTTPServer((host, port), handler)
+    server.daemon_threads = True
+    return server

@@ -1,0 +1,58 @@
+"""A stand-in for the signature service: certificates rendered anew on each call, as some real ones do.
+
+`POST /stop` makes it hang up on every request, `POST /start` makes it answer again.
+"""
+
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+PATH = "/v1/requests/{providerRequestId}/certificate"
+
+
+class StandInProvider(ThreadingHTTPServer):
+    """`documents` maps a request's id to what renders the body of its answer."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, secret: str, documents: Mapping[str, Callable[[], bytes]]) -> None:
+        super().__init__((host, port), _Handler)
+        self.secret = secret
+        self.documents = documents
+        self.is_stopped = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: StandInProvider
+
+    def do_POST(self) -> None:
+        if self.path in {"/stop", "/start"}:
+            self.server.is_stopped = self.path == "/stop"
+            self._send(200, "text/plain", b"stopped\n" if self.server.is_stopped else b"started\n")
+        else:
+            self._send(404, "text/plain", b"not found\n")
+
+    def do_GET(self) -> None:
+        if self.server.is_stopped:
+            self.close_connection = True
+            return
+        before, after = PATH.split("{providerRequestId}")
+        render = self.server.documents.get(unquote(self.path.removeprefix(before).removesuffix(after)))
+        if self.headers["Authorization"] != f"Bearer {self.server.secret}":
+            self._send(401, "application/json", b'{"error": "wrong credential"}')
+        elif render is None:
+            self._send(404, "application/json", b'{"error": "no such request"}')
+        else:
+            body = render()
+            self._send(200, "application/pdf" if body.startswith(b"%PDF-") else "text/html", body)
+
+    def _send(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Silent: the functions tell what they asked."""

@@ -1,0 +1,24 @@
+"""Makes the tables, the bucket and the secret of the template in a stand-in for AWS."""
+
+import boto3
+
+from tools.template import REGION, Stack
+
+_TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "StreamSpecification")
+
+
+def create_resources(stack: Stack, secret: str, endpoint_url: str | None = None) -> None:
+    """`secret` is the provider's, which operators create by hand on AWS too."""
+
+    def client(service: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        return boto3.client(service, region_name=REGION, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+
+    dynamodb, s3, secrets_manager = client("dynamodb"), client("s3"), client("secretsmanager")
+    for logical_id, table in stack.of_type("AWS::DynamoDB::Table").items():
+        properties = {name: table[name] for name in _TABLE_PROPERTIES if name in table}
+        dynamodb.create_table(TableName=stack.physical_id(logical_id), **properties)
+    for logical_id, bucket in stack.of_type("AWS::S3::Bucket").items():
+        name = stack.physical_id(logical_id)
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=bucket["VersioningConfiguration"])
+    secrets_manager.create_secret(Name=stack.resolve({"Ref": "ProviderSecretName"}), SecretString=secret)

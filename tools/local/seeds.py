@@ -1,0 +1,134 @@
+"""What the local stack holds: one project, its keys, and one signature request for each situation.
+
+`SITUATIONS` lists the files of `events/` with the status that each is answered with.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tools.local.pdf import Signer, render_certificate
+from tools.template import ROOT
+
+PROJECT = "prj_local"
+KEY = "ck_test_LocalStackProjectKey01"
+REVOKED_KEY = "ck_test_LocalStackRevokedKey01"
+EXPIRED_KEY = "ck_test_LocalStackExpiredKey01"
+PROVIDER_SECRET = "local-provider-secret"  # noqa: S105
+LARGE = 9_000_000
+
+_CREATED = "2026-06-01T09:00:00.000Z"
+_COMPLETED = "2026-06-05T11:42:08.000Z"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """`event` is the name of a file in `events/`."""
+
+    event: str
+    status: int
+    words: str
+
+
+SITUATIONS = [
+    Situation("download_first", 200, "not archived yet: fetched from the provider, archived, served"),
+    Situation("download_archived", 200, "archived: served without the provider"),
+    Situation("download_range", 206, "archived, first 1,000 bytes"),
+    Situation("download_large", 413, "archived, 9 MB, above the inline limit"),
+    Situation("download_large_range", 206, "archived, 9 MB, the first part of it"),
+    Situation("download_not_modified", 304, "the client's copy is current"),
+    Situation("download_precondition_failed", 412, "the client's copy is another one"),
+    Situation("download_range_not_satisfiable", 416, "a range behind the end"),
+    Situation("download_no_key", 401, "no key"),
+    Situation("download_unknown_key", 401, "unknown key"),
+    Situation("download_revoked_key", 401, "revoked key"),
+    Situation("download_expired_key", 401, "expired key"),
+    Situation("download_unknown_id", 404, "no such signature request"),
+    Situation("download_malformed_id", 404, "an id that is no UUID"),
+    Situation("download_other_project", 404, "another project's signature request"),
+    Situation("download_sent", 409, "status sent"),
+    Situation("download_viewed", 409, "status viewed"),
+    Situation("download_completed", 409, "status completed, certificate not issued yet"),
+    Situation("download_declined", 409, "status declined: never available"),
+    Situation("download_expired", 409, "status expired: never available"),
+    Situation("download_cancelled", 409, "status cancelled: never available"),
+    Situation("download_failed", 409, "status failed: never available"),
+    Situation("download_broken_item", 500, "an item that breaks the table's rules"),
+    Situation("download_provider_unknown", 502, "the provider does not know the request"),
+    Situation("download_provider_html", 502, "the provider answers 200 with a web page"),
+]
+
+
+def event(name: str) -> dict[str, Any]:
+    """One of the files in `events/`."""
+    return dict(json.loads((ROOT / "events" / f"{name}.json").read_text()))
+
+
+def signature_id(situation: str) -> str:
+    """The id that a situation's event asks for."""
+    return str(event(situation)["pathParameters"]["id"])
+
+
+def api_keys() -> list[dict[str, Any]]:
+    """Items of ApiKeysTable, in DynamoDB's JSON."""
+
+    def item(key: str, **attributes: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()},
+            "projectId": {"S": PROJECT},
+            "prefix": {"S": key[: len("ck_test_Local")]},
+            "createdAt": {"S": _CREATED},
+            "revokedAt": {"NULL": True},
+        } | attributes
+
+    return [
+        item(KEY),
+        item(REVOKED_KEY, revokedAt={"S": "2026-06-02T00:00:00.000Z"}),
+        item(EXPIRED_KEY, expiresAt={"S": "2026-06-03T00:00:00.000Z"}),
+    ]
+
+
+def signatures() -> list[dict[str, Any]]:
+    """Items of SignaturesTable, in DynamoDB's JSON."""
+    available = ("first", "archived", "large", "provider_unknown", "provider_html")
+    unavailable = ("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")
+    return [
+        *(_signature(name, "completed", is_available=True) for name in available),
+        *(_signature(status, status, is_available=False) for status in unavailable),
+        _signature("other_project", "completed", is_available=True) | {"projectId": {"S": "prj_other"}},
+        _signature("broken_item", "unheard-of", is_available=True),
+    ]
+
+
+def _signature(situation: str, status: str, *, is_available: bool) -> dict[str, Any]:
+    id_ = signature_id(f"download_{situation}")
+    url = f"https://api.craftkit.example/v1/signatures/{id_}/certificate"
+    return {
+        "id": {"S": id_},
+        "projectId": {"S": PROJECT},
+        "status": {"S": status},
+        "certificateUrl": {"S": url} if is_available else {"NULL": True},
+        "providerRequestId": {"S": f"req_{situation}"},
+        "name": {"S": "Employment contract"},
+        "createdAt": {"S": _CREATED},
+        "completedAt": {"S": _COMPLETED} if status == "completed" else {"NULL": True},
+    }
+
+
+def certificate(situation: str, attachment_bytes: int = 0) -> bytes:
+    """What the provider has for a situation."""
+    signers = [
+        Signer("Ada Byron", "ada@example.com", "192.0.2.17", datetime(2026, 6, 4, 16, 20, 51, tzinfo=UTC)),
+        Signer("Charles Weber", "charles@example.com", "198.51.100.23", datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)),
+    ]
+    return render_certificate("Employment contract", f"req_{situation}", signers, attachment_bytes)
+
+
+def archived() -> dict[str, bytes]:
+    """What the bucket holds from the start, by object key."""
+    return {
+        f"{PROJECT}/{signature_id('download_archived')}.pdf": certificate("archived"),
+        f"{PROJECT}/{signature_id('download_large')}.pdf": certificate("large", LARGE),
+    }

@@ -1,0 +1,138 @@
+"""`template.yaml` as CloudFormation would see it: translated by SAM's own translator, with its values filled in."""
+
+import logging
+import re
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "template.yaml"
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
+_ARNS = {
+    "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/",
+    "AWS::S3::Bucket": "arn:aws:s3:::",
+    "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/",
+    "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:",
+    "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:",
+}
+
+
+class NoManagedPolicies:
+    """The template names no managed policy, so that none needs to be looked up at AWS."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@cache
+def translated() -> dict[str, Any]:
+    """The CloudFormation template that SAM makes of `template.yaml`."""
+    source = yaml_parse(TEMPLATE.read_text())
+    for resource in source["Resources"].values():
+        for name in ("CodeUri", "ContentUri"):
+            if name in resource["Properties"]:
+                resource["Properties"][name] = f"s3://local/{resource['Properties'][name]}"
+    return dict(transform(source, {}, NoManagedPolicies()))
+
+
+class Stack:
+    """One stack of the template. `parameters` fill in or replace the template's defaults."""
+
+    def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
+        self.name = name
+        self._template = translated()
+        defaults = {key: str(value.get("Default", "")) for key, value in self._template["Parameters"].items()}
+        unknown = parameters.keys() - defaults.keys()
+        if unknown:
+            raise ValueError(f"the template has no such parameters: {sorted(unknown)}")
+        self._values = {
+            **defaults,
+            **parameters,
+            "AWS::StackName": name,
+            "AWS::Region": REGION,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+
+    @cached_property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """By logical id, with values filled in; without those whose condition does not hold."""
+        return {
+            logical_id: self.resolve(resource)
+            for logical_id, resource in self._template["Resources"].items()
+            if "Condition" not in resource or self._holds(resource["Condition"])
+        }
+
+    def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """The properties of each resource of a type, by logical id."""
+        return {
+            logical_id: resource["Properties"]
+            for logical_id, resource in self.resources.items()
+            if resource["Type"] == resource_type
+        }
+
+    def environment(self, function: str) -> dict[str, str]:
+        """The environment variables of a function, as Lambda sets them."""
+        variables = self.resources[function]["Properties"]["Environment"]["Variables"]
+        return {name: str(value) for name, value in variables.items()}
+
+    def physical_id(self, logical_id: str) -> str:
+        """What CloudFormation might call the resource. Fit for a bucket, whose names are in lower case."""
+        name = f"{self.name}-{logical_id}"
+        return name.lower() if self._template["Resources"][logical_id]["Type"] == "AWS::S3::Bucket" else name
+
+    def resolve(self, value: Any) -> Any:  # noqa: ANN401
+        """Intrinsic functions replaced by their values."""
+        if isinstance(value, list):
+            return [self.resolve(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            (name, argument), *_ = value.items()
+            match name:
+                case "Ref":
+                    return self._ref(argument)
+                case "Fn::GetAtt":
+                    return self._attribute(*(argument.split(".") if isinstance(argument, str) else argument))
+                case "Fn::Sub":
+                    return self._substitute(argument)
+                case "Fn::If":
+                    condition, then, otherwise = argument
+                    return self.resolve(then if self._holds(condition) else otherwise)
+        return {key: self.resolve(item) for key, item in value.items()}
+
+    def _ref(self, name: str) -> str:
+        return self._values[name] if name in self._values else self.physical_id(name)
+
+    def _attribute(self, logical_id: str, attribute: str) -> str:
+        if attribute != "Arn":
+            return f"{logical_id}.{attribute}"
+        return _ARNS[self._template["Resources"][logical_id]["Type"]] + self.physical_id(logical_id)
+
+    def _substitute(self, argument: Any) -> str:  # noqa: ANN401
+        text, local = (argument, {}) if isinstance(argument, str) else argument
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in local:
+                return str(self.resolve(local[name]))
+            return self._attribute(*name.split(".")) if "." in name else self._ref(name)
+
+        return re.sub(r"\$\{([^!}]+)\}", value, text)
+
+    def _holds(self, condition: str) -> bool:
+        (function, arguments), *_ = self._template["Conditions"][condition].items()
+        if function != "Fn::Equals":
+            raise ValueError(f"condition {condition} uses {function}, which is not known here")
+        left, right = (self.resolve(argument) for argument in arguments)
+        return bool(left == right)
