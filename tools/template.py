@@ -1,18 +1,19 @@
 """`template.yaml` as CloudFormation would see it: translated by SAM's own translator, with its values filled in."""
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
-REGION = "eu-central-1"
+REGION: Final = "eu-central-1"
 ACCOUNT = "123456789012"
 
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
@@ -36,6 +37,7 @@ class NoManagedPolicies:
 @cache
 def translated() -> dict[str, Any]:
     """The CloudFormation template that SAM makes of `template.yaml`."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # the translator asks boto3 for the partition
     source = yaml_parse(TEMPLATE.read_text())
     for resource in source["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
@@ -91,7 +93,7 @@ class Stack:
         name = f"{self.name}-{logical_id}"
         return name.lower() if self._template["Resources"][logical_id]["Type"] == "AWS::S3::Bucket" else name
 
-    def resolve(self, value: Any) -> Any:  # noqa: ANN401
+    def resolve(self, value: Any) -> Any:  # noqa: PLR0911
         """Intrinsic functions replaced by their values."""
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
@@ -119,7 +121,7 @@ class Stack:
             return f"{logical_id}.{attribute}"
         return _ARNS[self._template["Resources"][logical_id]["Type"]] + self.physical_id(logical_id)
 
-    def _substitute(self, argument: Any) -> str:  # noqa: ANN401
+    def _substitute(self, argument: Any) -> str:
         text, local = (argument, {}) if isinstance(argument, str) else argument
 
         def value(match: re.Match[str]) -> str:

@@ -5,6 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from functions.download_certificate.conditions import (
+    matches_strongly,
+    matches_weakly,
+    parse_range,
+    range_still_applies,
+)
+from functions.download_certificate.request import Request
 from signing.archive import Archive, Part, Stored
 from signing.certificate import Certificate
 from signing.errors import (
@@ -18,14 +25,6 @@ from signing.models import ApiKey, Item, Signature
 from signing.provider import Provider
 from signing.records import Records
 from signing.telemetry import count, details, logger, measure
-
-from functions.download_certificate.conditions import (
-    matches_strongly,
-    matches_weakly,
-    parse_range,
-    range_still_applies,
-)
-from functions.download_certificate.request import PresentedKey, Request
 
 INLINE_LIMIT = 4_500_000
 """Bytes. Lambda's reply ends at 6,291,556 bytes of JSON, and base64 takes a third more than the certificate."""

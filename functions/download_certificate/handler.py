@@ -4,17 +4,17 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
+
+from functions.download_certificate.download import Access, Services, download_certificate
+from functions.download_certificate.request import Request
+from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, refused, served
+from functions.download_certificate.settings import DownloadSettings
 from signing.archive import Archive
 from signing.aws import client_config
 from signing.errors import ProviderFailed
 from signing.provider import Provider, Secret
 from signing.records import Records
 from signing.telemetry import count, details, logger
-
-from functions.download_certificate.download import Access, Services, download_certificate
-from functions.download_certificate.request import Request
-from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, refused, served
-from functions.download_certificate.settings import DownloadSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Response:
     access = Access(request_id=context.aws_request_id)
     try:
         response = _serve(event, context, access)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever happens, the client gets the envelope
         response = _refuse(error, access)
     write = logger.error if response["statusCode"] >= 500 else logger.info
     milliseconds = round((time.perf_counter() - started) * 1000, 1)

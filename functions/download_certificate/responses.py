@@ -6,15 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from signing.errors import (
-    ArchiveUnavailable,
-    CertificateTooLarge,
-    InvalidRecord,
-    ProviderFailed,
-    RangeNotSatisfiable,
-    RecordsUnavailable,
-)
-
 from functions.download_certificate.download import (
     INLINE_LIMIT,
     Download,
@@ -23,6 +14,14 @@ from functions.download_certificate.download import (
     NotFound,
     PreconditionFailed,
     Unauthorized,
+)
+from signing.errors import (
+    ArchiveUnavailable,
+    CertificateTooLarge,
+    InvalidRecord,
+    ProviderFailed,
+    RangeNotSatisfiable,
+    RecordsUnavailable,
 )
 
 Response = dict[str, Any]
@@ -42,9 +41,7 @@ class Refusal:
 REFUSALS: dict[type[Exception], Refusal] = {
     Unauthorized: Refusal(401, "unauthorized", "Missing or invalid API key."),
     NotFound: Refusal(404, "not_found", "No such signature request in this project."),
-    NotAvailable: Refusal(
-        409, "conflict", "Completion certificate is not available yet (status: {status})."
-    ),
+    NotAvailable: Refusal(409, "conflict", "Completion certificate is not available yet (status: {status})."),
     NotAvailableYet: Refusal(
         409, "conflict", "Completion certificate is not available yet (status: {status}).", {"Retry-After": "30"}
     ),

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -96,7 +97,7 @@ def _seed(stack: Stack) -> None:
         )
 
 
-def _documents():  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _documents() -> dict[str, Callable[[], bytes]]:
     return {
         "req_first": lambda: seeds.certificate("first"),
         "req_provider_html": lambda: b"<!doctype html><title>Please sign in</title>",

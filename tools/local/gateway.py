@@ -9,7 +9,6 @@ lambda-proxy-binary-media, api-gateway-gatewayResponse-definition, limits)
 """
 
 import base64
-import binascii
 import json
 import re
 import time

@@ -9,11 +9,10 @@ _TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "Stream
 
 def create_resources(stack: Stack, secret: str, endpoint_url: str | None = None) -> None:
     """`secret` is the provider's, which operators create by hand on AWS too."""
-
-    def client(service: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        return boto3.client(service, region_name=REGION, endpoint_url=endpoint_url)  # type: ignore[call-overload]
-
-    dynamodb, s3, secrets_manager = client("dynamodb"), client("s3"), client("secretsmanager")
+    session = boto3.Session(region_name=REGION)
+    dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
+    s3 = session.client("s3", endpoint_url=endpoint_url)
+    secrets_manager = session.client("secretsmanager", endpoint_url=endpoint_url)
     for logical_id, table in stack.of_type("AWS::DynamoDB::Table").items():
         properties = {name: table[name] for name in _TABLE_PROPERTIES if name in table}
         dynamodb.create_table(TableName=stack.physical_id(logical_id), **properties)

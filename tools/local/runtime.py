@@ -34,7 +34,7 @@ class Context:
 
 def in_process(stack: Stack, logical_id: str, environment: Mapping[str, str]) -> Invoke:
     """The function's own handler, imported as it would be on Lambda, with the template's environment."""
-    os.environ.update(CREDENTIALS | stack.environment(logical_id) | environment)
+    os.environ.update({**CREDENTIALS, **stack.environment(logical_id), **environment})
     properties = stack.resources[logical_id]["Properties"]
     module, _, name = properties["Handler"].rpartition(".")
     handler = getattr(importlib.import_module(module), name)

@@ -4,8 +4,10 @@ import logging
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
@@ -54,7 +56,7 @@ class Exchange:
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
-        self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
 
     def remaining(self) -> float:
         """Seconds. Raises ProviderFailed("timed_out") when there are none."""
@@ -65,18 +67,15 @@ class Exchange:
 
     def cut(self) -> None:
         """Ends the open connection, and with it a worker that waits for it."""
-        if self._connection is not None and self._connection.sock is not None:
-            try:
+        if self._socket is not None:
+            with suppress(OSError):  # it may have ended by itself
                 # socket's own shutdown: the one of SSLSocket pulls the TLS state from under the reader.
-                socket.socket.shutdown(self._connection.sock, socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended by itself
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def get(self, url: Url, headers: Mapping[str, str], max_bytes: int) -> Answer:
         """Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer."""
-        connection = self._connection = _connection(url, timeout=min(CONNECT_TIMEOUT, self.remaining()))
-        try:
-            response = self._ask(connection, url.target, headers)
+        connection = _connection(url, timeout=min(CONNECT_TIMEOUT, self.remaining()))
+        with closing(connection), closing(self._ask(connection, url.target, headers)) as response:
             if response.status != 200:
                 raise ProviderFailed(
                     "status",
@@ -85,12 +84,11 @@ class Exchange:
                     retry_after=_retry_after(response),
                 )
             return self._read(response, max_bytes)
-        finally:
-            connection.close()
 
     def _ask(self, connection: HTTPConnection, target: str, headers: Mapping[str, str]) -> HTTPResponse:
         try:
             connection.connect()
+            self._socket = connection.sock
             connection.timeout = self.remaining()
             connection.request("GET", target, headers=headers, preload_content=False)
             return connection.getresponse()
@@ -101,21 +99,47 @@ class Exchange:
     def _read(self, response: HTTPResponse, max_bytes: int) -> Answer:
         if (response.length_remaining or 0) > max_bytes:
             raise ProviderFailed("too_large", response.status)
-        is_framed = (response.length_remaining is not None or response.chunked) and (
-            "Content-Encoding" not in response.headers
-        )
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        is_framed = response.length_remaining is not None or response.chunked or encoding == "gzip"
         content = bytearray()
         try:
-            for chunk in response.stream(CHUNK, decode_content=True):
-                content += chunk
+            decoder = _DECODERS[encoding]()
+            for chunk in response.stream(CHUNK, decode_content=False):
+                content += decoder.decompress(chunk, max_bytes + 1 - len(content))
                 if len(content) > max_bytes:
                     raise ProviderFailed("too_large", response.status)
                 self.remaining()
-        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            decoder.check_end()
+        except (HTTPError, HTTPException, OSError, LookupError, ValueError, zlib.error) as error:
             self.remaining()
             raise ProviderFailed("broken_answer", response.status, passing=True) from error
         self.remaining()
         return Answer(bytes(content), is_framed)
+
+
+class _Identity:
+    def decompress(self, chunk: bytes, _most: int) -> bytes:
+        return chunk
+
+    def check_end(self) -> None:
+        """The framing alone tells."""
+
+
+class _Gzip:
+    """urllib3's own decoder lets a stream end before its checksum (RFC 1952 section 2.3.1)."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+    def decompress(self, chunk: bytes, most: int) -> bytes:
+        return self._stream.decompress(chunk, most)
+
+    def check_end(self) -> None:
+        if not self._stream.eof or self._stream.unused_data:
+            raise ValueError("gzip stream cut short, or followed by more")
+
+
+_DECODERS: dict[str, type[_Identity | _Gzip]] = {"identity": _Identity, "gzip": _Gzip}
 
 
 def _connection(url: Url, timeout: float) -> HTTPConnection:

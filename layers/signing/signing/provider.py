@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from signing.aws import AwsError
@@ -13,6 +12,8 @@ from signing.settings import ProviderSettings
 from signing.urls import Url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MAX_LINK_ANSWER_BYTES = 1024 * 1024

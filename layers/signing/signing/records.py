@@ -55,8 +55,9 @@ class Records:
             except AwsError as error:
                 raise RecordsUnavailable(error_code(error)) from error
             for table, items in answer["Responses"].items():
-                found |= {table: self._plain(item) for item in items}
-            wanted = answer["UnprocessedKeys"]
+                for item in items:
+                    found[table] = self._plain(item)
+            wanted = answer.get("UnprocessedKeys", {})
             if not wanted:
                 return found
             time.sleep(FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1))  # noqa: S311

@@ -34,10 +34,13 @@ class Url:
         if match is None:
             raise ValueError("is not a plain https URL")
         scheme, host = match["scheme"], match["host"].strip("[]")
+        port = int(match["port"] or _DEFAULT_PORTS[scheme])
+        if not 0 < port < 65536:
+            raise ValueError("is a URL with a port that is none")
         if scheme == "http" and not is_loopback(host):
             raise ValueError("is http to another machine; only https is allowed")
         target = match["target"] if match["target"].startswith("/") else "/" + match["target"]
-        return cls(scheme, host, int(match["port"] or _DEFAULT_PORTS[scheme]), target)
+        return cls(scheme, host, port, target)
 
     @property
     def has_default_port(self) -> bool:

@@ -1,0 +1,32 @@
+"""moto comes first, so that every client made later can be caught; then the environment that a function would have."""
+
+import os
+from collections.abc import Iterator
+
+import moto
+import pytest
+
+from tools.local.runtime import CREDENTIALS
+from tools.template import Stack
+
+PARAMETERS = {
+    "ProviderCertificateUrl": "http://127.0.0.1:1/v1/requests/{providerRequestId}/certificate",
+    "ProviderAuthHeader": "Authorization: Bearer {secret}",
+    "ProviderSecretName": "craftkit/provider-secret",
+}
+STACK = Stack("craftkit-test", PARAMETERS)
+
+os.environ.update(CREDENTIALS)
+os.environ.update(STACK.environment("DownloadCertificateFunction"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    return STACK
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An empty AWS in this process."""
+    with moto.mock_aws():
+        yield

@@ -1,0 +1,92 @@
+import pytest
+
+from functions.download_certificate.conditions import (
+    matches_strongly,
+    matches_weakly,
+    parse_range,
+    range_still_applies,
+)
+
+ETAG = '"a1"'
+
+
+@pytest.mark.parametrize("condition", ['"a1"', ' "a1" ', "*", " * ", '"b2", "a1"', '"b2","a1","c3"', 'W/"b2", "a1"'])
+def test_if_match_matches(condition: str) -> None:
+    assert matches_strongly(condition, ETAG)
+
+
+@pytest.mark.parametrize("condition", ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"'])
+def test_if_match_does_not_match(condition: str) -> None:
+    assert not matches_strongly(condition, ETAG)
+
+
+@pytest.mark.parametrize("condition", ['"a1"', 'W/"a1"', "*", '"b2", W/"a1"', ' "b2" , "a1" '])
+def test_if_none_match_matches(condition: str) -> None:
+    assert matches_weakly(condition, ETAG)
+
+
+@pytest.mark.parametrize("condition", ['"b2"', "", "a1", 'w/"a1', '"a1', '"a,1"', '"x\\"a1"'])
+def test_if_none_match_does_not_match(condition: str) -> None:
+    assert not matches_weakly(condition, ETAG)
+
+
+@pytest.mark.parametrize(
+    ("if_range", "applies"),
+    [
+        ('"a1"', True),
+        (' "a1" ', True),
+        ('W/"a1"', False),
+        ('"b2"', False),
+        ("*", False),
+        ("Fri, 05 Jun 2026 11:42:08 GMT", False),
+    ],
+)
+def test_if_range_needs_the_same_strong_tag(if_range: str, applies: bool) -> None:  # noqa: FBT001
+    assert range_still_applies(if_range, ETAG) is applies
+
+
+@pytest.mark.parametrize(
+    ("header", "parsed"),
+    [
+        ("bytes=0-99", "bytes=0-99"),
+        ("bytes=5-5", "bytes=5-5"),
+        ("bytes=100-", "bytes=100-"),
+        ("bytes=-100", "bytes=-100"),
+        ("bytes=-0", "bytes=-0"),
+        ("BYTES=0-1", "bytes=0-1"),
+        ("bytes= 0-1 ", "bytes=0-1"),
+        ("bytes=,0-1,", "bytes=0-1"),
+        ("bytes=007-0009", "bytes=7-9"),
+        ("bytes=0-" + "9" * 5000, "bytes=0-1000000000000000"),
+        ("bytes=" + "9" * 5000 + "-", "bytes=1000000000000000-"),
+        ("bytes=-" + "9" * 5000, "bytes=-1000000000000000"),
+    ],
+)
+def test_one_byte_range_is_understood(header: str, parsed: str) -> None:
+    assert parse_range(header) == parsed
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes=9-8",
+        "bytes=0-1,3-4",
+        "bytes=--1",
+        "bytes=1-2-3",
+        "bytes=0x0-0x9",
+        "bytes=+1-2",
+        "bytes=1 - 2",
+        "bytes=1.0-2",
+        "bytes=\u0661-\u0662",
+        "pages=1-2",
+        "bytes:0-1",
+        "0-1",
+    ],
+)
+def test_a_range_that_is_none_is_ignored(header: str) -> None:
+    assert parse_range(header) is None

@@ -1,0 +1,106 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from signing.errors import InvalidRecord
+from signing.models import ApiKey, Signature
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+KEY = {"projectId": "prj_1", "keyHash": "0" * 64, "prefix": "ck_live_aBcDe", "createdAt": "2026-06-01T09:00:00.000Z"}
+SIGNATURE = {
+    "id": ID,
+    "projectId": "prj_1",
+    "status": "completed",
+    "certificateUrl": f"https://api.craftkit.example/v1/signatures/{ID}/certificate",
+    "providerRequestId": "req_1",
+}
+NOW = datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("absent", [{}, {"revokedAt": None}, {"revokedAt": None, "expiresAt": None}])
+def test_a_key_is_accepted_until_it_is_revoked_or_expires(absent: dict[str, Any]) -> None:
+    assert ApiKey.parse(KEY | absent).is_accepted_at(NOW)
+
+
+@pytest.mark.parametrize("time", ["2026-06-05T11:42:07.999Z", "2027-01-01T00:00:00.000Z"])
+def test_a_key_with_a_revocation_time_is_refused_whatever_the_time(time: str) -> None:
+    assert not ApiKey.parse(KEY | {"revokedAt": time}).is_accepted_at(NOW)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "accepted"),
+    [("2026-06-05T11:42:07.999Z", False), ("2026-06-05T11:42:08.000Z", False), ("2026-06-05T11:42:08.001Z", True)],
+)
+def test_a_key_expires_to_the_millisecond(expires_at: str, accepted: bool) -> None:  # noqa: FBT001
+    assert ApiKey.parse(KEY | {"expiresAt": expires_at}).is_accepted_at(NOW) is accepted
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"projectId": None},
+        {"projectId": ""},
+        {"projectId": 7},
+        {"revokedAt": ""},
+        {"revokedAt": "yesterday"},
+        {"revokedAt": 1780000000},
+        {"revokedAt": True},
+        {"expiresAt": "2026-06-05"},
+        {"expiresAt": "2026-06-05T11:42:08"},
+        {"expiresAt": "2026-06-05T11:42:08.000+02:00"},
+        {"expiresAt": {"S": "x"}},
+    ],
+)
+def test_a_key_that_breaks_the_rules_is_never_accepted(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRecord) as error:
+        ApiKey.parse(KEY | change)
+    assert list(error.value.problems) == list(change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"certificateUrl": None},
+        {"providerRequestId": None},
+        {"completedAt": None, "name": 7, "unheard-of": {"a": 1}},
+        {"projectId": "a" * 64},
+        {"status": "sent"},
+    ],
+)
+def test_a_signature_may_lack_what_is_optional(change: dict[str, Any]) -> None:
+    signature = Signature.parse(SIGNATURE | change)
+    assert signature.is_certificate_available is ("certificateUrl" not in change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"projectId": None},
+        {"projectId": ""},
+        {"projectId": "a/b"},
+        {"projectId": ".."},
+        {"projectId": "a\n"},
+        {"projectId": "\u00e9"},
+        {"projectId": "a" * 65},
+        {"status": None},
+        {"status": "done"},
+        {"status": 1},
+        {"certificateUrl": 7},
+        {"certificateUrl": True},
+        {"providerRequestId": ""},
+        {"providerRequestId": ["a"]},
+    ],
+)
+def test_a_signature_that_breaks_the_rules_names_the_attribute_only(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRecord) as error:
+        Signature.parse(SIGNATURE | change)
+    assert list(error.value.problems) == list(change)
+    assert error.value.record == "signatures"
+
+
+@pytest.mark.parametrize("url", ["", "https://e.com/", f"https://e.com/v1/signatures/{ID[:-1]}0/certificate"])
+def test_the_certificate_url_is_this_requests(url: str) -> None:
+    with pytest.raises(InvalidRecord):
+        Signature.parse(SIGNATURE | {"certificateUrl": url})

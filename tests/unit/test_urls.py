@@ -1,0 +1,154 @@
+import pytest
+
+from signing.urls import HostRule, Url, UrlTemplate
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://files.example.com/a?b=c", Url("https", "files.example.com", 443, "/a?b=c")),
+        ("HTTPS://Files.Example.COM/A", Url("https", "files.example.com", 443, "/A")),
+        ("https://files.example.com", Url("https", "files.example.com", 443, "/")),
+        ("https://files.example.com?x=1", Url("https", "files.example.com", 443, "/?x=1")),
+        ("https://files.example.com:8443/", Url("https", "files.example.com", 8443, "/")),
+        ("https://192.0.2.7/a", Url("https", "192.0.2.7", 443, "/a")),
+        ("http://127.0.0.1:9000/a", Url("http", "127.0.0.1", 9000, "/a")),
+        ("http://127.8.9.1/a", Url("http", "127.8.9.1", 80, "/a")),
+        ("http://localhost/a", Url("http", "localhost", 80, "/a")),
+        ("http://[::1]:9000/a", Url("http", "::1", 9000, "/a")),
+        ("https://e.com/a%2fB%2F?s=%3d+%20", Url("https", "e.com", 443, "/a%2fB%2F?s=%3d+%20")),
+    ],
+)
+def test_a_url_is_taken_apart_and_otherwise_left_as_it_is(text: str, url: Url) -> None:
+    assert Url.parse(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/a",
+        "//files.example.com/a",
+        "ftp://files.example.com/a",
+        "file:///etc/passwd",
+        "http://files.example.com/a",
+        "http://169.254.169.254/latest",
+        "http://127.0.0.1.example.com/",
+        "http://127.1/",
+        "http://2130706433/",
+        "http://0x7f.0.0.1/",
+        "http://0177.0.0.1/",
+        "http://0.0.0.0/",
+        "https://user@files.example.com/a",
+        "https://user:password@files.example.com/a",
+        "https://files.example.com@evil.example.com/a",
+        "https://files.example.com\\@evil.example.com/a",
+        "https://files.example.com\\.evil.example.com/a",
+        "https://files.example.com /a",
+        " https://files.example.com/a",
+        "https://files.example.com/a b",
+        "https://files.example.com/a\r\nX: y",
+        "https://files.example.com/a\n",
+        "https://files.example.com/\x00",
+        "https://files.example.com/\u00e9",
+        "https://files\uff0eexample.com/",
+        "https://ex\u00e4mple.com/",
+        "https://files.example.com:/a",
+        "https://files.example.com:port/a",
+        "https://files.example.com:999999/a",
+        "https://files.example.com:70000/a",
+        "https://files.example.com:0/a",
+        "https://files.example.com./a",
+        "https://.example.com/a",
+        "https://files..example.com/a",
+        "https://%66iles.example.com/a",
+        "https://files.example.com/a#b",
+        "https://[::1/a",
+        "https://[fe80::1%25eth0]/",
+        "https://[not-an-address]/",
+        "https:files.example.com/a",
+        "https:/files.example.com/a",
+        "https:///a",
+        "javascript:alert(1)",
+    ],
+)
+def test_what_two_parsers_could_read_in_two_ways_is_no_url(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^is ") as error:
+        Url.parse(text)
+    assert text == "" or text not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("template", "target"),
+    [
+        ("https://e.com/v1/{providerRequestId}/c", "/v1/a%2F..%3F%23%20%C3%A9/c"),
+        ("https://e.com/c?id={providerRequestId}&merge=true", "/c?id=a%2F..%3F%23%20%C3%A9&merge=true"),
+    ],
+)
+def test_an_id_cannot_leave_its_place(template: str, target: str) -> None:
+    url = UrlTemplate.parse(template).expand("a/..?# \u00e9")
+    assert (url.host, url.target) == ("e.com", target)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://e.com/c",
+        "https://{providerRequestId}.e.com/c",
+        "https://{providerRequestId}/c",
+        "https://e.com:{providerRequestId}/c",
+        "{providerRequestId}",
+        "http://e.com/{providerRequestId}",
+        "https://e.com/{id}/{providerRequestId}",
+        "https://u:p@e.com/{providerRequestId}",
+    ],
+)
+def test_a_wrong_template_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match=r"^is |^lacks |^must "):
+        UrlTemplate.parse(template)
+
+
+@pytest.mark.parametrize(
+    ("rule", "link"),
+    [
+        ("files.example.com", "https://files.example.com/a"),
+        ("Files.Example.com", "https://files.EXAMPLE.com/a"),
+        ("*.example.com", "https://a.example.com/"),
+        ("*.example.com", "https://a.b.example.com/"),
+        ("files.example.com:8443", "https://files.example.com:8443/"),
+        ("192.0.2.7", "https://192.0.2.7/"),
+        ("127.0.0.1", "http://127.0.0.1:5000/"),
+        ("127.0.0.1:5000", "http://127.0.0.1:5000/"),
+        ("localhost", "http://localhost:5000/"),
+    ],
+)
+def test_a_listed_host_is_allowed(rule: str, link: str) -> None:
+    assert HostRule.parse(rule).allows(Url.parse(link))
+
+
+@pytest.mark.parametrize(
+    ("rule", "link"),
+    [
+        ("files.example.com", "https://evil.com/"),
+        ("files.example.com", "https://a.files.example.com/"),
+        ("files.example.com", "https://files.example.com.evil.com/"),
+        ("files.example.com", "https://files.example.com:8443/"),
+        ("files.example.com:8443", "https://files.example.com/"),
+        ("*.example.com", "https://example.com/"),
+        ("*.example.com", "https://evilexample.com/"),
+        ("*.example.com", "https://a.example.com:444/"),
+        ("127.0.0.1:5000", "http://127.0.0.1:5001/"),
+        ("127.0.0.1", "http://127.0.0.2:5000/"),
+        ("localhost", "http://127.0.0.1/"),
+    ],
+)
+def test_no_other_host_is_allowed(rule: str, link: str) -> None:
+    assert not HostRule.parse(rule).allows(Url.parse(link))
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "*", "*.", "a.*.com", "*a.com", "**.a.com", "https://a.com", "a.com/b", "a b", "a,b"]
+)
+def test_a_wrong_host_rule_is_refused(rule: str) -> None:
+    with pytest.raises(ValueError, match="host names"):
+        HostRule.parse(rule)
