@@ -29,7 +29,7 @@ def _secrets_manager() -> "SecretsManagerClient":
     return boto3.client("secretsmanager", config=client_config(read_timeout=2, attempts=2))
 
 
-def _connect(settings: DownloadSettings) -> Services:
+def connect(settings: DownloadSettings) -> Services:
     return Services(
         Records(
             boto3.client("dynamodb", config=client_config(read_timeout=2, attempts=3)),
@@ -41,7 +41,7 @@ def _connect(settings: DownloadSettings) -> Services:
     )
 
 
-SERVICES = _connect(DownloadSettings.from_environment())
+SERVICES = connect(DownloadSettings.from_environment())
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Response:

@@ -12,7 +12,8 @@ def environment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
     return monkeypatch
 
 
-def test_the_templates_environment_is_complete(environment: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("environment")
+def test_the_templates_environment_is_complete() -> None:
     settings = DownloadSettings.from_environment()
     assert settings.api_keys_table == "craftkit-test-ApiKeysTable"
     assert settings.max_certificate_bytes == 20 * 1024 * 1024

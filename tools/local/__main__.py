@@ -44,7 +44,7 @@ def main() -> None:
     )
     aws = ThreadedMotoServer(arguments.host, aws_port, verbose=False)
     aws.start()
-    create_resources(stack, seeds.PROVIDER_SECRET)
+    create_resources(stack, seeds.PROVIDER_SECRET, boto3.Session())
     _seed(stack)
     provider = StandInProvider(arguments.host, provider_port, seeds.PROVIDER_SECRET, _documents())
     threading.Thread(target=provider.serve_forever, daemon=True).start()

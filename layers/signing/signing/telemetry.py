@@ -31,6 +31,6 @@ def details(error: Exception) -> dict[str, object]:
     """What a log may say of an error: the attributes of our own; of any other its name and where it came from, since
     its text may hold anything."""
     if isinstance(error, SigningError):
-        return vars(error)
+        return {name: value for name, value in vars(error).items() if value is not None}
     steps = traceback.extract_tb(error.__traceback__)
     return {"error": type(error).__name__, "trace": [f"{Path(step.filename).name}:{step.lineno}" for step in steps]}

@@ -1,0 +1,144 @@
+"""The download function in this process: AWS is moto, made from the template; the provider is a scripted server."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.download_certificate import handler as download
+from functions.download_certificate.download import Services
+from functions.download_certificate.settings import DownloadSettings
+from signing.telemetry import logger
+from tests.kit.pdf import pdf
+from tests.kit.server import ScriptedServer, reply
+from tools.local import seeds
+from tools.local.resources import create_resources
+from tools.local.runtime import Context
+from tools.template import REGION, Stack
+
+AWS = boto3.Session(region_name=REGION)
+DYNAMODB = AWS.client("dynamodb")
+S3 = AWS.client("s3")
+PROJECT = seeds.PROJECT
+KEY = seeds.KEY
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+
+def get(signature_id: str = ID, key: str | None = KEY, **headers: str) -> dict[str, Any]:
+    """The event of a GET. `if_match='"a"'` is the header If-Match."""
+    lines = {name.replace("_", "-").title(): [value] for name, value in headers.items()}
+    if key is not None:
+        lines.setdefault("Authorization", [f"Bearer {key}"])
+    event = seeds.event("download_archived")
+    context = event["requestContext"] | {"requestId": REQUEST_ID}
+    return event | {
+        "headers": {name: values[-1] for name, values in lines.items()},
+        "multiValueHeaders": lines,
+        "pathParameters": {"id": signature_id},
+        "requestContext": context,
+    }
+
+
+class StandardOutput(io.TextIOBase):
+    """Standard output as it is now: the log's own handler keeps that of the import, which pytest has closed since."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+
+@dataclass
+class Service:
+    """Calls the handler, and holds what it stands on."""
+
+    stack: Stack
+    provider: ScriptedServer
+    lines: Any = field(repr=False)
+
+    def __call__(self, event: Any) -> dict[str, Any]:
+        return download.handler(event, Context(28))  # type: ignore[arg-type]
+
+    def seed(self, *, project: str = PROJECT, signature_id: str = ID, **attributes: Any) -> None:
+        """A signature request whose certificate is available. None removes an attribute."""
+        url = f"https://api.craftkit.example/v1/signatures/{signature_id}/certificate"
+        item = {
+            "id": {"S": signature_id},
+            "projectId": {"S": project},
+            "status": {"S": "completed"},
+            "certificateUrl": {"S": url},
+            "providerRequestId": {"S": "req_1"},
+        } | attributes
+        present = {name: value for name, value in item.items() if value is not None}
+        DYNAMODB.put_item(TableName=self.stack.physical_id("SignaturesTable"), Item=present)
+
+    @property
+    def bucket(self) -> str:
+        return self.stack.physical_id("CertificatesBucket")
+
+    def archive(self, content: bytes, *, project: str = PROJECT, signature_id: str = ID) -> str:
+        """Puts the certificate into the bucket, and returns its ETag."""
+        answer = S3.put_object(
+            Bucket=self.bucket, Key=f"{project}/{signature_id}.pdf", Body=content, ChecksumAlgorithm="SHA256"
+        )
+        return answer["ETag"]
+
+    def archived(self, *, project: str = PROJECT, signature_id: str = ID) -> bytes | None:
+        listed = S3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        key = f"{project}/{signature_id}.pdf"
+        if key not in [entry["Key"] for entry in listed]:
+            return None
+        return S3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def output(self) -> str:
+        """What was written to standard output and error since the last call."""
+        captured = self.lines.readouterr()
+        return str(captured.out + captured.err)
+
+    def written(self) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+        """The log lines, and the metrics by name, since the last call."""
+        entries = [json.loads(line) for line in self.output().splitlines()]
+        metrics: dict[str, list[dict[str, Any]]] = {}
+        for entry in entries:
+            for directive in entry.get("_aws", {}).get("CloudWatchMetrics", []):
+                name = directive["Metrics"][0]["Name"]
+                dimensions = {dimension: entry[dimension] for dimension in directive["Dimensions"][0]}
+                metrics.setdefault(name, []).append(dimensions)
+        return [entry for entry in entries if "_aws" not in entry], metrics
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def services(provider: ScriptedServer) -> Services:
+    """What a cold start makes: once for all tests, since it takes boto3 long."""
+    url = f"{provider.url}/v1/requests/{{providerRequestId}}/certificate"
+    return download.connect(DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
+
+
+@pytest.fixture
+def service(
+    aws: None,
+    stack: Stack,
+    provider: ScriptedServer,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Service:
+    create_resources(stack, seeds.PROVIDER_SECRET, AWS)
+    for item in seeds.api_keys():
+        DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
+    provider.answers = [reply(body=pdf())]
+    provider.requests.clear()
+    monkeypatch.setattr(download, "SERVICES", services)
+    monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
+    return Service(stack, provider, capfd)

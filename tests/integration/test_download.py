@@ -1,0 +1,437 @@
+"""Every row of the contract's table, whole responses."""
+
+import hashlib
+import json
+import threading
+from base64 import b64decode, b64encode
+from typing import Any
+
+import pytest
+
+from functions.download_certificate.download import INLINE_LIMIT
+from tests.integration.conftest import DYNAMODB, ID, KEY, PROJECT, REQUEST_ID, S3, Service, get
+from tests.kit.pdf import pdf
+from tests.kit.server import reply
+from tools.local import seeds
+
+COMMON = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": REQUEST_ID}
+JSON = COMMON | {"Content-Type": "application/json"}
+PDF = COMMON | {
+    "Content-Type": "application/pdf",
+    "Content-Disposition": f'attachment; filename="{ID}-certificate.pdf"',
+    "Accept-Ranges": "bytes",
+}
+
+
+def digest(content: bytes) -> str:
+    return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def whole(content: bytes, etag: str) -> dict[str, Any]:
+    return {
+        "statusCode": 200,
+        "headers": PDF | {"ETag": etag, "Repr-Digest": digest(content)},
+        "body": b64encode(content).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def part(content: bytes, etag: str, content_range: str) -> dict[str, Any]:
+    return {
+        "statusCode": 206,
+        "headers": PDF | {"ETag": etag, "Content-Range": content_range},
+        "body": b64encode(content).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def refusal(status: int, code: str, message: str, **headers: str) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": JSON | {name.replace("_", "-"): value for name, value in headers.items()},
+        "body": json.dumps({"error": {"code": code, "message": message}}),
+        "isBase64Encoded": False,
+    }
+
+
+UNAUTHORIZED = refusal(401, "unauthorized", "Missing or invalid API key.")
+NOT_FOUND = refusal(404, "not_found", "No such signature request in this project.")
+INTERNAL = refusal(500, "internal", "Something went wrong on our side.")
+UPSTREAM = refusal(
+    502, "upstream_error", "The completion certificate could not be retrieved from the signature service."
+)
+
+
+# ── 200 ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_download_is_fetched_archived_and_served(service: Service) -> None:
+    service.seed()
+    response = service(get())
+    assert response == whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')
+    assert service.archived() == pdf()
+    (request,) = service.provider.requests
+    assert request.target == "/v1/requests/req_1/certificate"
+    assert request.headers["authorization"] == f"Bearer {seeds.PROVIDER_SECRET}"
+
+
+def test_later_downloads_are_served_from_the_archive(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [reply(body=pdf(seed=1)), reply(body=pdf(seed=2))]
+    first = service(get())
+    assert service(get()) == first
+    assert len(service.provider.requests) == 1
+
+
+def test_the_archived_object_is_as_the_contract_says(service: Service) -> None:
+    service.seed()
+    service(get())
+    head = S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", ChecksumMode="ENABLED")
+    assert head["ContentType"] == "application/pdf"
+    assert head["ChecksumSHA256"] == b64encode(hashlib.sha256(pdf()).digest()).decode()
+
+
+def test_an_archived_certificate_needs_no_provider(service: Service) -> None:
+    service.seed(providerRequestId=None)
+    etag = service.archive(pdf(seed=7))
+    assert service(get()) == whole(pdf(seed=7), etag)
+    assert service.provider.requests == []
+
+
+def test_the_id_is_answered_in_lower_case(service: Service) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(ID.upper())) == whole(pdf(), etag)
+
+
+def test_the_largest_inline_certificate_is_served_whole(service: Service) -> None:
+    service.seed()
+    content = pdf(INLINE_LIMIT)
+    etag = service.archive(content)
+    assert service(get()) == whole(content, etag)
+
+
+def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service) -> None:
+    """Two first downloads at once: each fetches other bytes, both get the first archived ones."""
+    service.seed()
+    both_are_fetching = threading.Barrier(2)
+    renderings = iter((pdf(seed=1), pdf(seed=2)))
+
+    def render(connection: Any) -> None:
+        body = next(renderings)
+        both_are_fetching.wait(5)
+        reply(body=body)(connection)
+
+    service.provider.answers = [render]
+    responses: list[dict[str, Any]] = []
+    threads = [threading.Thread(target=lambda: responses.append(service(get()))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    archived = service.archived()
+    assert archived in {pdf(seed=1), pdf(seed=2)}
+    assert [b64decode(response["body"]) for response in responses] == [archived, archived]
+    assert responses[0] == responses[1]
+    assert len(service.provider.requests) == 2
+
+
+# ── 206, 304, 412, 413, 416 ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=10-19", 10, 19),
+        ("bytes=1990-", 1990, 1999),
+        ("bytes=-10", 1990, 1999),
+        ("bytes=0-1999", 0, 1999),
+        ("bytes=1990-99999", 1990, 1999),
+        ("bytes=-99999", 0, 1999),
+    ],
+)
+def test_a_range_is_served(service: Service, asked: str, first: int, last: int) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(range=asked)) == part(pdf()[first : last + 1], etag, f"bytes {first}-{last}/2000")
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-1,3-4", "bytes=5-4", "pages=1-2", "bytes=x"])
+def test_a_range_that_is_none_gets_the_whole(service: Service, asked: str) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(range=asked)) == whole(pdf(), etag)
+
+
+def test_a_range_of_the_first_download_is_served_from_the_archive(service: Service) -> None:
+    service.seed()
+    response = service(get(range="bytes=0-9"))
+    assert (response["statusCode"], b64decode(response["body"])) == (206, pdf()[:10])
+    assert service.archived() == pdf()
+
+
+@pytest.mark.parametrize("asked", ["bytes=2000-", "bytes=2000-2001", "bytes=99999999999999999999-", "bytes=-0"])
+def test_a_range_outside_the_file_is_not_satisfiable(service: Service, asked: str) -> None:
+    service.seed()
+    service.archive(pdf())
+    assert service(get(range=asked)) == refusal(
+        416, "range_not_satisfiable", "The completion certificate has 2000 bytes.", Content_Range="bytes */2000"
+    )
+
+
+def test_a_large_certificate_comes_in_ranges(service: Service) -> None:
+    service.seed()
+    content = pdf(9_100_000)
+    etag = service.archive(content)
+    assert service(get()) == refusal(
+        413,
+        "content_too_large",
+        "The completion certificate has 9100000 bytes. Ask for it in ranges of at most 4500000 bytes, "
+        "the first with the header Range: bytes=0-4499999.",
+        Accept_Ranges="bytes",
+    )
+    assert service(get(range="bytes=0-")) == part(content[:4_500_000], etag, "bytes 0-4499999/9100000")
+    assert service(get(range="bytes=100-9099999")) == part(content[100:4_500_100], etag, "bytes 100-4500099/9100000")
+    assert service(get(range="bytes=-5000000")) == part(
+        content[4_100_000:8_600_000], etag, "bytes 4100000-8599999/9100000"
+    )
+    parts = [b64decode(service(get(range=f"bytes={at}-"))["body"]) for at in (0, 4_500_000, 9_000_000)]
+    assert b"".join(parts) == content
+
+
+@pytest.mark.parametrize("condition", ["{etag}", "*", "W/{etag}", '"other", {etag}'])
+def test_a_current_copy_is_not_sent_again(service: Service, condition: str) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    not_modified = {
+        "statusCode": 304,
+        "headers": COMMON | {"ETag": etag, "Accept-Ranges": "bytes"},
+        "body": "",
+        "isBase64Encoded": False,
+    }
+    assert service(get(if_none_match=condition.format(etag=etag))) == not_modified
+    assert service(get(if_none_match=condition.format(etag=etag), range="bytes=9999-")) == not_modified
+
+
+def test_another_copy_is_replaced(service: Service) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(if_none_match='"other"')) == whole(pdf(), etag)
+
+
+def test_if_match_guards_a_download_in_ranges(service: Service) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(if_match=etag, range="bytes=0-9")) == part(pdf()[:10], etag, "bytes 0-9/2000")
+    assert service(get(if_match='"other"', range="bytes=0-9")) == refusal(
+        412, "precondition_failed", "The certificate does not match If-Match."
+    )
+    assert service(get(if_match=f"W/{etag}"))["statusCode"] == 412
+
+
+def test_if_range_of_another_copy_gets_the_whole(service: Service) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(if_range=etag, range="bytes=0-9")) == part(pdf()[:10], etag, "bytes 0-9/2000")
+    assert service(get(if_range='"other"', range="bytes=0-9")) == whole(pdf(), etag)
+    assert service(get(if_range='"other"')) == whole(pdf(), etag)
+
+
+@pytest.mark.parametrize("condition", [{"if_none_match": "*"}, {"if_match": '"a"'}, {"range": "bytes=9999-"}])
+def test_conditions_are_looked_at_only_after_the_key(service: Service, condition: dict[str, str]) -> None:
+    service.seed()
+    service.archive(pdf())
+    assert service(get(key=None, **condition)) == UNAUTHORIZED
+    assert service(get("11111111-1111-4111-8111-111111111111", **condition)) == NOT_FOUND
+
+
+# ── 401, 404, 409 ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        KEY,
+        f"Basic {KEY}",
+        "Bearer ck_acct_0123456789abcdef",
+        "Bearer ck_live_short",
+        "Bearer ck_live_unknownunknownunknown",
+        f"Bearer {KEY.lower()}",
+        f"Bearer {seeds.REVOKED_KEY}",
+        f"Bearer {seeds.EXPIRED_KEY}",
+    ],
+)
+def test_no_key_and_every_wrong_key_get_one_answer(service: Service, authorization: str) -> None:
+    service.seed()
+    service.archive(pdf())
+    assert service(get(key=None, authorization=authorization)) == UNAUTHORIZED
+    assert service(get("not-a-uuid", key=None, authorization=authorization)) == UNAUTHORIZED
+    assert service(get(key=None)) == UNAUTHORIZED
+
+
+def test_a_revoked_key_is_refused_at_once(service: Service) -> None:
+    service.seed()
+    service.archive(pdf())
+    assert service(get())["statusCode"] == 200
+    DYNAMODB.update_item(
+        TableName=service.stack.physical_id("ApiKeysTable"),
+        Key={"keyHash": {"S": hashlib.sha256(KEY.encode()).hexdigest()}},
+        UpdateExpression="SET revokedAt = :now",
+        ExpressionAttributeValues={":now": {"S": "2099-01-01T00:00:00.000Z"}},
+    )
+    assert service(get()) == UNAUTHORIZED
+
+
+def test_nothing_of_another_project_is_told(service: Service) -> None:
+    service.seed(project="prj_other")
+    service.archive(pdf(), project="prj_other")
+    service.archive(pdf())
+    assert service(get()) == NOT_FOUND
+    service.seed(project="prj_other", status={"S": "broken"})
+    assert service(get()) == NOT_FOUND
+    assert service(get("11111111-1111-4111-8111-111111111111")) == NOT_FOUND
+    assert service(get("not-a-uuid")) == NOT_FOUND
+    assert service(get("")) == NOT_FOUND
+    assert service(get() | {"pathParameters": None}) == NOT_FOUND
+
+
+@pytest.mark.parametrize("absent", [None, {"NULL": True}])
+@pytest.mark.parametrize("status", ["sent", "viewed", "completed"])
+def test_not_available_yet_is_worth_another_try(service: Service, status: str, absent: Any) -> None:
+    service.seed(status={"S": status}, certificateUrl=absent)
+    assert service(get()) == refusal(
+        409, "conflict", f"Completion certificate is not available yet (status: {status}).", Retry_After="30"
+    )
+
+
+@pytest.mark.parametrize("status", ["declined", "expired", "cancelled", "failed"])
+def test_never_available_is_not(service: Service, status: str) -> None:
+    service.seed(status={"S": status}, certificateUrl={"NULL": True})
+    assert service(get()) == refusal(
+        409, "conflict", f"Completion certificate is not available yet (status: {status})."
+    )
+
+
+# ── 500, 502 ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"status": {"S": "done"}},
+        {"status": None},
+        {"projectId": None},
+        {"certificateUrl": {"S": "https://api.craftkit.example/v1/signatures/other/certificate"}},
+        {"certificateUrl": {"BOOL": True}},
+        {"providerRequestId": {"N": "7"}},
+        {"providerRequestId": None},
+    ],
+)
+def test_an_item_that_breaks_the_rules_is_a_defect_and_breaks_nothing_else(
+    service: Service, broken: dict[str, Any]
+) -> None:
+    other = "22222222-2222-4222-8222-222222222222"
+    service.seed(**broken)
+    service.seed(signature_id=other)
+    assert service(get()) == INTERNAL
+    (line,), _ = service.written()
+    assert (line["level"], line["signature_id"], line["detail"]["record"]) == ("ERROR", ID, "signatures")
+    assert service(get(other))["statusCode"] == 200
+
+
+@pytest.mark.parametrize("broken", [{"revokedAt": {"S": "soon"}}, {"expiresAt": {"N": "1"}}, {"projectId": {"S": ""}}])
+def test_a_broken_key_item_opens_nothing(service: Service, broken: dict[str, Any]) -> None:
+    service.seed()
+    item = seeds.api_keys()[0] | broken
+    DYNAMODB.put_item(TableName=service.stack.physical_id("ApiKeysTable"), Item=item)
+    assert service(get()) == INTERNAL
+
+
+@pytest.mark.parametrize(
+    "event", [{}, None, [], "text", {"requestContext": {}}, {"requestContext": {"requestId": REQUEST_ID}, "headers": 7}]
+)
+def test_an_event_of_another_kind_is_a_defect(service: Service, event: Any) -> None:
+    response = service(event)
+    assert (response["statusCode"], response["body"]) == (500, INTERNAL["body"])
+    (line,), metrics = service.written()
+    assert line["detail"]["trace"]
+    assert metrics == {"RequestsRefused": [{"code": "internal", "service": "download_certificate"}]}
+
+
+def test_a_request_without_any_header_is_one_without_a_key(service: Service) -> None:
+    assert service(get() | {"headers": None, "multiValueHeaders": None}) == UNAUTHORIZED
+
+
+@pytest.mark.parametrize("status", [401, 404, 409, 429, 500])
+def test_a_status_of_the_provider_is_never_the_clients(service: Service, status: int) -> None:
+    service.seed()
+    service.provider.answers = [reply(status, b"canary", {"Retry-After": "999"})]
+    assert service(get()) == UPSTREAM
+    assert service.archived() is None
+
+
+def test_what_is_no_certificate_is_never_archived(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [reply(body=b"<html>canary</html>")]
+    assert service(get()) == UPSTREAM
+    assert service.archived() is None
+    service.provider.answers = [reply(body=pdf())]
+    assert service(get())["statusCode"] == 200
+
+
+# ── The log and the metrics ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
+    service.seed()
+    service(get())
+    (line,), metrics = service.written()
+    assert line.pop("milliseconds") > 0
+    assert line.pop("timestamp")
+    assert line.pop("location").startswith("handler:")
+    assert line == {
+        "level": "INFO",
+        "message": "certificate_served",
+        "service": "download_certificate",
+        "request_id": REQUEST_ID,
+        "project_id": PROJECT,
+        "key_prefix": "ck_test_Local",
+        "signature_id": ID,
+        "status": 200,
+        "source": "provider",
+        "bytes": 2000,
+    }
+    assert metrics == {
+        "ProviderMilliseconds": [{"service": "download_certificate"}],
+        "CertificatesServed": [{"service": "download_certificate", "source": "provider"}],
+    }
+    service(get(range="bytes=0-9"))
+    (line,), metrics = service.written()
+    assert (line["status"], line["source"], line["bytes"]) == (206, "archive", 10)
+    assert metrics == {"CertificatesServed": [{"service": "download_certificate", "source": "archive"}]}
+
+
+def test_a_refusal_says_which_and_why(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [reply(404)]
+    service(get())
+    (line,), metrics = service.written()
+    assert (line["level"], line["message"], line["status"]) == ("ERROR", "request_refused", 502)
+    assert (line["code"], line["project_id"], line["signature_id"]) == ("upstream_error", PROJECT, ID)
+    assert line["detail"] == {"reason": "status", "upstream_status": 404, "passing": False}
+    assert metrics == {
+        "ProviderMilliseconds": [{"service": "download_certificate"}],
+        "RequestsRefused": [{"code": "upstream_error", "service": "download_certificate"}],
+        "UpstreamFailures": [{"service": "download_certificate"}],
+    }
+    service(get(key=None))
+    (line,), metrics = service.written()
+    assert (line["level"], line["code"], line["signature_id"], "project_id" in line) == (
+        "INFO",
+        "unauthorized",
+        ID,
+        False,
+    )
+    assert metrics == {"RequestsRefused": [{"code": "unauthorized", "service": "download_certificate"}]}
