@@ -1,9 +1,8 @@
 """moto comes first, so that every client made later can be caught; then the environment that a function would have."""
 
 import os
-from collections.abc import Iterator
 
-import moto
+import moto  # noqa: F401
 import pytest
 
 from tools.local.runtime import CREDENTIALS
@@ -23,10 +22,3 @@ os.environ.update(STACK.environment("DownloadCertificateFunction"))
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     return STACK
-
-
-@pytest.fixture
-def aws() -> Iterator[None]:
-    """An empty AWS in this process."""
-    with moto.mock_aws():
-        yield

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+import moto
 import pytest
 
 from functions.download_certificate import handler as download
@@ -127,18 +128,19 @@ def services(provider: ScriptedServer) -> Services:
 
 @pytest.fixture
 def service(
-    aws: None,
     stack: Stack,
     provider: ScriptedServer,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-) -> Service:
-    create_resources(stack, seeds.PROVIDER_SECRET, AWS)
-    for item in seeds.api_keys():
-        DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
+) -> Iterator[Service]:
+    """The function as it is after a deployment: AWS holds the template's resources, the keys and nothing else."""
     provider.answers = [reply(body=pdf())]
     provider.requests.clear()
     monkeypatch.setattr(download, "SERVICES", services)
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
-    return Service(stack, provider, capfd)
+    with moto.mock_aws():
+        create_resources(stack, seeds.PROVIDER_SECRET, AWS)
+        for item in seeds.api_keys():
+            DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
+        yield Service(stack, provider, capfd)

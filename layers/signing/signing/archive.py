@@ -1,6 +1,7 @@
 """The bucket of certificates: each is created once, never overwritten, never deleted."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 CREATE_ATTEMPTS = 3
+CONFLICT_PAUSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Archive:
                 # Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
                 if code != "ConditionalRequestConflict" or attempt + 1 == CREATE_ATTEMPTS:
                     raise ArchiveUnavailable(code) from error
-                time.sleep(0.1)
+                time.sleep(CONFLICT_PAUSE)
             else:
                 return
 
@@ -102,7 +104,8 @@ def _unavailable(error: Exception, missing: str) -> NotArchived | ArchiveUnavail
 
 def _read_whole(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
     stored = Stored(answer["ETag"], answer["ContentLength"])
-    with answer["Body"] as body:
+    # closing(), since StreamingBody's own context manager hands out the stream below it, which checks nothing.
+    with closing(answer["Body"]) as body:
         if stored.size > limit:
             raise CertificateTooLarge(stored.size)
         content = body.read()
@@ -112,7 +115,7 @@ def _read_whole(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
 def _read_range(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
     """The Content-Range of S3 has the form `bytes 0-99/200`."""
     positions, _, size = answer["ContentRange"].removeprefix("bytes ").partition("/")
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:
         content = body.read(limit)
     # Unlike read(), read(limit) does not tell when the answer ends early.
     if len(content) != min(limit, answer["ContentLength"]):

@@ -54,6 +54,8 @@ class Records:
                 answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             except AwsError as error:
                 raise RecordsUnavailable(error_code(error)) from error
+            if "Responses" not in answer:  # boto3 takes what is no JSON for an answer without any field
+                raise RecordsUnavailable("MalformedAnswer")
             for table, items in answer["Responses"].items():
                 for item in items:
                     found[table] = self._plain(item)
