@@ -22,6 +22,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tools.template import Stack
+
 Invoke = Callable[[bytes], bytes]
 """Calls a function with an event and returns its reply, both JSON, as the Lambda service does."""
 
@@ -59,13 +61,16 @@ class Route:
 
 
 class Gateway:
-    def __init__(self, api: Mapping[str, Any], stage: str, functions: Mapping[str, Invoke]) -> None:
-        """`api` is the translated OpenAPI body of the RestApi; `functions` are found by physical id."""
-        self._stage = stage
+    def __init__(self, stack: Stack, functions: Mapping[str, Invoke]) -> None:
+        """`functions` by logical id."""
+        api = stack.resources["CertificatesApi"]["Properties"]["Body"]
+        by_name = {stack.physical_id(logical_id): invoke for logical_id, invoke in functions.items()}
+        (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
+        self._stage = stage["StageName"]
         self._binary_types = api["x-amazon-apigateway-binary-media-types"]
         self._gateway_responses = api["x-amazon-apigateway-gateway-responses"]
         self._routes = [
-            Route(method.upper(), path, functions[_function_name(operation)])
+            Route(method.upper(), path, by_name[_function_name(operation)])
             for path, operations in api["paths"].items()
             for method, operation in operations.items()
         ]

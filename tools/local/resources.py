@@ -7,9 +7,11 @@ from tools.template import REGION, Stack
 _TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "StreamSpecification")
 
 
-def create_resources(stack: Stack, secret: str, session: boto3.Session) -> None:
+def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint_url: str | None = None) -> None:
     """`secret` is the provider's, which operators create by hand on AWS too."""
-    dynamodb, s3, secrets_manager = session.client("dynamodb"), session.client("s3"), session.client("secretsmanager")
+    dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
+    s3 = session.client("s3", endpoint_url=endpoint_url)
+    secrets_manager = session.client("secretsmanager", endpoint_url=endpoint_url)
     for logical_id, table in stack.of_type("AWS::DynamoDB::Table").items():
         properties = {name: table[name] for name in _TABLE_PROPERTIES if name in table}
         dynamodb.create_table(TableName=stack.physical_id(logical_id), **properties)

@@ -5,7 +5,8 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tools.local.gateway import Invoke
@@ -32,9 +33,10 @@ class Context:
         return max(0, int((self.started + self.timeout - time.monotonic()) * 1000))
 
 
-def in_process(stack: Stack, logical_id: str, environment: Mapping[str, str]) -> Invoke:
-    """The function's own handler, imported as it would be on Lambda, with the template's environment."""
-    os.environ.update({**CREDENTIALS, **stack.environment(logical_id), **environment})
+@contextmanager
+def in_process(stack: Stack, logical_id: str, environment: Mapping[str, str]) -> Iterator[Invoke]:
+    """The function's own handler, imported as it would be on Lambda."""
+    os.environ.update({**CREDENTIALS, **environment})
     properties = stack.resources[logical_id]["Properties"]
     module, _, name = properties["Handler"].rpartition(".")
     handler = getattr(importlib.import_module(module), name)
@@ -45,4 +47,4 @@ def in_process(stack: Stack, logical_id: str, environment: Mapping[str, str]) ->
             return json.dumps({"errorType": "Function.ResponseSizeTooLarge"}).encode()
         return reply
 
-    return invoke
+    yield invoke

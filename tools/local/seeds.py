@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -124,6 +125,14 @@ def certificate(situation: str, attachment_bytes: int = 0) -> bytes:
         Signer("Charles Weber", "charles@example.com", "198.51.100.23", datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)),
     ]
     return render_certificate("Employment contract", f"req_{situation}", signers, attachment_bytes)
+
+
+def documents() -> dict[str, Callable[[], bytes]]:
+    """What the provider answers, by its request id."""
+    return {
+        "req_first": lambda: certificate("first"),
+        "req_provider_html": lambda: b"<!doctype html><title>Please sign in</title>",
+    }
 
 
 def archived() -> dict[str, bytes]:

@@ -1,0 +1,106 @@
+"""The whole service on one machine: provider, AWS, functions and gateway, started in this order."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from socketserver import BaseServer
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from tools.local import seeds
+from tools.local.gateway import Gateway, Invoke, serve
+from tools.local.provider import PATH, StandInProvider
+from tools.local.resources import create_resources
+from tools.local.runtime import CREDENTIALS
+from tools.template import REGION, Stack
+
+DOWNLOAD = "DownloadCertificateFunction"
+
+StartFunction = Callable[[Stack, str, Mapping[str, str]], AbstractContextManager[Invoke]]
+"""Starts a function by its logical id, with these environment variables."""
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    stack: Stack
+    url: str
+    aws_url: str
+    provider: StandInProvider
+    functions: Mapping[str, Invoke]
+
+    def client(self, service: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        """A boto3 client of this stack's AWS."""
+        return _session().client(service, endpoint_url=self.aws_url)  # type: ignore[call-overload]
+
+
+@contextmanager
+def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: int = 0) -> Iterator[LocalStack]:
+    """The gateway listens on `port`, AWS and the provider on the next two; 0 takes any that are free."""
+    aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
+    with ExitStack() as running:
+        provider = StandInProvider(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
+        running.enter_context(_serving(provider))
+        stack = Stack(
+            "craftkit-local",
+            {
+                "ProviderCertificateUrl": f"http://localhost:{provider.server_address[1]}{PATH}",
+                "ProviderAuthHeader": "Authorization: Bearer {secret}",
+                "ProviderSecretName": "craftkit/provider-secret",
+            },
+        )
+        aws_url = running.enter_context(_aws(stack, host, aws_port))
+        environment = {**stack.environment(DOWNLOAD), "AWS_ENDPOINT_URL": aws_url}
+        functions = {DOWNLOAD: running.enter_context(start_function(stack, DOWNLOAD, environment))}
+        gateway = serve(Gateway(stack, functions), host, port)
+        running.enter_context(_serving(gateway))
+        yield LocalStack(stack, f"http://127.0.0.1:{gateway.server_address[1]}", aws_url, provider, functions)
+
+
+@contextmanager
+def _serving(server: BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def _aws(stack: Stack, host: str, port: int) -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(host, port, verbose=False)
+    server.start()
+    try:
+        url = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+        create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)
+        _seed(stack, url)
+        yield url
+    finally:
+        server.stop()
+
+
+def _session() -> boto3.Session:
+    return boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+
+
+def _seed(stack: Stack, url: str) -> None:
+    session = _session()
+    dynamodb, s3 = session.client("dynamodb", endpoint_url=url), session.client("s3", endpoint_url=url)
+    for item in seeds.api_keys():
+        dynamodb.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
+    for item in seeds.signatures():
+        dynamodb.put_item(TableName=stack.physical_id("SignaturesTable"), Item=item)
+    for key, content in seeds.archived().items():
+        s3.put_object(
+            Bucket=stack.physical_id("CertificatesBucket"),
+            Key=key,
+            Body=content,
+            ContentType="application/pdf",
+            ChecksumAlgorithm="SHA256",
+        )
