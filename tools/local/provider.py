@@ -3,7 +3,7 @@
 `POST /stop` makes it hang up on every request, `POST /start` makes it answer again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
@@ -15,7 +15,7 @@ class StandInProvider(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, secret: str, documents: Mapping[str, Callable[[], bytes]]) -> None:
+    def __init__(self, host: str, port: int, secret: str, documents: dict[str, Callable[[], bytes]]) -> None:
         super().__init__((host, port), _Handler)
         self.secret = secret
         self.documents = documents

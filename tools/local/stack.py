@@ -42,7 +42,7 @@ def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: in
     aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
     with ExitStack() as running:
         provider = StandInProvider(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
-        running.enter_context(_serving(provider))
+        running.enter_context(serving(provider))
         stack = Stack(
             "craftkit-local",
             {
@@ -55,12 +55,12 @@ def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: in
         environment = {**stack.environment(DOWNLOAD), "AWS_ENDPOINT_URL": aws_url}
         functions = {DOWNLOAD: running.enter_context(start_function(stack, DOWNLOAD, environment))}
         gateway = serve(Gateway(stack, functions), host, port)
-        running.enter_context(_serving(gateway))
+        running.enter_context(serving(gateway))
         yield LocalStack(stack, f"http://127.0.0.1:{gateway.server_address[1]}", aws_url, provider, functions)
 
 
 @contextmanager
-def _serving(server: BaseServer) -> Iterator[None]:
+def serving(server: BaseServer) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -1,0 +1,90 @@
+"""`make run`, as a newcomer meets it."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from tools.local.seeds import SITUATIONS
+from tools.template import ROOT
+
+
+def free_ports() -> int:
+    """The first of three neighbours that are free."""
+    for port in range(20000 + os.getpid() % 20000, 65000, 3):
+        with socket.socket() as a, socket.socket() as b, socket.socket() as c:
+            try:
+                for offset, probe in enumerate((a, b, c)):
+                    probe.bind(("127.0.0.1", port + offset))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture
+def started() -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """The process, and what it printed until it was ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.local", "--port", str(free_ports())], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        if line == "ready\n":
+            break
+        lines.append(line.rstrip("\n"))
+    yield process, lines
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def run(line: str, folder: Path) -> str:
+    return subprocess.run(shlex.split(line), cwd=folder, check=True, capture_output=True).stdout.decode("latin-1")
+
+
+def test_the_first_line_downloads_also_without_the_provider(
+    started: tuple[subprocess.Popen[str], list[str]], tmp_path: Path
+) -> None:
+    process, lines = started
+    curls = [line for line in lines if line.startswith("curl ")]
+    assert len(curls) == len(SITUATIONS) + 2
+    run(curls[0], tmp_path)
+    first = (tmp_path / "certificate.pdf").read_bytes()
+    assert "Completion certificate" in PdfReader(tmp_path / "certificate.pdf").pages[0].extract_text()
+    assert run(curls[-2], tmp_path) == "stopped\n"
+    run(curls[0], tmp_path)
+    assert (tmp_path / "certificate.pdf").read_bytes() == first
+    assert run(curls[-1], tmp_path) == "started\n"
+    for situation, curl in zip(SITUATIONS, curls, strict=False):
+        if situation.status != 200:
+            assert run(curl, tmp_path).startswith(f"HTTP/1.1 {situation.status} ")
+    url = curls[0].split()[-1]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(url)  # noqa: S310
+
+
+def test_a_port_in_use_is_a_clear_message() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = subprocess.run(
+            [sys.executable, "-m", "tools.local", "--port", str(port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 1
+    message = f"Port {port} can't be used: Address already in use. Choose another first port: make run PORT=4000\n"
+    assert (result.stdout, result.stderr) == ("", message)

@@ -1,0 +1,151 @@
+"""The local gateway against API Gateway's own rules."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import urllib3
+
+from tools.local import gateway
+from tools.local.gateway import Gateway, serve
+from tools.local.stack import serving
+from tools.template import Stack
+
+PATH = "/v1/signatures/0f8fad5b-d9cb-469f-a165-70867728950e/certificate"
+ENVELOPE = {
+    "Content-Type": "application/json",
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+OK = {"statusCode": 200, "headers": {}, "body": "", "isBase64Encoded": False}
+
+Ask = Callable[..., tuple[int, dict[str, str], bytes]]
+
+
+class Function:
+    """Answers each event with one reply, and keeps the event."""
+
+    def __init__(self) -> None:
+        self.reply: Any = OK
+        self.event: dict[str, Any] = {}
+
+    def __call__(self, event: bytes) -> bytes:
+        self.event = json.loads(event)
+        return self.reply() if callable(self.reply) else json.dumps(self.reply).encode()
+
+
+@pytest.fixture
+def function() -> Function:
+    return Function()
+
+
+@pytest.fixture
+def ask(stack: Stack, function: Function) -> Iterator[Ask]:
+    server = serve(Gateway(stack, {"DownloadCertificateFunction": function}), "127.0.0.1", 0)
+    with serving(server), urllib3.PoolManager(retries=False) as http:
+
+        def run(method: str = "GET", path: str = PATH, **options: Any) -> tuple[int, dict[str, str], bytes]:
+            answer = http.request(method, f"http://127.0.0.1:{server.server_address[1]}{path}", **options)
+            headers = {name: answer.headers[name] for name in answer.headers if name != "Date"}
+            return answer.status, headers, answer.data
+
+        yield run
+
+
+def error(code: str, message: str) -> bytes:
+    return json.dumps({"error": {"code": code, "message": message}}).encode()
+
+
+def test_the_event_is_a_proxy_event(ask: Ask, function: Function) -> None:
+    _, headers, _ = ask(path=f"{PATH}?a=1&a=2&b=%20", headers={"X-MiXeD": "Case", "Accept": "*/*"}, body=b"\x00binary")
+    event = function.event
+    assert event["headers"]["X-MiXeD"] == "Case"
+    assert event["multiValueHeaders"]["X-MiXeD"] == ["Case"]
+    assert event["pathParameters"] == {"id": PATH.split("/")[3]}
+    assert (event["path"], event["resource"]) == (PATH, "/v1/signatures/{id}/certificate")
+    assert event["queryStringParameters"] == {"a": "2", "b": " "}
+    assert event["multiValueQueryStringParameters"] == {"a": ["1", "2"], "b": [" "]}
+    assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"\x00binary").decode(), True)
+    assert event["requestContext"]["requestId"] == headers["x-amzn-RequestId"]
+    assert event["requestContext"]["stage"] == "live"
+
+
+def test_a_reply_is_passed_on(ask: Ask, function: Function) -> None:
+    function.reply = {
+        "statusCode": 206,
+        "headers": {"ETag": '"a"', "X-One": 1},
+        "multiValueHeaders": {"X-Two": ["a", "b"]},
+        "body": base64.b64encode(b"\x00\xff").decode(),
+        "isBase64Encoded": True,
+    }
+    status, headers, body = ask()
+    assert (status, body) == (206, b"\x00\xff")
+    assert headers == {
+        "x-amzn-RequestId": headers["x-amzn-RequestId"],
+        "ETag": '"a"',
+        "X-One": "1",
+        "X-Two": "a, b",
+        "Content-Type": "application/json",
+        "Content-Length": "2",
+    }
+
+
+@pytest.mark.parametrize("name", ["Date", "Server", "WWW-Authenticate", "Authorization", "Content-MD5"])
+def test_some_headers_are_remapped(ask: Ask, function: Function, name: str) -> None:
+    function.reply = OK | {"headers": {name: "x"}}
+    _, headers, _ = ask()
+    assert headers[f"x-amzn-Remapped-{name}"] == "x"
+    assert name not in headers
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {},
+        None,
+        [],
+        {"statusCode": "many"},
+        {"headers": {}, "body": ""},
+        OK | {"headers": {"X": "a\r\nY: b"}},
+        OK | {"body": "no base64!", "isBase64Encoded": True},
+        {"errorType": "Runtime.ExitError"},
+        lambda: b"no JSON",
+        lambda: 1 // 0,
+    ],
+)
+def test_a_reply_that_is_none_is_a_defect(ask: Ask, function: Function, reply: Any) -> None:
+    function.reply = reply
+    status, headers, body = ask()
+    assert (status, body) == (500, error("internal", "Something went wrong on our side."))
+    assert headers.items() >= ENVELOPE.items()
+
+
+def test_a_reply_that_comes_too_late_is_not_waited_for(
+    ask: Ask, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "INTEGRATION_SECONDS", 0.05)
+
+    def late() -> bytes:
+        time.sleep(0.3)
+        return b"{}"
+
+    function.reply = late
+    status, headers, body = ask()
+    assert (status, body) == (503, error("service_unavailable", "The service did not answer in time."))
+    assert headers.items() >= (ENVELOPE | {"Retry-After": "5"}).items()
+
+
+def test_a_body_that_is_too_large_is_refused(ask: Ask) -> None:
+    status, headers, body = ask(body=b"x" * (10 * 1024 * 1024 + 1))
+    assert (status, body) == (413, error("content_too_large", "The request is too large."))
+    assert headers.items() >= ENVELOPE.items()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
+def test_other_methods_are_not_found(ask: Ask, method: str) -> None:
+    status, headers, body = ask(method)
+    assert (status, body) == (404, b"" if method == "HEAD" else error("not_found", "There is nothing at this address."))
+    assert headers.items() >= ENVELOPE.items()
