@@ -34,7 +34,7 @@ lint: .venv/ready ## style, format, types, template
 	ruff check .
 	ruff format --check .
 	mypy
-	sam validate
+	sam validate --lint
 	cfn-lint
 
 format: .venv/ready ## mend what can be mended by itself
