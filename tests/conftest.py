@@ -16,7 +16,8 @@ PARAMETERS = {
 STACK = Stack("craftkit-test", PARAMETERS)
 
 os.environ.update(CREDENTIALS)
-os.environ.update(STACK.environment("DownloadCertificateFunction"))
+for function in ("ArchiveCertificateFunction", "DownloadCertificateFunction"):
+    os.environ.update(STACK.environment(function))
 
 
 @pytest.fixture(scope="session")

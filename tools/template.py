@@ -20,10 +20,13 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 _ARNS = {
     "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/",
-    "AWS::S3::Bucket": "arn:aws:s3:::",
+    "AWS::Events::Rule": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/",
     "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/",
+    "AWS::KMS::Key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/",
     "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:",
+    "AWS::S3::Bucket": "arn:aws:s3:::",
+    "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
 }
 
 
@@ -114,12 +117,16 @@ class Stack:
         return {key: self.resolve(item) for key, item in value.items()}
 
     def _ref(self, name: str) -> str:
-        return self._values[name] if name in self._values else self.physical_id(name)
+        if name in self._values:
+            return self._values[name]
+        physical_id = self.physical_id(name)
+        if self._template["Resources"][name]["Type"] == "AWS::SQS::Queue":
+            return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical_id}"
+        return physical_id
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
-        if attribute != "Arn":
-            return f"{logical_id}.{attribute}"
-        return _ARNS[self._template["Resources"][logical_id]["Type"]] + self.physical_id(logical_id)
+        arn = _ARNS[self._template["Resources"][logical_id]["Type"]] + self.physical_id(logical_id)
+        return {"Arn": arn, "StreamArn": f"{arn}/stream/2026-06-01T09:00:00.000"}[attribute]
 
     def _substitute(self, argument: Any) -> str:
         text, local = (argument, {}) if isinstance(argument, str) else argument
@@ -132,9 +139,18 @@ class Stack:
 
         return re.sub(r"\$\{([^!}]+)\}", value, text)
 
-    def _holds(self, condition: str) -> bool:
-        (function, arguments), *_ = self._template["Conditions"][condition].items()
-        if function != "Fn::Equals":
-            raise ValueError(f"condition {condition} uses {function}, which is not known here")
-        left, right = (self.resolve(argument) for argument in arguments)
-        return bool(left == right)
+    def _holds(self, condition: str | dict[str, Any]) -> bool:
+        if isinstance(condition, str):
+            condition = dict(self._template["Conditions"][condition])
+        ((function, argument),) = condition.items()
+        match function:
+            case "Condition":
+                return self._holds(argument)
+            case "Fn::Equals":
+                left, right = (self.resolve(side) for side in argument)
+                return bool(left == right)
+            case "Fn::Not":
+                return not self._holds(argument[0])
+            case "Fn::Or":
+                return any(self._holds(one) for one in argument)
+        raise ValueError(f"a condition uses {function}, which is not known here")

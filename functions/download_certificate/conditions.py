@@ -13,14 +13,18 @@ _MOST_DIGITS = 15
 
 def matches_strongly(condition: str, etag: str) -> bool:
     """If-Match (RFC 9110 section 13.1.1)."""
-    return condition.strip() == "*" or any(
-        not tag["weak"] and tag["opaque"] == etag for tag in _ENTITY_TAG.finditer(condition)
-    )
+    return condition.strip() == "*" or any(not tag["weak"] and tag["opaque"] == etag for tag in _tags(condition))
 
 
 def matches_weakly(condition: str, etag: str) -> bool:
     """If-None-Match (RFC 9110 section 13.1.2)."""
-    return condition.strip() == "*" or any(tag["opaque"] == etag for tag in _ENTITY_TAG.finditer(condition))
+    return condition.strip() == "*" or any(tag["opaque"] == etag for tag in _tags(condition))
+
+
+def _tags(condition: str) -> list[re.Match[str]]:
+    """The entity tags of a list; none if there is anything else in it."""
+    others = _ENTITY_TAG.sub("", condition)
+    return [] if others.strip(" \t,") else list(_ENTITY_TAG.finditer(condition))
 
 
 def range_still_applies(if_range: str, etag: str) -> bool:

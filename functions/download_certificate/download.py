@@ -1,6 +1,5 @@
 """The download of one certificate, as a story: who asks, for what, where it comes from."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,24 +11,21 @@ from functions.download_certificate.conditions import (
     range_still_applies,
 )
 from functions.download_certificate.request import Request
-from signing.archive import Archive, Part, Stored
+from signing.archive import ARCHIVE_SECONDS, Archive, Part, Stored
 from signing.certificate import Certificate
 from signing.errors import (
     ArchiveUnavailable,
     CertificateTooLarge,
-    InvalidRecord,
     NotArchived,
     SigningError,
 )
-from signing.models import ApiKey, Item, Signature
-from signing.provider import Provider
+from signing.models import ApiKey, Item, Owned, Signature
+from signing.provider import Provider, fetch_certificate
 from signing.records import Records
-from signing.telemetry import count, details, logger, measure
+from signing.telemetry import count, details, logger
 
 INLINE_LIMIT = 4_500_000
 """Bytes. Lambda's reply ends at 6,291,556 bytes of JSON, and base64 takes a third more than the certificate."""
-
-NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 
 
 class Unauthorized(SigningError):
@@ -38,18 +34,6 @@ class Unauthorized(SigningError):
 
 class NotFound(SigningError):
     """The key's project has no such signature request."""
-
-
-class NotAvailable(SigningError):
-    """There is no certificate, and there will be none. `status` is the signature request's."""
-
-    def __init__(self, status: str) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-class NotAvailableYet(NotAvailable):
-    """There is no certificate yet."""
 
 
 class PreconditionFailed(SigningError):
@@ -89,25 +73,30 @@ class Download:
 
 
 def download_certificate(
-    request: Request, access: Access, services: Services, provider_seconds: Callable[[], float]
+    request: Request, access: Access, services: Services, seconds_left: Callable[[], float]
 ) -> Download:
-    """`provider_seconds` tells how long the provider may take from now.
-
-    Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
-    `signing.errors`, of which NotArchived is never left over.
-    """
+    """Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
+    `signing.errors` but NotArchived."""
     signature = _find(request, access, services.records)
     try:
         return _read(request, signature, services.archive)
     except NotArchived:
-        certificate = _fetch(signature, services.provider, provider_seconds())
+        certificate = fetch_certificate(signature, services.provider, seconds_left() - ARCHIVE_SECONDS)
+    is_first = True
     try:
-        services.archive.create(signature.project_id, signature.id, certificate)
+        is_first = services.archive.create(signature.project_id, signature.id, certificate)
     except ArchiveUnavailable as error:
-        logger.error("archive_write_failed", extra={"signature_id": signature.id, "detail": details(error)})
+        extra = {"request_id": request.request_id, "signature_id": signature.id, "detail": details(error)}
+        logger.error("archive_write_failed", extra=extra)
         count("ArchiveWriteFailures")
-        return _serve_unarchived(request, certificate)
-    return _read(request, signature, services.archive, source="provider")
+    if is_first and seconds_left() < ARCHIVE_SECONDS:
+        return _serve_unread(request, certificate)
+    try:
+        return _read(request, signature, services.archive, source="provider")
+    except (ArchiveUnavailable, NotArchived):
+        if not is_first:
+            raise
+        return _serve_unread(request, certificate)
 
 
 def _find(request: Request, access: Access, records: Records) -> Signature:
@@ -119,8 +108,7 @@ def _find(request: Request, access: Access, records: Records) -> Signature:
     key = _accept(key_item)
     access.project_id = key.project_id
     signature = _own(signature_item, key)
-    if not signature.is_certificate_available:
-        raise (NotAvailable if signature.status in NEVER_AVAILABLE else NotAvailableYet)(signature.status)
+    signature.require_certificate()
     return signature
 
 
@@ -134,8 +122,8 @@ def _accept(item: Item | None) -> ApiKey:
 
 
 def _own(item: Item | None, key: ApiKey) -> Signature:
-    """Another project's item is not even validated: a broken one must not tell that it exists."""
-    if item is None or item.get("projectId", key.project_id) != key.project_id:
+    """Another project's item is not looked at any further: a broken one must not tell that it exists."""
+    if item is None or Owned.parse(item).project_id != key.project_id:
         raise NotFound
     return Signature.parse(item)
 
@@ -160,21 +148,12 @@ def _is_current(request: Request, stored: Stored) -> bool:
     return bool(request.if_none_match) and matches_weakly(str(request.if_none_match), stored.etag)
 
 
-def _fetch(signature: Signature, provider: Provider, seconds: float) -> Certificate:
-    if signature.provider_request_id is None:
-        raise InvalidRecord(Signature.table, {"providerRequestId": "missing"})
-    started = time.perf_counter()
-    try:
-        return provider.fetch(signature.provider_request_id, seconds)
-    finally:
-        measure("ProviderMilliseconds", (time.perf_counter() - started) * 1000)
-
-
-def _serve_unarchived(request: Request, certificate: Certificate) -> Download:
-    """Whole or not at all: the provider may render each certificate anew, and parts of two would make a third."""
+def _serve_unread(request: Request, certificate: Certificate) -> Download:
+    """The bytes just fetched, whole or not at all: the archive may not hold them, and the provider may render each
+    certificate anew, so that parts of two would make a third."""
     stored = Stored(f'"{certificate.sha256}"', len(certificate.content))
     if stored.size > INLINE_LIMIT:
-        raise ArchiveUnavailable("too large to serve unarchived") if request.range else CertificateTooLarge(stored.size)
+        raise ArchiveUnavailable("too large to serve whole") if request.range else CertificateTooLarge(stored.size)
     if _is_current(request, stored):
         return Download(stored, None, source="provider")
-    return Download(stored, Part(stored, certificate.content, sha256=certificate.sha256), source="provider")
+    return Download(stored, Part(stored, certificate.content), source="provider")

@@ -3,14 +3,12 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from functions.download_certificate.download import Access, Services, download_certificate
 from functions.download_certificate.request import Request
 from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, refused, served
 from functions.download_certificate.settings import DownloadSettings
 from signing.archive import Archive
-from signing.aws import client_config
+from signing.aws import connect_dynamodb, connect_s3, connect_secrets_manager
 from signing.errors import ProviderFailed
 from signing.provider import Provider, Secret
 from signing.records import Records
@@ -18,26 +16,13 @@ from signing.telemetry import count, details, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-
-PROVIDER_SECONDS = 18.0
-ARCHIVE_SECONDS = 8.0
-"""What is kept back, of the function's time-out, for archiving and reading again."""
-
-
-def _secrets_manager() -> "SecretsManagerClient":
-    return boto3.client("secretsmanager", config=client_config(read_timeout=2, attempts=2))
 
 
 def connect(settings: DownloadSettings) -> Services:
     return Services(
-        Records(
-            boto3.client("dynamodb", config=client_config(read_timeout=2, attempts=3)),
-            settings.api_keys_table,
-            settings.signatures_table,
-        ),
-        Archive(boto3.client("s3", config=client_config(read_timeout=3, attempts=2)), settings.certificates_bucket),
-        Provider(settings, Secret(_secrets_manager, settings.provider_secret_name)),
+        Records(connect_dynamodb(), settings.signatures_table, settings.api_keys_table),
+        Archive(connect_s3(), settings.certificates_bucket),
+        Provider(settings, Secret(connect_secrets_manager, settings.provider_secret_name)),
     )
 
 
@@ -61,12 +46,12 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Response:
 
 
 def _serve(event: dict[str, Any], context: "LambdaContext", access: Access) -> Response:
-    def provider_seconds() -> float:
-        return min(PROVIDER_SECONDS, context.get_remaining_time_in_millis() / 1000 - ARCHIVE_SECONDS)
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
 
     request = Request.parse(event)
     access.request_id = request.request_id
-    download = download_certificate(request, access, SERVICES, provider_seconds)
+    download = download_certificate(request, access, SERVICES, seconds_left)
     response = served(download, str(request.signature_id), request.request_id)
     access.source = download.source
     access.bytes = len(download.part.content) if download.part else 0

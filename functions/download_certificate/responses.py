@@ -9,16 +9,17 @@ from typing import Any
 from functions.download_certificate.download import (
     INLINE_LIMIT,
     Download,
-    NotAvailable,
-    NotAvailableYet,
     NotFound,
     PreconditionFailed,
     Unauthorized,
 )
+from signing.certificate import Certificate
 from signing.errors import (
     ArchiveUnavailable,
     CertificateTooLarge,
     InvalidRecord,
+    NotAvailable,
+    NotAvailableYet,
     ProviderFailed,
     RangeNotSatisfiable,
     RecordsUnavailable,
@@ -88,7 +89,7 @@ def served(download: Download, signature_id: str, request_id: str) -> Response:
         last = part.first + len(part.content) - 1
         headers["Content-Range"] = f"bytes {part.first}-{last}/{part.stored.size}"
     else:
-        headers["Repr-Digest"] = f"sha-256=:{part.sha256}:"
+        headers["Repr-Digest"] = f"sha-256=:{Certificate(part.content).sha256}:"
     body = b2a_base64(part.content, newline=False).decode("ascii")
     return _response(206 if download.is_range else 200, headers, request_id, body, is_base64=True)
 

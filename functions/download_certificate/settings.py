@@ -1,7 +1,7 @@
 """What the template must tell this function."""
 
-from signing.settings import ProviderSettings, StoreSettings
+from signing.settings import NonEmpty, ProviderSettings, StoreSettings
 
 
 class DownloadSettings(StoreSettings, ProviderSettings):
-    pass
+    api_keys_table: NonEmpty

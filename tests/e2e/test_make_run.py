@@ -57,7 +57,7 @@ def test_the_first_line_downloads_also_without_the_provider(
 ) -> None:
     process, lines = started
     curls = [line for line in lines if line.startswith("curl ")]
-    assert len(curls) == len(SITUATIONS) + 2
+    assert len(curls) == len(SITUATIONS) + 3
     run(curls[0], tmp_path)
     first = (tmp_path / "certificate.pdf").read_bytes()
     assert "Completion certificate" in PdfReader(tmp_path / "certificate.pdf").pages[0].extract_text()

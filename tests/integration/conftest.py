@@ -26,6 +26,7 @@ from tools.template import REGION, Stack
 AWS = boto3.Session(region_name=REGION)
 DYNAMODB = AWS.client("dynamodb")
 S3 = AWS.client("s3")
+SQS = AWS.client("sqs")
 PROJECT = seeds.PROJECT
 KEY = seeds.KEY
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -60,6 +61,7 @@ class Service:
 
     stack: Stack
     provider: ScriptedServer
+    services: Services
     lines: Any = field(repr=False)
 
     def __call__(self, event: Any) -> dict[str, Any]:
@@ -143,4 +145,4 @@ def service(
         create_resources(stack, seeds.PROVIDER_SECRET, AWS)
         for item in seeds.api_keys():
             DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
-        yield Service(stack, provider, capfd)
+        yield Service(stack, provider, services, capfd)

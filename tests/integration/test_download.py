@@ -323,6 +323,7 @@ def test_never_available_is_not(service: Service, status: str) -> None:
         {"status": {"S": "done"}},
         {"status": None},
         {"projectId": None},
+        {"projectId": {"N": "7"}},
         {"certificateUrl": {"S": "https://api.craftkit.example/v1/signatures/other/certificate"}},
         {"certificateUrl": {"BOOL": True}},
         {"providerRequestId": {"N": "7"}},

@@ -18,6 +18,7 @@ from tests.integration.test_download import INTERNAL, JSON, UNAUTHORIZED, refusa
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, ScriptedServer, raw, reply, reset
 from tools.local import seeds
+from tools.local.runtime import Context
 
 UNAVAILABLE = refusal(503, "service_unavailable", "The service is temporarily unavailable.", Retry_After="5")
 PDF = pdf()
@@ -174,15 +175,16 @@ def test_a_range_cut_short_is_never_served(service: Service, place: Place) -> No
 def test_s3_is_asked_to_check_what_it_sends(service: Service, place: Place) -> None:
     service.seed()
     checksum = b64encode(hashlib.sha256(PDF).digest()).decode()
-    server = place("S3", found(x_amz_checksum_sha256=checksum))
+    server = place("S3", found(x_amz_checksum_sha256=checksum))  # of the content: boto3 verifies it
     response = service(get())
     assert (response["statusCode"], response["headers"]["Repr-Digest"]) == (200, f"sha-256=:{checksum}:")
     assert server.requests[0].headers["x-amz-checksum-mode"] == "ENABLED"
 
 
-def test_a_certificate_without_a_checksum_gets_one(service: Service, place: Place) -> None:
+@pytest.mark.parametrize("headers", [{}, {"x-amz-checksum-sha256": "AAAA-2", "x-amz-checksum-type": "COMPOSITE"}])
+def test_the_digest_is_that_of_the_bytes(service: Service, place: Place, headers: dict[str, str]) -> None:
     service.seed()
-    place("S3", found())
+    place("S3", reply(200, PDF, {"ETag": ETAG} | headers))
     checksum = b64encode(hashlib.sha256(PDF).digest()).decode()
     assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{checksum}:"
 
@@ -274,6 +276,41 @@ def test_a_lost_answer_to_the_write_loses_nothing(service: Service, place: Place
     place("S3", MISSING, reset, s3_error(412, "PreconditionFailed"), found())
     response = service(get())
     assert (response["statusCode"], b64decode(response["body"])) == (200, PDF)
+
+
+@pytest.mark.parametrize("lost", [[s3_error(409, "ConditionalRequestConflict")] * 3, [reset] * 2])
+def test_a_write_of_unknown_outcome_still_serves_what_is_archived(
+    service: Service, place: Place, lost: list[Answer]
+) -> None:
+    service.seed()
+    winner = pdf(seed=9)
+    place("S3", MISSING, *lost, found(winner))
+    response = service(get())
+    assert (response["statusCode"], b64decode(response["body"])) == (200, winner)
+    (error, _), metrics = service.written()
+    assert (error["message"], error["request_id"]) == ("archive_write_failed", REQUEST_ID)
+    assert "ArchiveWriteFailures" in metrics
+
+
+@pytest.mark.parametrize("answer", [s3_error(503, "SlowDown"), MISSING])
+def test_when_our_own_copy_is_archived_and_cannot_be_read_it_is_served(
+    service: Service, place: Place, answer: Answer
+) -> None:
+    service.seed()
+    place("S3", MISSING, reply(200), answer)
+    response = service(get())
+    assert (response["statusCode"], b64decode(response["body"])) == (200, PDF)
+
+
+def test_without_time_to_read_again_the_bytes_are_served(
+    service: Service, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.seed()
+    server = place("S3", MISSING, reply(200))
+    left = iter([28000, 9000])
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: next(left))
+    assert service(get())["statusCode"] == 200
+    assert [request.method for request in server.requests] == ["GET", "PUT"]
 
 
 def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(service: Service, place: Place) -> None:

@@ -144,7 +144,18 @@ def test_a_body_that_is_too_large_is_refused(ask: Ask) -> None:
     assert headers.items() >= ENVELOPE.items()
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
+def test_a_chunked_body_does_not_disturb_the_next_request(ask: Ask, function: Function) -> None:
+    ask(body=iter([b"GET / HTTP/1.1\r\n\r\n"]), headers={"Transfer-Encoding": "chunked"})
+    function.reply = OK | {"body": "second"}
+    assert ask()[2] == b"second"
+
+
+@pytest.mark.parametrize("path", ["/[", "/%zz", "//", "/?%zz=%"])
+def test_an_odd_path_is_not_found(ask: Ask, path: str) -> None:
+    assert ask(path=path)[0] == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "PROPFIND"])
 def test_other_methods_are_not_found(ask: Ask, method: str) -> None:
     status, headers, body = ask(method)
     assert (status, body) == (404, b"" if method == "HEAD" else error("not_found", "There is nothing at this address."))

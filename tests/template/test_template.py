@@ -6,21 +6,32 @@ from typing import Any
 
 import pytest
 
+from functions.archive_certificate.handler import BATCH_SIZE
+from functions.archive_certificate.message import parse_message
+from functions.archive_certificate.settings import ArchiveSettings
 from functions.download_certificate.download import INLINE_LIMIT
-from functions.download_certificate.handler import ARCHIVE_SECONDS, PROVIDER_SECONDS
 from functions.download_certificate.responses import INTERNAL, REFUSALS, refused
 from functions.download_certificate.settings import DownloadSettings
+from signing.archive import ARCHIVE_SECONDS
 from signing.errors import InvalidRecord
+from signing.provider import PROVIDER_SECONDS
+from signing.settings import Settings
 from tests.conftest import PARAMETERS
+from tools.local.events import pipe_messages, rule_messages
 from tools.template import ROOT, Stack, translated
 
 FUNCTION = "DownloadCertificateFunction"
+ARCHIVE = "ArchiveCertificateFunction"
+FUNCTIONS: dict[str, type[Settings]] = {FUNCTION: DownloadSettings, ARCHIVE: ArchiveSettings}
 CONTRACT_IDS = {
     "CertificatesApi": "AWS::ApiGateway::RestApi",
     "DownloadCertificateFunction": "AWS::Lambda::Function",
     "ApiKeysTable": "AWS::DynamoDB::Table",
     "SignaturesTable": "AWS::DynamoDB::Table",
     "CertificatesBucket": "AWS::S3::Bucket",
+    "ArchiveCertificateFunction": "AWS::Lambda::Function",
+    "ArchiveQueue": "AWS::SQS::Queue",
+    "ArchiveDeadLetterQueue": "AWS::SQS::Queue",
 }
 GATEWAY_TYPES = {
     "DEFAULT_4XX",
@@ -35,6 +46,8 @@ GATEWAY_TYPES = {
     "REQUEST_TOO_LARGE",
     "BAD_REQUEST_BODY",
     "BAD_REQUEST_PARAMETERS",
+    "INVALID_SIGNATURE",
+    "ACCESS_DENIED",
 }
 
 
@@ -60,7 +73,10 @@ def test_the_names_of_the_contract(stack: Stack) -> None:
 def test_all_but_the_providers_parameters_have_working_defaults() -> None:
     parameters = translated()["Parameters"]
     assert {name for name, value in parameters.items() if "Default" not in value} == set(PARAMETERS)
-    assert (parameters["MaxCertificateBytes"]["Default"], parameters["Architecture"]["Default"]) == (20971520, "arm64")
+    assert (parameters["MaxCertificateBytes"]["Default"], parameters["Architecture"]["Default"]) == (
+        "20971520",
+        "arm64",
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +89,13 @@ def test_all_but_the_providers_parameters_have_working_defaults() -> None:
                 "https://api.example.com/c?id={providerRequestId}&merge=true",
                 "http://127.0.0.1:3002/{providerRequestId}",
             ],
-            ["", "https://api.example.com/c", "ftp://e.com/{providerRequestId}", "https://{providerRequestId}.e.com/"],
+            [
+                "",
+                "https://api.example.com/c",
+                "ftp://e.com/{providerRequestId}",
+                "https://{providerRequestId}.e.com/",
+                "http://10.0.0.1/{providerRequestId}",
+            ],
         ),
         (
             "ProviderAuthHeader",
@@ -157,11 +179,12 @@ def test_the_statuses_and_codes_of_the_contract() -> None:
     }
 
 
-def test_the_environment_is_what_the_settings_read(stack: Stack) -> None:
-    ours = {name.upper() for name in DownloadSettings.model_fields}
+@pytest.mark.parametrize(("function", "settings"), FUNCTIONS.items())
+def test_the_environment_is_what_the_settings_read(stack: Stack, function: str, settings: type[Settings]) -> None:
+    ours = {name.upper() for name in settings.model_fields}
     others = {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
-    assert stack.environment(FUNCTION).keys() == ours | others
-    assert stack.environment(FUNCTION)["AWS_ENDPOINT_URL"] == ""
+    assert stack.environment(function).keys() == ours | others
+    assert stack.environment(function)["AWS_ENDPOINT_URL"] == ""
 
 
 def test_existing_tables_are_used_by_name() -> None:
@@ -176,8 +199,10 @@ def test_existing_tables_are_used_by_name() -> None:
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
 def test_function_and_layers_are_of_one_architecture(architecture: str) -> None:
     stack = Stack("s", PARAMETERS | {"Architecture": architecture})
-    function = stack.resources[FUNCTION]["Properties"]
-    assert (function["Architectures"], function["Runtime"]) == ([architecture], "python3.13")
+    functions = stack.of_type("AWS::Lambda::Function")
+    assert len(functions) == 2
+    for function in functions.values():
+        assert (function["Architectures"], function["Runtime"]) == ([architecture], "python3.13")
     layers = stack.of_type("AWS::Lambda::LayerVersion")
     assert len(layers) == 2
     assert all(layer["CompatibleArchitectures"] == [architecture] for layer in layers.values())
@@ -192,27 +217,50 @@ def test_the_inline_limit_fits_into_a_reply_of_lambda() -> None:
     assert INLINE_LIMIT * 4 / 3 + 2000 < 6_291_556
 
 
-def test_the_role_names_what_it_reaches_and_can_delete_nothing(stack: Stack) -> None:
-    role = statements(stack, "DownloadCertificateRole")
-    actions = {action for s in role for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
-    assert actions == {
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "dynamodb:BatchGetItem",
-        "s3:ListBucket",
-        "s3:GetObject",
-        "s3:PutObject",
-        "secretsmanager:GetSecretValue",
-    }
-    for statement in role:
+BOTH = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "dynamodb:BatchGetItem",
+    "s3:ListBucket",
+    "s3:GetObject",
+    "s3:PutObject",
+    "secretsmanager:GetSecretValue",
+}
+ROLES = {
+    "DownloadCertificateRole": BOTH,
+    "ArchiveCertificateRole": BOTH
+    | {
+        "kms:Decrypt",
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ChangeMessageVisibility",
+    },
+    "SignaturesPipeRole": {
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "sqs:SendMessage",
+    },
+}
+
+
+@pytest.mark.parametrize(("role", "allowed"), ROLES.items())
+def test_a_role_names_what_it_reaches_and_can_delete_no_data(stack: Stack, role: str, allowed: set[str]) -> None:
+    policy = statements(stack, role)
+    actions = {action for s in policy for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
+    assert actions == allowed
+    for statement in policy:
         resources = [statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"]
         assert all(arn.startswith("arn:aws:") and "*" not in arn.removesuffix("/*") for arn in resources)
 
 
 def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
-    holds_data = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup"}
+    holds_data = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue"}
     kept = {name: r for name, r in stack.resources.items() if r["Type"] in holds_data}
-    assert len(kept) == 4
+    assert len(kept) == 8
     assert (
         {r["DeletionPolicy"] for r in kept.values()} == {r["UpdateReplacePolicy"] for r in kept.values()} == {"Retain"}
     )
@@ -231,9 +279,94 @@ def test_certificates_are_created_over_tls_and_never_overwritten(stack: Stack) -
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-def test_sam_local_points_at_the_local_stack() -> None:
-    variables = json.loads((ROOT / "tools" / "local" / "sam-local.json").read_text())[FUNCTION]
-    local = Stack("craftkit-local", PARAMETERS).environment(FUNCTION)
-    for name in ("API_KEYS_TABLE", "SIGNATURES_TABLE", "CERTIFICATES_BUCKET", "PROVIDER_SECRET_NAME"):
-        assert variables[name] == local[name]
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_sam_local_points_at_the_local_stack(function: str) -> None:
+    variables = json.loads((ROOT / "tools" / "local" / "sam-local.json").read_text())[function]
+    local = Stack("craftkit-local", PARAMETERS).environment(function)
     assert variables.keys() <= local.keys()
+    elsewhere = {"AWS_ENDPOINT_URL", "ARCHIVE_QUEUE_URL", "PROVIDER_CERTIFICATE_URL"}
+    same = variables.keys() - elsewhere
+    assert {name: variables[name] for name in same} == {name: local[name] for name in same}
+    assert {name for name in local if name.endswith(("_TABLE", "_BUCKET"))} <= same
+
+
+# ── Archiving ahead ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+def record(**image: Any) -> dict[str, Any]:
+    return {"eventName": "MODIFY", "dynamodb": {"Keys": {"id": {"S": ID}}, "NewImage": {"id": {"S": ID}} | image}}
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        (record(certificateUrl={"S": "https://api.craftkit.example/v1/signatures/x/certificate"}), True),
+        (record(certificateUrl={"NULL": True}), False),
+        (record(), False),
+        ({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": ID}}}}, False),
+    ],
+)
+def test_the_pipe_lets_through_what_has_a_certificate(stack: Stack, change: dict[str, Any], *, passes: bool) -> None:
+    assert bool(pipe_messages(stack, [change])) is passes
+
+
+def test_the_rule_lets_through_completed_signatures_only(stack: Stack) -> None:
+    detail = {"event": "signature.completed", "signatureRequestId": ID, "renderId": ID, "status": "completed"}
+    event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
+    assert len(rule_messages(stack, event)) == 1
+    assert rule_messages(stack, event | {"source": "craftkit.renders"}) == []
+    assert rule_messages(stack, event | {"detail-type": "signature.viewed"}) == []
+
+
+def test_both_triggers_send_the_one_message_that_the_function_reads(stack: Stack) -> None:
+    (by_pipe,) = pipe_messages(stack, [record(certificateUrl={"S": "x"})])
+    detail = {"event": "signature.completed", "signatureRequestId": ID}
+    event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
+    (by_rule,) = rule_messages(stack, event)
+    assert json.loads(by_pipe) == json.loads(by_rule) == {"signatureRequestId": ID}
+    assert parse_message(by_pipe) == parse_message(by_rule) == ID
+
+
+def test_the_queue_waits_for_the_function_and_keeps_what_fails(stack: Stack) -> None:
+    queue = stack.resources["ArchiveQueue"]["Properties"]
+    function = stack.resources[ARCHIVE]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"].endswith("ArchiveDeadLetterQueue")
+    assert stack.resources["ArchiveDeadLetterQueue"]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+    (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] == BATCH_SIZE
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] == "2"
+
+
+def test_eventbridge_may_send_to_the_encrypted_queues(stack: Stack) -> None:
+    queues = [stack.resources[name]["Properties"] for name in ("ArchiveQueue", "ArchiveDeadLetterQueue")]
+    key = stack.resources["DataKey"]["Properties"]
+    assert {queue["KmsMasterKeyId"] for queue in queues} == {stack.resolve({"Fn::GetAtt": ["DataKey", "Arn"]})}
+    assert key["EnableKeyRotation"] is True
+    (grant,) = [s for s in key["KeyPolicy"]["Statement"] if s["Principal"] == {"Service": "events.amazonaws.com"}]
+    assert set(grant["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt"}
+    (allow,) = stack.resources["ArchiveQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allow["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allow["Condition"]["ArnEquals"]["aws:SourceArn"].endswith("SignatureCompletedRule")
+    (rule,) = stack.of_type("AWS::Events::Rule").values()
+    reached = {rule["Targets"][0]["Arn"], rule["Targets"][0]["DeadLetterConfig"]["Arn"]}
+    assert set(allow["Resource"]) == reached
+
+
+def test_the_pipe_reads_the_tables_stream_from_its_beginning(stack: Stack) -> None:
+    (pipe,) = stack.of_type("AWS::Pipes::Pipe").values()
+    assert "/stream/" in pipe["Source"]
+    assert pipe["SourceParameters"]["DynamoDBStreamParameters"]["StartingPosition"] == "TRIM_HORIZON"
+    assert stack.resources["SignaturesTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+
+
+def test_an_existing_table_brings_its_own_stream_or_none() -> None:
+    existing = PARAMETERS | {"SignaturesTableName": "signatures"}
+    assert Stack("s", existing).of_type("AWS::Pipes::Pipe") == {}
+    labelled = Stack("s", existing | {"SignaturesTableStreamLabel": "2026-06-01T00:00:00.000"})
+    (pipe,) = labelled.of_type("AWS::Pipes::Pipe").values()
+    assert pipe["Source"].endswith(":table/signatures/stream/2026-06-01T00:00:00.000")

@@ -15,7 +15,9 @@ def test_if_match_matches(condition: str) -> None:
     assert matches_strongly(condition, ETAG)
 
 
-@pytest.mark.parametrize("condition", ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"'])
+@pytest.mark.parametrize(
+    "condition", ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"', 'w/"a1"', 'W/ "a1"', 'x"a1"y']
+)
 def test_if_match_does_not_match(condition: str) -> None:
     assert not matches_strongly(condition, ETAG)
 

@@ -71,7 +71,7 @@ def test_a_key_that_breaks_the_rules_is_never_accepted(change: dict[str, Any]) -
 )
 def test_a_signature_may_lack_what_is_optional(change: dict[str, Any]) -> None:
     signature = Signature.parse(SIGNATURE | change)
-    assert signature.is_certificate_available is ("certificateUrl" not in change)
+    assert (signature.certificate_url is None) is ("certificateUrl" in change)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: 
     [
         ("API_KEYS_TABLE", "", "at least 1"),
         ("CERTIFICATES_BUCKET", "", "at least 1"),
-        ("PROVIDER_CERTIFICATE_URL", "https://canary.example.com/", "lacks {providerRequestId}"),
+        ("PROVIDER_CERTIFICATE_URL", "https://canary.example.com/", "must have {providerRequestId}"),
         ("PROVIDER_CERTIFICATE_URL", "http://canary.example.com/{providerRequestId}", "only https"),
         ("PROVIDER_CERTIFICATE_URL", "https://canary:x@e.com/{providerRequestId}", "not a plain https URL"),
         ("PROVIDER_AUTH_HEADER", "canary", "Name: value"),

@@ -96,6 +96,7 @@ def test_an_id_cannot_leave_its_place(template: str, target: str) -> None:
         "https://e.com/c",
         "https://{providerRequestId}.e.com/c",
         "https://{providerRequestId}/c",
+        "https://{providerRequestId}.e.com/{providerRequestId}",
         "https://e.com:{providerRequestId}/c",
         "{providerRequestId}",
         "http://e.com/{providerRequestId}",
@@ -104,7 +105,7 @@ def test_an_id_cannot_leave_its_place(template: str, target: str) -> None:
     ],
 )
 def test_a_wrong_template_is_refused(template: str) -> None:
-    with pytest.raises(ValueError, match=r"^is |^lacks |^must "):
+    with pytest.raises(ValueError, match=r"^is |^must "):
         UrlTemplate.parse(template)
 
 

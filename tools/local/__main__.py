@@ -1,6 +1,7 @@
 """The whole service on this machine, with seeded data, until Ctrl-C."""
 
 import argparse
+import os
 import shlex
 import signal
 import socket
@@ -8,7 +9,7 @@ import sys
 import threading
 
 from tools.local import seeds
-from tools.local.runtime import in_process
+from tools.local.runtime import in_processes
 from tools.local.stack import LocalStack, local_stack
 
 
@@ -16,14 +17,21 @@ def main() -> None:
     arguments = _arguments()
     for port in range(arguments.port, arguments.port + 3):
         _require_free(arguments.host, port)
-    # Whoever stops it is obeyed in the same way: Ctrl-C, kill, a closed terminal.
-    stopped = threading.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, lambda *_: stopped.set())
-    with local_stack(in_process, arguments.host, arguments.port) as running:
-        _announce(running)
-        stopped.wait()
-    print("stopped", flush=True)
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.default_int_handler)
+    _leave_out_the_users_own()
+    try:
+        with local_stack(in_processes, arguments.host, arguments.port) as running:
+            _announce(running)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+
+
+def _leave_out_the_users_own() -> None:
+    """Neither an AWS account nor a proxy has a part in this."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
 
 
 def _arguments() -> argparse.Namespace:
@@ -48,6 +56,8 @@ def _announce(running: LocalStack) -> None:
         print(f"\n# {situation.status}  {situation.words}")
         print(_curl(situation, running.url))
     provider = f"http://127.0.0.1:{running.provider.server_address[1]}"
+    print("\n# all parties sign a new request: its certificate is archived within seconds")
+    print(f"curl -sS -X POST {provider}/complete")
     print("\n# the provider hangs up from now on, and answers again")
     print(f"curl -sS -X POST {provider}/stop")
     print(f"curl -sS -X POST {provider}/start")

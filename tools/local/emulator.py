@@ -7,17 +7,18 @@ runtime client: this project's folders and tools are not on the path.
 import importlib.metadata
 import os
 import platform
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import samcli
 import urllib3
 from samtranslator.yaml_helper import yaml_parse
@@ -38,16 +39,34 @@ class Emulator:
         self._environment = environment
         self._path = [BUILD / self._properties["CodeUri"], *_layers(self._properties)]
         self._clean_up = ExitStack()
+        self._one_at_a_time = threading.Lock()
         self._http = urllib3.PoolManager(retries=False)
 
     def __enter__(self) -> Self:
         folder = Path(self._clean_up.enter_context(tempfile.TemporaryDirectory(prefix="lambda-")))
-        runtime = folder / "runtime"
-        _link_runtime(runtime)
+        self._runtime = folder / "runtime"
+        _link_runtime(self._runtime)
         self._log = folder / "log"
+        self._start()
+        self._clean_up.callback(self.kill)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clean_up.close()
+
+    def __call__(self, event: bytes) -> bytes:
+        with self._one_at_a_time:
+            return self._invoke(event)
+
+    def _invoke(self, event: bytes) -> bytes:
+        if self.process.poll() is not None:
+            self._start()
+        return self._http.request("POST", self._url, body=event).data
+
+    def _start(self) -> None:
         port, api_port = _free_port(), _free_port()
         machine = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 [
                     Path(samcli.__file__).parent / "local" / "rapid" / f"aws-lambda-rie-{machine}",
@@ -58,7 +77,7 @@ class Emulator:
                 cwd=self._path[0],
                 env={
                     "PATH": os.environ["PATH"],
-                    "PYTHONPATH": os.pathsep.join(str(path) for path in [*self._path, runtime]),
+                    "PYTHONPATH": os.pathsep.join(str(path) for path in [*self._path, self._runtime]),
                     "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._properties["Timeout"]),
                     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._properties["MemorySize"]),
                     **CREDENTIALS,
@@ -69,21 +88,16 @@ class Emulator:
                 stderr=log,
                 start_new_session=True,
             )
-        self._clean_up.callback(self.kill)
         self._url = f"http://127.0.0.1:{port}{INVOCATIONS}"
         _wait_for(port)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._clean_up.close()
-
-    def __call__(self, event: bytes) -> bytes:
-        return self._http.request("POST", self._url, body=event).data
 
     def kill(self) -> None:
-        """Ends the sandbox at once, as Lambda may."""
+        """Ends the sandbox at once, as Lambda may. The next call starts another one."""
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            # The emulator puts the runtime into a process group of its own.
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                child.kill()
+            self.process.kill()
             self.process.wait()
 
     def log(self) -> str:

@@ -20,7 +20,7 @@ from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from tools.template import Stack
 
@@ -82,9 +82,9 @@ class Gateway:
         return Reply(reply.status, [("x-amzn-RequestId", request_id), *reply.headers], reply.body)
 
     def _answer(self, method: str, target: str, headers: Message, body: bytes, request_id: str) -> Reply:
-        url = urlsplit(target)
+        path, _, query = target.partition("?")
         for route in self._routes:
-            parameters = route.match(method, url.path)
+            parameters = route.match(method, path)
             if parameters is not None:
                 break
         else:
@@ -93,18 +93,18 @@ class Gateway:
             return self._gateway_response("REQUEST_TOO_LARGE")
         event = {
             "resource": route.path,
-            "path": url.path,
+            "path": path,
             "httpMethod": method,
             "headers": dict(headers.items()) or None,
             "multiValueHeaders": {name: headers.get_all(name) for name in headers} or None,
-            "queryStringParameters": {name: values[-1] for name, values in parse_qs(url.query).items()} or None,
-            "multiValueQueryStringParameters": parse_qs(url.query) or None,
+            "queryStringParameters": {name: values[-1] for name, values in parse_qs(query).items()} or None,
+            "multiValueQueryStringParameters": parse_qs(query) or None,
             "pathParameters": parameters or None,
             "stageVariables": None,
             "requestContext": {
                 "resourcePath": route.path,
                 "httpMethod": method,
-                "path": f"/{self._stage}{url.path}",
+                "path": f"/{self._stage}{path}",
                 "protocol": "HTTP/1.1",
                 "stage": self._stage,
                 "requestId": request_id,
@@ -174,19 +174,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _do(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        body = self.rfile.read(int(length)) if length.isdecimal() else b""
+        # One byte above the limit tells that it is exceeded; what is left unread ends the connection.
+        body = self.rfile.read(min(int(length), MOST_BODY_BYTES + 1)) if length.isdecimal() else b""
+        self.close_connection |= str(len(body)) != length or "Transfer-Encoding" in self.headers
         reply = self.gateway.answer(self.command, self.path, self.headers, body)
         self.send_response_only(reply.status)
         self.send_header("Date", self.date_time_string())
         for name, value in reply.headers:
             self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
         if reply.status != HTTPStatus.NOT_MODIFIED:
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if self.command != "HEAD" and reply.status != HTTPStatus.NOT_MODIFIED:
             self.wfile.write(reply.body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _do  # noqa: N815
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Every method is the gateway's to answer, so that none gets the server's own error page."""
+        if name.startswith("do_"):
+            return self._do
+        raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """The functions log; a second line for each request would only repeat them."""

@@ -1,6 +1,7 @@
 """A stand-in for the signature service: certificates rendered anew on each call, as some real ones do.
 
-`POST /stop` makes it hang up on every request, `POST /start` makes it answer again.
+`POST /stop` makes it hang up on every request, `POST /start` makes it answer again. `POST /complete` has all parties
+sign a new request.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,10 @@ class StandInProvider(ThreadingHTTPServer):
         self.secret = secret
         self.documents = documents
         self.is_stopped = False
+        self.asked: list[str] = []
+        """The requests whose certificate was asked for, in order."""
+        self.complete: Callable[[], str] = lambda: ""
+        """Tells Craftkit of a new request that all parties have signed; returns Craftkit's id for it."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -27,18 +32,23 @@ class _Handler(BaseHTTPRequestHandler):
     server: StandInProvider
 
     def do_POST(self) -> None:
-        if self.path in {"/stop", "/start"}:
-            self.server.is_stopped = self.path == "/stop"
-            self._send(200, "text/plain", b"stopped\n" if self.server.is_stopped else b"started\n")
-        else:
-            self._send(404, "text/plain", b"not found\n")
+        match self.path:
+            case "/stop" | "/start":
+                self.server.is_stopped = self.path == "/stop"
+                self._send(200, "text/plain", b"stopped\n" if self.server.is_stopped else b"started\n")
+            case "/complete":
+                self._send(200, "text/plain", f"{self.server.complete()}\n".encode())
+            case _:
+                self._send(404, "text/plain", b"not found\n")
 
     def do_GET(self) -> None:
         if self.server.is_stopped:
             self.close_connection = True
             return
         before, after = PATH.split("{providerRequestId}")
-        render = self.server.documents.get(unquote(self.path.removeprefix(before).removesuffix(after)))
+        request_id = unquote(self.path.removeprefix(before).removesuffix(after))
+        self.server.asked.append(request_id)
+        render = self.server.documents.get(request_id)
         if self.headers["Authorization"] != f"Bearer {self.server.secret}":
             self._send(401, "application/json", b'{"error": "wrong credential"}')
         elif render is None:

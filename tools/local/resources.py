@@ -1,22 +1,35 @@
-"""Makes the tables, the bucket and the secret of the template in a stand-in for AWS."""
+"""Makes the tables, the bucket, the queues and the secret of the template in a stand-in for AWS."""
+
+import json
 
 import boto3
 
 from tools.template import REGION, Stack
 
-_TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "StreamSpecification")
+_TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode")
+_QUEUE_ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod")
 
 
 def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint_url: str | None = None) -> None:
     """`secret` is the provider's, which operators create by hand on AWS too."""
     dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
     s3 = session.client("s3", endpoint_url=endpoint_url)
+    sqs = session.client("sqs", endpoint_url=endpoint_url)
     secrets_manager = session.client("secretsmanager", endpoint_url=endpoint_url)
     for logical_id, table in stack.of_type("AWS::DynamoDB::Table").items():
-        properties = {name: table[name] for name in _TABLE_PROPERTIES if name in table}
+        properties = {name: table[name] for name in _TABLE_PROPERTIES}
+        if "StreamSpecification" in table:
+            properties["StreamSpecification"] = {"StreamEnabled": True} | table["StreamSpecification"]
         dynamodb.create_table(TableName=stack.physical_id(logical_id), **properties)
     for logical_id, bucket in stack.of_type("AWS::S3::Bucket").items():
         name = stack.physical_id(logical_id)
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=bucket["VersioningConfiguration"])
+    # A dead-letter queue must be there before the queue that names it.
+    queues = stack.of_type("AWS::SQS::Queue").items()
+    for logical_id, queue in sorted(queues, key=lambda item: "RedrivePolicy" in item[1]):
+        attributes = {name: str(queue[name]) for name in _QUEUE_ATTRIBUTES if name in queue}
+        if "RedrivePolicy" in queue:
+            attributes["RedrivePolicy"] = json.dumps(queue["RedrivePolicy"])
+        sqs.create_queue(QueueName=stack.physical_id(logical_id), Attributes=attributes)  # type: ignore[arg-type]
     secrets_manager.create_secret(Name=stack.resolve({"Ref": "ProviderSecretName"}), SecretString=secret)

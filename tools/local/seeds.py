@@ -62,6 +62,29 @@ SITUATIONS = [
 ]
 
 
+@dataclass(frozen=True)
+class ArchiveSituation:
+    """`event` is the name of a file in `events/`; `later` of its messages are left for a later try."""
+
+    event: str
+    later: int
+    words: str
+
+
+ARCHIVE_SITUATIONS = [
+    ArchiveSituation("archive_available", 0, "available: fetched and archived"),
+    ArchiveSituation("archive_archived", 0, "archived already"),
+    ArchiveSituation("archive_unknown", 0, "no such signature request: dropped with a warning"),
+    ArchiveSituation("archive_not_available", 1, "not available yet"),
+    ArchiveSituation("archive_broken_item", 1, "an item that breaks the table's rules"),
+    ArchiveSituation("archive_provider_unknown", 1, "the provider does not know the request"),
+    ArchiveSituation("archive_provider_html", 1, "the provider answers 200 with a web page"),
+    ArchiveSituation("archive_malformed", 1, "a message that is none"),
+    ArchiveSituation("archive_duplicates", 0, "one signature request three times in a batch"),
+    ArchiveSituation("archive_ten", 1, "one poisoned message among ten"),
+]
+
+
 def event(name: str) -> dict[str, Any]:
     """One of the files in `events/`."""
     return dict(json.loads((ROOT / "events" / f"{name}.json").read_text()))
@@ -96,41 +119,45 @@ def signatures() -> list[dict[str, Any]]:
     available = ("first", "archived", "large", "provider_unknown", "provider_html")
     unavailable = ("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")
     return [
-        *(_signature(name, "completed", is_available=True) for name in available),
-        *(_signature(status, status, is_available=False) for status in unavailable),
-        _signature("other_project", "completed", is_available=True) | {"projectId": {"S": "prj_other"}},
-        _signature("broken_item", "unheard-of", is_available=True),
+        *(_situation(name, "completed", is_available=True) for name in available),
+        *(_situation(status, status, is_available=False) for status in unavailable),
+        _situation("other_project", "completed", is_available=True) | {"projectId": {"S": "prj_other"}},
+        _situation("broken_item", "unheard-of", is_available=True),
     ]
 
 
-def _signature(situation: str, status: str, *, is_available: bool) -> dict[str, Any]:
-    id_ = signature_id(f"download_{situation}")
+def _situation(name: str, status: str, *, is_available: bool) -> dict[str, Any]:
+    return signature(signature_id(f"download_{name}"), status, f"req_{name}", is_available=is_available)
+
+
+def signature(id_: str, status: str, provider_request_id: str, *, is_available: bool) -> dict[str, Any]:
+    """An item of SignaturesTable, in DynamoDB's JSON."""
     url = f"https://api.craftkit.example/v1/signatures/{id_}/certificate"
     return {
         "id": {"S": id_},
         "projectId": {"S": PROJECT},
         "status": {"S": status},
         "certificateUrl": {"S": url} if is_available else {"NULL": True},
-        "providerRequestId": {"S": f"req_{situation}"},
+        "providerRequestId": {"S": provider_request_id},
         "name": {"S": "Employment contract"},
         "createdAt": {"S": _CREATED},
         "completedAt": {"S": _COMPLETED} if status == "completed" else {"NULL": True},
     }
 
 
-def certificate(situation: str, attachment_bytes: int = 0) -> bytes:
-    """What the provider has for a situation."""
+def certificate(provider_request_id: str, attachment_bytes: int = 0) -> bytes:
+    """What the provider issues for a request."""
     signers = [
         Signer("Ada Byron", "ada@example.com", "192.0.2.17", datetime(2026, 6, 4, 16, 20, 51, tzinfo=UTC)),
         Signer("Charles Weber", "charles@example.com", "198.51.100.23", datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)),
     ]
-    return render_certificate("Employment contract", f"req_{situation}", signers, attachment_bytes)
+    return render_certificate("Employment contract", provider_request_id, signers, attachment_bytes)
 
 
 def documents() -> dict[str, Callable[[], bytes]]:
     """What the provider answers, by its request id."""
     return {
-        "req_first": lambda: certificate("first"),
+        "req_first": lambda: certificate("req_first"),
         "req_provider_html": lambda: b"<!doctype html><title>Please sign in</title>",
     }
 
@@ -138,6 +165,6 @@ def documents() -> dict[str, Callable[[], bytes]]:
 def archived() -> dict[str, bytes]:
     """What the bucket holds from the start, by object key."""
     return {
-        f"{PROJECT}/{signature_id('download_archived')}.pdf": certificate("archived"),
-        f"{PROJECT}/{signature_id('download_large')}.pdf": certificate("large", LARGE),
+        f"{PROJECT}/{signature_id('download_archived')}.pdf": certificate("req_archived"),
+        f"{PROJECT}/{signature_id('download_large')}.pdf": certificate("req_large", LARGE),
     }

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 from tools.local import seeds
+from tools.local.archiving import Archiving
 from tools.local.gateway import Gateway, Invoke, serve
 from tools.local.provider import PATH, StandInProvider
 from tools.local.resources import create_resources
@@ -18,6 +20,7 @@ from tools.local.runtime import CREDENTIALS
 from tools.template import REGION, Stack
 
 DOWNLOAD = "DownloadCertificateFunction"
+ARCHIVE = "ArchiveCertificateFunction"
 
 StartFunction = Callable[[Stack, str, Mapping[str, str]], AbstractContextManager[Invoke]]
 """Starts a function by its logical id, with these environment variables."""
@@ -49,11 +52,26 @@ def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: in
                 "ProviderCertificateUrl": f"http://localhost:{provider.server_address[1]}{PATH}",
                 "ProviderAuthHeader": "Authorization: Bearer {secret}",
                 "ProviderSecretName": "craftkit/provider-secret",
+                "ArchiveFetchesPerMinute": "1200",
             },
         )
         aws_url = running.enter_context(_aws(stack, host, aws_port))
-        environment = {**stack.environment(DOWNLOAD), "AWS_ENDPOINT_URL": aws_url}
-        functions = {DOWNLOAD: running.enter_context(start_function(stack, DOWNLOAD, environment))}
+        functions = {
+            name: running.enter_context(
+                start_function(stack, name, stack.environment(name) | {"AWS_ENDPOINT_URL": aws_url})
+            )
+            for name in (DOWNLOAD, ARCHIVE)
+        }
+        archiving = Archiving(stack, _session(), aws_url, functions[ARCHIVE])
+
+        def complete() -> str:
+            id_ = str(uuid.uuid4())
+            provider.documents[f"req_{id_}"] = lambda: seeds.certificate(f"req_{id_}")
+            archiving.complete(id_)
+            return id_
+
+        provider.complete = complete
+        running.enter_context(archiving.running())
         gateway = serve(Gateway(stack, functions), host, port)
         running.enter_context(serving(gateway))
         yield LocalStack(stack, f"http://127.0.0.1:{gateway.server_address[1]}", aws_url, provider, functions)

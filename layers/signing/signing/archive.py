@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
+ARCHIVE_SECONDS = 9.5
+"""What one request may take, with its time-outs and its second try, and a little for what comes after it."""
+
 CREATE_ATTEMPTS = 3
 CONFLICT_PAUSE = 0.1
 
@@ -29,13 +32,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes of an archived certificate, from the offset `first`. `sha256` (base64) is the whole certificate's, and
-    only with the whole certificate."""
+    """Bytes of an archived certificate, from the offset `first`."""
 
     stored: Stored
     content: bytes
     first: int = 0
-    sha256: str | None = None
 
 
 class Archive:
@@ -71,9 +72,12 @@ class Archive:
                 raise RangeNotSatisfiable(self.describe(project_id, signature_id).size) from error
             raise _unavailable(error, missing="NoSuchKey") from error
 
-    def create(self, project_id: str, signature_id: str, certificate: Certificate) -> None:
-        """Archives the certificate, unless there is one already: the first one stays. Raises ArchiveUnavailable."""
-        for attempt in range(CREATE_ATTEMPTS):
+    def create(self, project_id: str, signature_id: str, certificate: Certificate) -> bool:
+        """Archives the certificate, or returns False if there is one already: the first one stays.
+
+        Raises ArchiveUnavailable, after which it may be archived or not.
+        """
+        for _ in range(CREATE_ATTEMPTS):
             try:
                 self._s3.put_object(
                     Bucket=self._bucket,
@@ -87,14 +91,15 @@ class Archive:
             except AwsError as error:
                 code = error_code(error)
                 if code == "PreconditionFailed":
-                    return
+                    return False
                 # Another write of the same certificate is under way: S3 asks to send this one again.
                 # Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-                if code != "ConditionalRequestConflict" or attempt + 1 == CREATE_ATTEMPTS:
+                if code != "ConditionalRequestConflict":
                     raise ArchiveUnavailable(code) from error
                 time.sleep(CONFLICT_PAUSE)
             else:
-                return
+                return True
+        raise ArchiveUnavailable("ConditionalRequestConflict")
 
 
 def _unavailable(error: Exception, missing: str) -> NotArchived | ArchiveUnavailable:
@@ -109,7 +114,7 @@ def _read_whole(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
         if stored.size > limit:
             raise CertificateTooLarge(stored.size)
         content = body.read()
-    return Part(stored, content, sha256=answer.get("ChecksumSHA256") or Certificate(content).sha256)
+    return Part(stored, content)
 
 
 def _read_range(answer: "GetObjectOutputTypeDef", limit: int) -> Part:

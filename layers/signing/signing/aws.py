@@ -1,13 +1,38 @@
-"""How AWS is called: what its failures are called in a log."""
+"""How AWS is called, and what its failures are called in a log."""
 
+from typing import TYPE_CHECKING
+
+import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
 
 AwsError = (BotoCoreError, ClientError)
 """Everything that a boto3 call, or reading the body that it returns, raises when AWS is at fault."""
 
 
-def client_config(*, read_timeout: float, attempts: int) -> Config:
+def connect_dynamodb() -> "DynamoDBClient":
+    return boto3.client("dynamodb", config=_config(read_timeout=2, attempts=3))
+
+
+def connect_s3() -> "S3Client":
+    return boto3.client("s3", config=_config(read_timeout=3, attempts=2))
+
+
+def connect_secrets_manager() -> "SecretsManagerClient":
+    return boto3.client("secretsmanager", config=_config(read_timeout=2, attempts=2))
+
+
+def connect_sqs() -> "SQSClient":
+    return boto3.client("sqs", config=_config(read_timeout=2, attempts=3))
+
+
+def _config(*, read_timeout: float, attempts: int) -> Config:
     """boto3's defaults (60 s time-outs, legacy retries) outlast a Lambda invocation.
 
     Source: https://docs.aws.amazon.com/boto3/latest/guide/retries.html

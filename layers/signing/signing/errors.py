@@ -3,6 +3,8 @@
     SigningError
     ├── RecordsUnavailable      DynamoDB does not answer
     ├── InvalidRecord           an item breaks the rules of its table
+    ├── NotAvailable            there is no certificate, and there will be none
+    │   └── NotAvailableYet     there is no certificate yet
     ├── ArchiveUnavailable      S3 does not answer, or answers wrong bytes
     ├── NotArchived             the archive has no such certificate
     ├── CertificateTooLarge     more bytes than the caller can take
@@ -32,6 +34,18 @@ class InvalidRecord(SigningError):
         super().__init__(record)
         self.record = record
         self.problems = problems
+
+
+class NotAvailable(SigningError):
+    """There is no certificate, and there will be none. `status` is the signature request's."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class NotAvailableYet(NotAvailable):
+    """There is no certificate yet."""
 
 
 class ArchiveUnavailable(SigningError):

@@ -99,18 +99,19 @@ class Exchange:
     def _read(self, response: HTTPResponse, max_bytes: int) -> Answer:
         if (response.length_remaining or 0) > max_bytes:
             raise ProviderFailed("too_large", response.status)
-        encoding = response.headers.get("Content-Encoding", "identity").lower()
-        is_framed = response.length_remaining is not None or response.chunked or encoding == "gzip"
+        is_gzip = response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
+        is_framed = response.length_remaining is not None or response.chunked or is_gzip
+        decoder = _Gzip() if is_gzip else _Identity()
         content = bytearray()
         try:
-            decoder = _DECODERS[encoding]()
-            for chunk in response.stream(CHUNK, decode_content=False):
+            # Not stream(), which takes a chunk's size on trust and reads all of it, or with a negative size everything.
+            while chunk := response.read1(CHUNK, decode_content=False):
                 content += decoder.decompress(chunk, max_bytes + 1 - len(content))
                 if len(content) > max_bytes:
                     raise ProviderFailed("too_large", response.status)
                 self.remaining()
             decoder.check_end()
-        except (HTTPError, HTTPException, OSError, LookupError, ValueError, zlib.error) as error:
+        except (HTTPError, HTTPException, OSError, ValueError, zlib.error) as error:
             self.remaining()
             raise ProviderFailed("broken_answer", response.status, passing=True) from error
         self.remaining()
@@ -126,20 +127,25 @@ class _Identity:
 
 
 class _Gzip:
-    """urllib3's own decoder lets a stream end before its checksum (RFC 1952 section 2.3.1)."""
+    """One or more members (RFC 1952 section 2.2). urllib3's own decoder lets one end before its checksum."""
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._member = _gzip_member()
 
     def decompress(self, chunk: bytes, most: int) -> bytes:
-        return self._stream.decompress(chunk, most)
+        content = self._member.decompress(chunk, most)
+        while self._member.unused_data and len(content) < most:
+            chunk, self._member = self._member.unused_data, _gzip_member()
+            content += self._member.decompress(chunk, most - len(content))
+        return content
 
     def check_end(self) -> None:
-        if not self._stream.eof or self._stream.unused_data:
-            raise ValueError("gzip stream cut short, or followed by more")
+        if not self._member.eof:
+            raise ValueError("cut short")
 
 
-_DECODERS: dict[str, type[_Identity | _Gzip]] = {"identity": _Identity, "gzip": _Gzip}
+def _gzip_member() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
 
 def _connection(url: Url, timeout: float) -> HTTPConnection:

@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from signing.errors import InvalidRecord
+from signing.errors import InvalidRecord, NotAvailable, NotAvailableYet
+
+_NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 
 Item = Mapping[str, object]
 """A DynamoDB item with its attribute types removed: `{"projectId": "prj_1", "revokedAt": None}`."""
@@ -50,13 +52,18 @@ class ApiKey(Record):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-class Signature(Record):
-    """A signature request."""
+class Owned(Record):
+    """Of a signature request, the project that owns it: all that may be looked at before a key is found to be its."""
 
     table = "signatures"
 
-    id: StrictStr
     project_id: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\z")]
+
+
+class Signature(Owned):
+    """A signature request."""
+
+    id: StrictStr
     status: Literal["sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"]
     certificate_url: StrictStr | None = None
     provider_request_id: Annotated[StrictStr, Field(min_length=1)] | None = None
@@ -68,6 +75,7 @@ class Signature(Record):
             raise ValueError("certificateUrl is not this request's")
         return self
 
-    @property
-    def is_certificate_available(self) -> bool:
-        return self.certificate_url is not None
+    def require_certificate(self) -> None:
+        """Raises NotAvailableYet, or NotAvailable if it never will be, unless the certificate is available."""
+        if self.certificate_url is None:
+            raise (NotAvailable if self.status in _NEVER_AVAILABLE else NotAvailableYet)(self.status)

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from signing.aws import AwsError
 from signing.certificate import Certificate, is_whole_pdf
-from signing.errors import ProviderFailed
+from signing.errors import InvalidRecord, ProviderFailed
 from signing.https import Answer, Exchange, within
+from signing.models import Signature
 from signing.settings import ProviderSettings
+from signing.telemetry import measure
 from signing.urls import Url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+PROVIDER_SECONDS = 18.0
+"""What one fetch may take, links, pauses and a second try included."""
 
 MAX_LINK_ANSWER_BYTES = 1024 * 1024
 RETRY_PAUSE = 0.5
@@ -126,3 +131,14 @@ class Provider:
             if failure.reason == "status":
                 failure.reason = "link_status"
             raise
+
+
+def fetch_certificate(signature: Signature, provider: Provider, seconds: float) -> Certificate:
+    """Within PROVIDER_SECONDS, or less if `seconds` are less. Raises InvalidRecord, ProviderFailed."""
+    if signature.provider_request_id is None:
+        raise InvalidRecord(Signature.table, {"providerRequestId": "missing"})
+    started = time.perf_counter()
+    try:
+        return provider.fetch(signature.provider_request_id, min(PROVIDER_SECONDS, seconds))
+    finally:
+        measure("ProviderMilliseconds", (time.perf_counter() - started) * 1000)

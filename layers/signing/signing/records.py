@@ -24,10 +24,10 @@ FIRST_PAUSE = 0.05
 
 
 class Records:
-    def __init__(self, dynamodb: "DynamoDBClient", api_keys_table: str, signatures_table: str) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", signatures_table: str, api_keys_table: str = "") -> None:
         self._dynamodb = dynamodb
-        self._api_keys_table = api_keys_table
         self._signatures_table = signatures_table
+        self._api_keys_table = api_keys_table
         self._deserialize = TypeDeserializer().deserialize
 
     def lookup(self, key_hash: str, signature_id: str | None) -> tuple[Item | None, Item | None]:
@@ -41,6 +41,10 @@ class Records:
             wanted |= self._request(self._signatures_table, "id", signature_id)
         found = self._read(wanted)
         return found.get(self._api_keys_table), found.get(self._signatures_table)
+
+    def signature(self, signature_id: str) -> Item | None:
+        """The signature's item, from a strongly consistent read. Raises RecordsUnavailable."""
+        return self._read(self._request(self._signatures_table, "id", signature_id)).get(self._signatures_table)
 
     @staticmethod
     def _request(table: str, key: str, value: str) -> dict[str, "KeysAndAttributesTypeDef"]:

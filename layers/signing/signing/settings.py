@@ -72,6 +72,5 @@ class ProviderSettings(Settings):
 
 
 class StoreSettings(Settings):
-    api_keys_table: NonEmpty
     signatures_table: NonEmpty
     certificates_bucket: NonEmpty

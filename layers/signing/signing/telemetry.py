@@ -32,5 +32,5 @@ def details(error: Exception) -> dict[str, object]:
     its text may hold anything."""
     if isinstance(error, SigningError):
         return {name: value for name, value in vars(error).items() if value is not None}
-    steps = traceback.extract_tb(error.__traceback__)
+    steps = traceback.extract_tb(error.__traceback__, limit=-10)
     return {"error": type(error).__name__, "trace": [f"{Path(step.filename).name}:{step.lineno}" for step in steps]}

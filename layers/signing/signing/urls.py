@@ -64,13 +64,12 @@ class UrlTemplate:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError, whose text never holds the URL."""
+        authority = _AUTHORITY.match(text)
+        if _PLACEHOLDER not in text or (authority and _PLACEHOLDER in authority[0]):
+            raise ValueError("must have {providerRequestId} in its path or query")
         template = cls(text)
-        if _PLACEHOLDER not in text:
-            raise ValueError("lacks {providerRequestId}")
-        if _PLACEHOLDER in _AUTHORITY.sub("", text, count=1):
-            template.expand("id")
-            return template
-        raise ValueError("must have {providerRequestId} in its path or query")
+        template.expand("id")
+        return template
 
     def expand(self, provider_request_id: str) -> Url:
         return Url.parse(self.text.replace(_PLACEHOLDER, quote(provider_request_id, safe="")))

@@ -1,0 +1,44 @@
+"""When a message is tried again, and how fast the provider is asked.
+
+A message is received at most 50 times (maxReceiveCount in `template.yaml`). The first seven delays double from
+30 seconds to 32 minutes, the other 42 take an hour, each 25 % more or less at random: at least 32 hours of tries.
+"""
+
+import random
+import threading
+import time
+
+from signing.errors import SigningError
+
+FIRST_DELAY = 30
+LONGEST_DELAY = 3600
+
+
+def delay_before_next_try(receives: int, retry_after: int | None) -> int:
+    """Seconds, after so many receives. What the provider asked to wait is kept to, up to LONGEST_DELAY."""
+    growing = min(FIRST_DELAY * 2 ** min(receives - 1, 10), LONGEST_DELAY)
+    return max(int(growing * random.uniform(0.75, 1.25)), min(retry_after or 0, LONGEST_DELAY))  # noqa: S311
+
+
+class NoTurn(SigningError):
+    """The provider has been asked often enough for now."""
+
+
+class Pace:
+    """Spaces the fetches of one sandbox so that all sandboxes together keep to `per_minute`: downloads need their share
+    of the provider's limit."""
+
+    def __init__(self, per_minute: int, sandboxes: int) -> None:
+        self._interval = 60 * sandboxes / per_minute
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait_for_turn(self, longest: float) -> None:
+        """Raises NoTurn if the turn would not come within so many seconds."""
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            if turn - now > longest:
+                raise NoTurn
+            self._next = turn + self._interval
+        time.sleep(turn - now)

@@ -1,0 +1,131 @@
+"""ArchiveQueue → archive: the Lambda entry point.
+
+A message that succeeds, or whose signature request is unknown, is deleted. Any other stays, and is received again
+later; ArchiveDeadLetterQueue takes it after its last try.
+"""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from functions.archive_certificate.archiving import Services, UnknownSignature, archive_certificate
+from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
+from functions.archive_certificate.message import MalformedMessage, parse_message
+from functions.archive_certificate.settings import ArchiveSettings
+from signing.archive import Archive
+from signing.aws import (
+    AwsError,
+    connect_dynamodb,
+    connect_s3,
+    connect_secrets_manager,
+    connect_sqs,
+    error_code,
+)
+from signing.errors import ArchiveUnavailable, NotAvailable, ProviderFailed
+from signing.provider import Provider, Secret
+from signing.records import Records
+from signing.telemetry import count, details, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+BATCH_SIZE = 10
+
+FAULTS: dict[type[Exception], str] = {
+    ProviderFailed: "UpstreamFailures",
+    ArchiveUnavailable: "ArchiveWriteFailures",
+}
+"""Faults with a metric of their own, the same as those of the download."""
+
+WAITING = (NotAvailable, NoTurn)
+"""What is no fault at all: the time has not come."""
+
+
+def connect(settings: ArchiveSettings) -> Services:
+    return Services(
+        Records(connect_dynamodb(), settings.signatures_table),
+        Archive(connect_s3(), settings.certificates_bucket),
+        Provider(settings, Secret(connect_secrets_manager, settings.provider_secret_name)),
+        Pace(settings.archive_fetches_per_minute, settings.archive_maximum_concurrency),
+    )
+
+
+SETTINGS = ArchiveSettings.from_environment()
+SERVICES = connect(SETTINGS)
+SQS = connect_sqs()
+PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
+    """All messages of a batch at once; those that name the same signature request are one piece of work."""
+
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
+    with ThreadPoolExecutor(max_workers=BATCH_SIZE) as pool:
+        work: dict[str, Future[None]] = {}
+        for record in event["Records"]:
+            with suppress(MalformedMessage):
+                signature_id = parse_message(record["body"])
+                if signature_id not in work:
+                    work[signature_id] = pool.submit(_archive, signature_id, seconds_left)
+        return process_partial_response(
+            event=event, record_handler=partial(_finish, work), processor=PROCESSOR, context=context
+        )
+
+
+def _archive(signature_id: str, seconds_left: "Callable[[], float]") -> None:
+    started = time.perf_counter()
+    size = archive_certificate(signature_id, SERVICES, seconds_left)
+    milliseconds = round((time.perf_counter() - started) * 1000, 1)
+    if size is None:
+        logger.info("already_archived", extra={"signature_id": signature_id, "milliseconds": milliseconds})
+    else:
+        extra = {"signature_id": signature_id, "bytes": size, "milliseconds": milliseconds}
+        logger.info("certificate_archived", extra=extra)
+        count("CertificatesArchived")
+
+
+def _finish(work: dict[str, Future[None]], record: "SQSRecord") -> None:
+    """Returns if the message is done with; raises if it is to stay, after saying when it is to come back."""
+    try:
+        work[parse_message(record.body)].result()
+    except UnknownSignature:
+        logger.warning("unknown_signature_dropped", extra={"signature_id": parse_message(record.body)})
+        count("UnknownSignatures")
+    except Exception as error:
+        _try_later(record, error)
+        raise
+
+
+def _try_later(record: "SQSRecord", error: Exception) -> None:
+    receives = int(record.attributes.approximate_receive_count)
+    # A malformed message never gets better: it is soon where someone looks at it.
+    delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, _retry_after(error))
+    extra = {"message_id": record.message_id, "receives": receives, "delay": delay}
+    if not isinstance(error, MalformedMessage):
+        extra["signature_id"] = parse_message(record.body)
+    write = logger.info if isinstance(error, WAITING) else logger.error
+    write("archive_later", extra=extra | {"error": type(error).__name__, "detail": details(error)})
+    count("ArchiveRetries", error=type(error).__name__)
+    if type(error) in FAULTS:
+        count(FAULTS[type(error)])
+    try:
+        SQS.change_message_visibility(
+            QueueUrl=SETTINGS.archive_queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
+        )
+    except AwsError as failure:
+        # The message comes back all the same, after the queue's own time-out.
+        logger.error("delay_not_set", extra=extra | {"detail": {"cause": error_code(failure)}})
+
+
+def _retry_after(error: Exception) -> int | None:
+    return error.retry_after if isinstance(error, ProviderFailed) else None

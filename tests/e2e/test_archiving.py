@@ -1,0 +1,79 @@
+"""From a completed signature request to the archive, with the built artifact."""
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+
+from tests.kit.pdf import pdf
+from tools.local import seeds
+from tools.local.archiving import POLL_SECONDS
+from tools.local.emulator import Emulator
+from tools.local.stack import ARCHIVE, LocalStack
+
+SECONDS = 20
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def archived(running: LocalStack, signature_id: str) -> bool:
+    bucket = running.stack.physical_id("CertificatesBucket")
+    listed = running.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{seeds.PROJECT}/{signature_id}.pdf")
+    return bool(listed["KeyCount"])
+
+
+@pytest.mark.parametrize("situation", seeds.ARCHIVE_SITUATIONS, ids=lambda situation: situation.event)
+def test_every_event_is_answered_as_its_situation_says(running: LocalStack, situation: seeds.ArchiveSituation) -> None:
+    reply = json.loads(running.functions[ARCHIVE](json.dumps(seeds.event(situation.event)).encode()))
+    assert len(reply["batchItemFailures"]) == situation.later
+
+
+def complete(running: LocalStack) -> str:
+    """All parties sign a new request. Returns its id."""
+    url = f"http://127.0.0.1:{running.provider.server_address[1]}/complete"
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
+        return str(answer.read().decode().strip())
+
+
+def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalStack) -> None:
+    running.provider.asked.clear()
+    ids = [complete(running) for _ in range(5)]
+    wait_until(lambda: all(archived(running, id_) for id_ in ids))
+    time.sleep(4 * POLL_SECONDS)  # the stream and the event both tell of each: the second message has come by now
+    asked = [request_id.removeprefix("req_") for request_id in running.provider.asked]
+    assert sorted(id_ for id_ in asked if id_ in ids) == sorted(ids)
+
+
+def test_a_sandbox_killed_in_the_middle_loses_nothing(running: LocalStack) -> None:
+    """Killed between the fetch and the write: no half object, and the next try archives the certificate."""
+    sqs, sandbox = running.client("sqs"), running.functions[ARCHIVE]
+    assert isinstance(sandbox, Emulator)
+    queue_url = sqs.get_queue_url(QueueName=running.stack.physical_id("ArchiveQueue"))["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "3"})
+    killed, fetching = threading.Event(), threading.Event()
+
+    def render() -> bytes:
+        fetching.set()
+        killed.wait(SECONDS)
+        return pdf()
+
+    running.provider.documents["req_slow"] = render
+    item = seeds.signature("3000000a-0000-4000-8000-000000000000", "completed", "req_slow", is_available=True)
+    running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
+    try:
+        assert fetching.wait(SECONDS)
+        sandbox.kill()
+        assert not archived(running, item["id"]["S"])
+        killed.set()
+        wait_until(lambda: archived(running, item["id"]["S"]))
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1800"})
+    assert sandbox.log().count("INIT START") == 2

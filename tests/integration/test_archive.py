@@ -1,0 +1,325 @@
+"""The archive function: what becomes of each message."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.archive_certificate import delays
+from functions.archive_certificate import handler as archive
+from functions.archive_certificate.archiving import Services
+from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
+from functions.archive_certificate.settings import ArchiveSettings
+from signing import provider
+from signing.aws import connect_sqs
+from signing.telemetry import logger
+from tests.integration.conftest import ID, PROJECT, S3, SQS, Service
+from tests.kit.pdf import pdf
+from tests.kit.server import ScriptedServer, reply, reset
+from tools.local.runtime import Context
+
+SERVICE = {"service": "archive_certificate"}
+
+Receive = Callable[..., Any]
+
+
+def other(number: int) -> str:
+    return str(uuid.UUID(int=number, version=4))
+
+
+@pytest.fixture
+def queue_url(service: Service) -> str:
+    return str(SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveQueue"))["QueueUrl"])
+
+
+@pytest.fixture
+def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Receive:
+    """Sends bodies, receives them as Lambda would, and invokes the function with them."""
+    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    settings = ArchiveSettings.from_environment().model_copy(update={"archive_queue_url": queue_url})
+    monkeypatch.setattr(archive, "SETTINGS", settings)
+    same = service.services
+    monkeypatch.setattr(archive, "SERVICES", Services(same.records, same.archive, same.provider, Pace(1_000_000, 1)))
+    monkeypatch.setattr(logger, "service", "archive_certificate")
+
+    def run(*bodies: str, receives: int = 1) -> Any:
+        for body in bodies:
+            SQS.send_message(QueueUrl=queue_url, MessageBody=body)
+        messages = SQS.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "eventSource": "aws:sqs",
+            }
+            for message in messages
+        ]
+        if not records:
+            return []
+        response: Any = archive.handler({"Records": records}, Context(300))  # type: ignore[arg-type]
+        failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
+        return [record["body"] for record in records if record["messageId"] in failed]
+
+    return run
+
+
+def message(signature_id: str = ID) -> str:
+    return json.dumps({"signatureRequestId": signature_id})
+
+
+def test_an_available_certificate_is_archived(service: Service, receive: Receive) -> None:
+    service.seed()
+    assert receive(message()) == []
+    head = S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", ChecksumMode="ENABLED")
+    assert (head["ContentLength"], head["ContentType"]) == (2000, "application/pdf")
+    assert head["ChecksumSHA256"]
+    (line,), metrics = service.written()
+    assert (line["message"], line["signature_id"], line["bytes"]) == ("certificate_archived", ID, 2000)
+    assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
+
+
+def test_an_archived_certificate_is_done(service: Service, receive: Receive) -> None:
+    service.seed(providerRequestId=None)
+    service.archive(pdf(seed=3))
+    assert receive(message()) == []
+    assert service.archived() == pdf(seed=3)
+    assert service.provider.requests == []
+    (line,), metrics = service.written()
+    assert (line["message"], metrics) == ("already_archived", {})
+
+
+def test_an_unknown_signature_is_dropped_with_a_warning(service: Service, receive: Receive) -> None:
+    assert receive(message()) == []
+    (line,), metrics = service.written()
+    assert (line["level"], line["message"], line["signature_id"]) == ("WARNING", "unknown_signature_dropped", ID)
+    assert metrics == {"UnknownSignatures": [SERVICE]}
+
+
+@pytest.mark.parametrize("status", ["sent", "viewed", "completed", "declined"])
+def test_a_certificate_that_is_not_available_is_tried_later(service: Service, receive: Receive, status: str) -> None:
+    service.seed(status={"S": status}, certificateUrl={"NULL": True})
+    assert receive(message()) == [message()]
+    (line,), metrics = service.written()
+    assert (line["level"], line["message"], line["receives"], line["detail"]) == (
+        "INFO",
+        "archive_later",
+        1,
+        {"status": status},
+    )
+    assert 22 <= line["delay"] <= 38
+    assert list(metrics) == ["ArchiveRetries"]
+    assert service.provider.requests == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "canary",
+        "{}",
+        "[]",
+        "null",
+        '{"signatureRequestId": null}',
+        '{"signatureRequestId": "canary"}',
+        '{"signatureRequestId": "0F8FAD5B-D9CB-469F-A165-70867728950E"}',
+        f'{{"signatureRequestId": "{ID}/../{ID}"}}',
+        f'{{"id": "{ID}"}}',
+        "[" * 10_000,
+    ],
+)
+def test_a_malformed_message_is_never_dropped_and_soon_dead(receive: Receive, service: Service, body: str) -> None:
+    body = body or " "
+    assert receive(body) == [body]
+    (line,), _ = service.written()
+    assert (line["level"], line["error"], line["delay"]) == ("ERROR", "MalformedMessage", 0)
+    assert "canary" not in json.dumps(line)
+    assert receive() == [body]
+
+
+def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, receive: Receive) -> None:
+    dead = SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveDeadLetterQueue"))["QueueUrl"]
+    receive("nonsense")
+    for _ in range(60):
+        receive()
+    assert [m["Body"] for m in SQS.receive_message(QueueUrl=dead)["Messages"]] == ["nonsense"]
+
+
+@pytest.mark.parametrize("broken", [{"status": {"S": "done"}}, {"providerRequestId": None}])
+def test_a_broken_item_is_tried_later(service: Service, receive: Receive, broken: dict[str, Any]) -> None:
+    service.seed(**broken)
+    assert receive(message()) == [message()]
+    (line,), _ = service.written()
+    assert (line["level"], line["error"], line["signature_id"]) == ("ERROR", "InvalidRecord", ID)
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (reply(429, headers={"Retry-After": "900"}), {"reason": "status", "upstream_status": 429}),
+        (reply(500), {"reason": "status", "upstream_status": 500}),
+        (reply(404), {"reason": "status", "upstream_status": 404}),
+        (reply(202), {"reason": "status", "upstream_status": 202}),
+        (reply(body=b"<html>"), {"reason": "not_a_pdf", "upstream_status": 200}),
+        (reset, {"reason": "unreachable"}),
+    ],
+)
+def test_every_failure_of_the_provider_is_tried_later(
+    service: Service, receive: Receive, answer: Any, detail: dict[str, Any]
+) -> None:
+    service.seed()
+    service.provider.answers = [answer]
+    assert receive(message()) == [message()]
+    assert service.archived() is None
+    (line,), metrics = service.written()
+    assert line["detail"].items() >= detail.items()
+    assert (line["delay"] == 900) is (detail.get("upstream_status") == 429)
+    assert metrics["UpstreamFailures"] == [SERVICE]
+    assert metrics["ArchiveRetries"] == [{"error": "ProviderFailed"} | SERVICE]
+
+
+def test_a_message_that_is_tried_later_comes_back(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delays, "FIRST_DELAY", 2)
+    service.seed()
+    service.provider.answers = [reply(503)]
+    assert receive(message()) == [message()]
+    assert receive() == []
+    service.provider.answers = [reply(body=pdf())]
+    time.sleep(2.6)
+    assert receive() == []
+    assert service.archived() == pdf()
+
+
+def test_one_poisoned_message_among_ten_holds_up_none(service: Service, receive: Receive) -> None:
+    for number in range(9):
+        service.seed(signature_id=other(number))
+    bodies = [message(other(number)) for number in range(9)]
+    assert receive(*bodies[:4], "poison", *bodies[4:]) == ["poison"]
+    assert all(service.archived(signature_id=other(number)) == pdf() for number in range(9))
+
+
+def test_all_ten_failing_is_no_error_of_the_function(service: Service, receive: Receive) -> None:
+    bodies = [message(other(number)) for number in range(10)]
+    for number in range(10):
+        service.seed(signature_id=other(number))
+    service.provider.answers = [reply(503)]
+    assert sorted(receive(*bodies)) == sorted(bodies)
+
+
+def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) -> None:
+    service.seed()
+    assert receive(message(), message(), message()) == []
+    assert receive(message()) == []
+    assert len(service.provider.requests) == 1
+    lines, metrics = service.written()
+    assert [line["message"] for line in lines] == ["certificate_archived", "already_archived"]
+    assert metrics["CertificatesArchived"] == [SERVICE]
+
+
+def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) -> None:
+    def slow(connection: Any) -> None:
+        time.sleep(0.3)
+        reply(body=pdf())(connection)
+
+    service.provider.answers = [slow]
+    for number in range(10):
+        service.seed(signature_id=other(number))
+    started = time.monotonic()
+    assert receive(*[message(other(number)) for number in range(10)]) == []
+    assert time.monotonic() - started < 2.5
+
+
+def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> None:
+    """Between our look and our write another copy is archived: it stays."""
+    service.seed()
+
+    def render(connection: Any) -> None:
+        service.archive(pdf(seed=1))
+        reply(body=pdf(seed=2))(connection)
+
+    service.provider.answers = [render]
+    assert receive(message()) == []
+    assert service.archived() == pdf(seed=1)
+
+
+def test_a_defect_is_tried_later_too(service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(*_: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(archive, "archive_certificate", defect)
+    assert receive(message()) == [message()]
+    (line,), _ = service.written()
+    assert (line["level"], line["error"], line["detail"]["error"]) == ("ERROR", "RuntimeError", "RuntimeError")
+    assert "canary" not in json.dumps(line)
+
+
+def test_without_its_delay_a_message_still_stays(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(reply(400, b'{"__type": "com.amazonaws.sqs#AccessDenied"}')) as refusing:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", refusing.url)
+        monkeypatch.setattr(archive, "SQS", connect_sqs())
+        assert receive(message()) == []
+        assert receive("nonsense") == ["nonsense"]
+    lines, _ = service.written()
+    assert [line["message"] for line in lines] == ["unknown_signature_dropped", "archive_later", "delay_not_set"]
+
+
+# ── Delays and pace ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_is_tried_for_at_least_a_day(service: Service) -> None:
+    receives = service.stack.resources["ArchiveQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    shortest = sum(0.75 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
+    assert shortest > 32 * 3600
+    assert sum(delay_before_next_try(n, None) for n in range(1, receives)) >= shortest - receives
+    longest = sum(1.25 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
+    kept = service.stack.resources["ArchiveQueue"]["Properties"]["MessageRetentionPeriod"]
+    assert longest < kept / 2
+
+
+@pytest.mark.parametrize(
+    ("receives", "shortest", "longest"), [(1, 22, 38), (2, 45, 75), (8, 2700, 4500), (999, 2700, 4500)]
+)
+def test_delays_grow_and_differ(receives: int, shortest: int, longest: int) -> None:
+    seen = {delay_before_next_try(receives, None) for _ in range(200)}
+    assert min(seen) >= shortest
+    assert max(seen) <= longest
+    assert len(seen) > 5
+
+
+def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
+    assert delay_before_next_try(1, 600) == 600
+    assert delay_before_next_try(1, 1) >= 22
+    assert delay_before_next_try(1, 10**9) == 3600
+
+
+def test_fetches_keep_to_their_pace() -> None:
+    pace = Pace(per_minute=1200, sandboxes=2)  # one every 0.1 s in each sandbox
+    started = time.monotonic()
+    for _ in range(4):
+        pace.wait_for_turn(10)
+    assert 0.3 <= time.monotonic() - started < 0.6
+    with pytest.raises(NoTurn):
+        pace.wait_for_turn(0.01)
+    pace.wait_for_turn(0.2)
+
+
+def test_without_a_turn_the_provider_is_not_asked(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = archive.SERVICES
+    slow = Services(services.records, services.archive, services.provider, Pace(1, 100))
+    monkeypatch.setattr(archive, "SERVICES", slow)
+    for number in range(3):
+        service.seed(signature_id=other(number))
+    assert len(receive(*[message(other(number)) for number in range(3)])) == 2
+    assert len(service.provider.requests) == 1
+    lines, _ = service.written()
+    assert sorted(line["level"] for line in lines) == ["INFO", "INFO", "INFO"]

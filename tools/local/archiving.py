@@ -1,0 +1,117 @@
+"""What carries a completed signature request to the archive function: the pipe, the rule, the queue's poller."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from tools.local import seeds
+from tools.local.events import pipe_messages, rule_messages
+from tools.local.gateway import Invoke
+from tools.template import REGION, Stack
+
+POLL_SECONDS = 0.3
+
+
+class Archiving:
+    """`session` reaches the stand-in for AWS at `url`."""
+
+    def __init__(self, stack: Stack, session: boto3.Session, url: str, archive: Invoke) -> None:
+        self._stack = stack
+        self._archive = archive
+        self._dynamodb = session.client("dynamodb", endpoint_url=url)
+        self._streams = session.client("dynamodbstreams", endpoint_url=url)
+        self._sqs = session.client("sqs", endpoint_url=url)
+        name = stack.physical_id("ArchiveQueue")
+        self._queue_url = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        self._table = stack.physical_id("SignaturesTable")
+        self._iterators = self._read_from_the_beginning()
+
+    def complete(self, id_: str) -> None:
+        """A signature request is completed: Craftkit writes its item and publishes the event."""
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+        item = seeds.signature(id_, "completed", f"req_{id_}", is_available=True) | {"completedAt": {"S": now}}
+        self._dynamodb.put_item(TableName=self._table, Item=item)
+        detail = {"event": "signature.completed", "signatureRequestId": id_, "renderId": id_, "status": "completed"}
+        event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
+        self._send(rule_messages(self._stack, event))
+
+    def run_pipe(self) -> None:
+        """Passes on what has changed in the table since the last time."""
+        for shard, iterator in self._iterators.items():
+            answer = self._streams.get_records(ShardIterator=iterator)
+            self._iterators[shard] = answer["NextShardIterator"]
+            records = json.loads(json.dumps(answer["Records"], default=str))  # times as text, as a pipe sees them
+            self._send(pipe_messages(self._stack, records))
+
+    def run_poller(self) -> None:
+        """Lambda's event source mapping: one batch to the function, and what did not fail is deleted."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self._queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["ApproximateReceiveCount"]
+        )
+        messages = answer.get("Messages", [])
+        if not messages:
+            return
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": self._stack.resolve({"Fn::GetAtt": ["ArchiveQueue", "Arn"]}),
+                "awsRegion": REGION,
+            }
+            for message in messages
+        ]
+        try:
+            reply: dict[str, Any] = json.loads(self._archive(json.dumps({"Records": records}).encode()))
+        except Exception:  # noqa: BLE001 - a sandbox that died: its messages come back after the queue's time-out
+            return
+        failed = {failure["itemIdentifier"] for failure in reply["batchItemFailures"]}
+        for message in messages:
+            if message["MessageId"] not in failed:
+                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        stopped = threading.Event()
+        threads = [
+            threading.Thread(target=_repeat, args=(step, stopped), daemon=True)
+            for step in (self.run_pipe, self.run_poller)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            for thread in threads:
+                thread.join()
+
+    def _read_from_the_beginning(self) -> dict[str, str]:
+        arn = self._dynamodb.describe_table(TableName=self._table)["Table"]["LatestStreamArn"]
+        shards = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        return {
+            shard["ShardId"]: self._streams.get_shard_iterator(
+                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            for shard in shards
+        }
+
+    def _send(self, messages: list[str]) -> None:
+        for message in messages:
+            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=message)
+
+
+def _repeat(step: Callable[[], None], stopped: threading.Event) -> None:
+    while not stopped.is_set():
+        started = time.monotonic()
+        step()
+        stopped.wait(max(0.0, POLL_SECONDS - (time.monotonic() - started)))
