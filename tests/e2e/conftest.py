@@ -27,8 +27,9 @@ class Client:
         return self.get(f"/v1/signatures/{signature_id}/certificate", **authorization | headers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[LocalStack]:
+    """For these tests only: other tests empty the AWS of this process."""
     with local_stack(Emulator) as stack:
         yield stack
 
