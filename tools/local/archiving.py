@@ -30,7 +30,7 @@ class Archiving:
         name = stack.physical_id("ArchiveQueue")
         self._queue_url = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
         self._table = stack.physical_id("SignaturesTable")
-        self._iterators = self._read_from_the_beginning()
+        self._iterators = self._from_now_on()
 
     def complete(self, id_: str) -> None:
         """A signature request is completed: Craftkit writes its item and publishes the event."""
@@ -95,12 +95,13 @@ class Archiving:
             for thread in threads:
                 thread.join()
 
-    def _read_from_the_beginning(self) -> dict[str, str]:
+    def _from_now_on(self) -> dict[str, str]:
+        """The seeds are no changes: they stay as they are until someone asks for them."""
         arn = self._dynamodb.describe_table(TableName=self._table)["Table"]["LatestStreamArn"]
         shards = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         return {
             shard["ShardId"]: self._streams.get_shard_iterator(
-                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
             )["ShardIterator"]
             for shard in shards
         }
