@@ -1,0 +1,56 @@
+"""What a lying provider may cost: time within the budget, memory within bounds."""
+
+import gzip
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.kit.pdf import pdf
+from tests.kit.server import Answer, ScriptedServer, reply
+from tools.template import ROOT
+
+MIB = 1024 * 1024
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+def endless(head: bytes, chunk: bytes) -> Answer:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(HEAD + head + b"\r\n")
+        while True:
+            connection.sendall(chunk)
+
+    return answer
+
+
+def fetch(answer: Answer) -> dict[str, float | str]:
+    with ScriptedServer(answer) as server:
+        run = [sys.executable, "-m", "tests.kit.fetch_once", server.url, "18"]
+        return dict(json.loads(subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=25).stdout))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(
+            reply(body=gzip.compress(b"%PDF-" + bytes(200 * MIB)), headers={"Content-Encoding": "gzip"}), id="bomb"
+        ),
+        pytest.param(endless(b"", b"%PDF-" + bytes(MIB)), id="endless"),
+        pytest.param(endless(b"Transfer-Encoding: chunked\r\n", b"100000\r\n" + bytes(MIB) + b"\r\n"), id="chunks"),
+        pytest.param(endless(b"Transfer-Encoding: chunked\r\n-1\r\n", bytes(MIB)), id="negative-chunk"),
+        pytest.param(endless(b"Content-Encoding: gzip\r\n", gzip.compress(bytes(MIB))), id="gzip-members"),
+    ],
+)
+def test_too_much_is_refused_in_little_memory(answer: Answer) -> None:
+    result = fetch(answer)
+    assert result["outcome"] in {"too_large", "broken_answer"}
+    assert float(result["seconds"]) < 18
+    assert float(result["peak"]) < 160 * MIB
+
+
+def test_the_largest_certificate_fits_too() -> None:
+    result = fetch(reply(body=pdf(20 * MIB)))
+    assert result["outcome"] == 20 * MIB
+    assert float(result["peak"]) < 160 * MIB
