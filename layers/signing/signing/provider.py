@@ -86,14 +86,16 @@ class Provider:
         return self._try(provider_request_id, exchange)
 
     def _try(self, provider_request_id: str, exchange: Exchange) -> Certificate:
-        answer = self._ask(provider_request_id, exchange)
+        answer = self.ask(provider_request_id, exchange)
         if self._settings.provider_link_field:
-            answer = self._follow(self._link(answer.content), exchange)
+            answer = self.follow(self.check_link(self.find_link(answer.content)), exchange)
         if not is_whole_pdf(answer.content, must_end=not answer.is_framed):
             raise ProviderFailed("not_a_pdf", 200)
         return Certificate(answer.content)
 
-    def _ask(self, provider_request_id: str, exchange: Exchange) -> Answer:
+    # The steps of one try. What watches a fetch overrides them; nothing else calls them.
+
+    def ask(self, provider_request_id: str, exchange: Exchange) -> Answer:
         if provider_request_id in {".", ".."}:  # dot segments, which percent-encoding leaves as they are
             raise ProviderFailed("request_id_refused")
         links = bool(self._settings.provider_link_field)
@@ -105,16 +107,18 @@ class Provider:
             MAX_LINK_ANSWER_BYTES if links else self._settings.max_certificate_bytes,
         )
 
-    def _link(self, content: bytes) -> Url:
+    def find_link(self, content: bytes) -> str:
         try:
             value = json.loads(content)
             for name in self._settings.provider_link_field.split("."):
                 value = value[name]
-            link = value if isinstance(value, str) else ""
         except (ValueError, RecursionError, LookupError, TypeError):
-            link = ""
-        if not link:
+            value = None
+        if not isinstance(value, str) or not value:
             raise ProviderFailed("link_missing", 200)
+        return value
+
+    def check_link(self, link: str) -> Url:
         try:
             url = Url.parse(link)
         except ValueError:
@@ -123,7 +127,7 @@ class Provider:
             raise ProviderFailed("link_refused", 200)
         return url
 
-    def _follow(self, link: Url, exchange: Exchange) -> Answer:
+    def follow(self, link: Url, exchange: Exchange) -> Answer:
         """Without the secret: storage hosts refuse two authentications, and it must not travel."""
         try:
             return exchange.get(link, _USER_AGENT | {"Accept": "*/*"}, self._settings.max_certificate_bytes)
