@@ -59,9 +59,9 @@ class Stack:
         unknown = parameters.keys() - defaults.keys()
         if unknown:
             raise ValueError(f"the template has no such parameters: {sorted(unknown)}")
+        self.parameters = {**defaults, **parameters}
         self._values = {
-            **defaults,
-            **parameters,
+            **self.parameters,
             "AWS::StackName": name,
             "AWS::Region": REGION,
             "AWS::AccountId": ACCOUNT,

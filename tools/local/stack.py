@@ -46,15 +46,7 @@ def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: in
     with ExitStack() as running:
         provider = StandInProvider(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
         running.enter_context(serving(provider))
-        stack = Stack(
-            "craftkit-local",
-            {
-                "ProviderCertificateUrl": f"http://localhost:{provider.server_address[1]}{PATH}",
-                "ProviderAuthHeader": "Authorization: Bearer {secret}",
-                "ProviderSecretName": "craftkit/provider-secret",
-                "ArchiveFetchesPerMinute": "1200",
-            },
-        )
+        stack = make_stack(provider.server_address[1])
         aws_url = running.enter_context(_aws(stack, host, aws_port))
         functions = {
             name: running.enter_context(
@@ -75,6 +67,18 @@ def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: in
         gateway = serve(Gateway(stack, functions), host, port)
         running.enter_context(serving(gateway))
         yield LocalStack(stack, f"http://127.0.0.1:{gateway.server_address[1]}", aws_url, provider, functions)
+
+
+def make_stack(provider_port: int) -> Stack:
+    return Stack(
+        "craftkit-local",
+        {
+            "ProviderCertificateUrl": f"http://localhost:{provider_port}{PATH}",
+            "ProviderAuthHeader": "Authorization: Bearer {secret}",
+            "ProviderSecretName": "craftkit/provider-secret",
+            "ArchiveFetchesPerMinute": "1200",
+        },
+    )
 
 
 @contextmanager

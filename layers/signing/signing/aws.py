@@ -17,22 +17,22 @@ AwsError = (BotoCoreError, ClientError)
 
 
 def connect_dynamodb() -> "DynamoDBClient":
-    return boto3.client("dynamodb", config=_config(read_timeout=2, attempts=3))
+    return boto3.client("dynamodb", config=client_config(read_timeout=2, attempts=3))
 
 
 def connect_s3() -> "S3Client":
-    return boto3.client("s3", config=_config(read_timeout=3, attempts=2))
+    return boto3.client("s3", config=client_config(read_timeout=3, attempts=2))
 
 
 def connect_secrets_manager() -> "SecretsManagerClient":
-    return boto3.client("secretsmanager", config=_config(read_timeout=2, attempts=2))
+    return boto3.client("secretsmanager", config=client_config(read_timeout=2, attempts=2))
 
 
 def connect_sqs() -> "SQSClient":
-    return boto3.client("sqs", config=_config(read_timeout=2, attempts=3))
+    return boto3.client("sqs", config=client_config(read_timeout=2, attempts=3))
 
 
-def _config(*, read_timeout: float, attempts: int) -> Config:
+def client_config(*, read_timeout: float, attempts: int) -> Config:
     """boto3's defaults (60 s time-outs, legacy retries) outlast a Lambda invocation.
 
     Source: https://docs.aws.amazon.com/boto3/latest/guide/retries.html

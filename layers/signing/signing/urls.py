@@ -49,10 +49,15 @@ class Url:
 
 def is_loopback(host: str) -> bool:
     """127.0.0.0/8, ::1 and localhost. Shorthands such as `127.1` are not addresses here."""
+    address = _address(host)
+    return address.is_loopback if address else host == "localhost"
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return None
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class UrlTemplate:
 
 @dataclass(frozen=True)
 class HostRule:
-    """A host that a link may point to: `files.example.com`, or `*.example.com` for every host below it.
+    """A host that a link may point to: `files.example.com`, or `*.example.com` for every name below it.
 
     The port is the scheme's own, unless the rule names one (`files.example.com:8443`); any port of a loopback host.
     """
@@ -100,6 +105,7 @@ class HostRule:
         return cls(url.host, url.port if re.search(r":[0-9]+$", host) else None, is_suffix)
 
     def allows(self, url: Url) -> bool:
-        if not (url.host.endswith("." + self.host) if self.is_suffix else url.host == self.host):
+        is_below = self.is_suffix and url.host.endswith("." + self.host) and not _address(url.host)
+        if not is_below and (self.is_suffix or url.host != self.host):
             return False
         return url.port == self.port if self.port else url.has_default_port or is_loopback(url.host)

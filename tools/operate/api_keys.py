@@ -1,0 +1,135 @@
+"""ApiKeysTable, as operators write and read it. Functions only read it: `signing.records`."""
+
+import hashlib
+import secrets
+import string
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+
+from signing.aws import error_code
+from signing.errors import InvalidRecord
+from signing.models import ApiKey, Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_RANDOM_LENGTH = 32
+_ALPHABET = string.ascii_letters + string.digits
+_PREFIX_LENGTH = len("ck_live_aBcDe")
+_NOT_REVOKED = "attribute_not_exists(revokedAt) OR attribute_type(revokedAt, :null)"
+_SHOWN = ("prefix", "projectId", "name", "createdAt", "expiresAt", "revokedAt")
+
+
+@dataclass(frozen=True)
+class NewKey:
+    text: str = field(repr=False)
+
+    @classmethod
+    def make(cls, *, is_test: bool) -> Self:
+        random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
+        return cls(f"ck_{'test' if is_test else 'live'}_{random}")
+
+    @property
+    def prefix(self) -> str:
+        return self.text[:_PREFIX_LENGTH]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key as the table has it. `shown` holds what may be shown, None for what the item lacks."""
+
+    key_hash: str = field(repr=False)
+    shown: dict[str, Any]
+
+    @classmethod
+    def read(cls, item: Item, now: datetime) -> Self:
+        shown = {name: item.get(name) for name in _SHOWN}
+        return cls(str(item["keyHash"]), shown | {"state": _state(item, now)})
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.shown["revokedAt"] is not None
+
+
+def _state(item: Item, now: datetime) -> str:
+    try:
+        key = ApiKey.parse(item)
+    except InvalidRecord:
+        return "broken"
+    if key.revoked_at:
+        return "revoked"
+    return "active" if key.is_accepted_at(now) else "expired"
+
+
+class ApiKeys:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def create(self, key: NewKey, project: str, name: str | None, expires_at: datetime | None) -> None:
+        texts = {
+            "keyHash": key.sha256,
+            "projectId": project,
+            "prefix": key.prefix,
+            "createdAt": _write_time(datetime.now(UTC)),
+        }
+        if name:
+            texts["name"] = name
+        if expires_at:
+            texts["expiresAt"] = _write_time(expires_at)
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={attribute: {"S": text} for attribute, text in texts.items()} | {"revokedAt": {"NULL": True}},
+            ConditionExpression="attribute_not_exists(keyHash)",
+        )
+
+    def entries(self, project: str | None = None, prefix: str | None = None) -> list[Entry]:
+        """Those of a project, with a prefix, or all; the oldest of each project first."""
+        deserialize = TypeDeserializer().deserialize
+        now = datetime.now(UTC)
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            ProjectionExpression="keyHash, prefix, projectId, #name, createdAt, expiresAt, revokedAt",
+            ExpressionAttributeNames={"#name": "name"},
+        )
+        entries = [
+            Entry.read({name: deserialize(value) for name, value in item.items()}, now)
+            for page in pages
+            for item in page["Items"]
+        ]
+        wanted = [
+            entry
+            for entry in entries
+            if project in (None, entry.shown["projectId"]) and prefix in (None, entry.shown["prefix"])
+        ]
+        return sorted(wanted, key=lambda entry: (str(entry.shown["projectId"]), str(entry.shown["createdAt"])))
+
+    def revoke(self, entry: Entry) -> bool:
+        """From now on; False if it was revoked or deleted since it was read."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"keyHash": {"S": entry.key_hash}},
+                UpdateExpression="SET revokedAt = :now",
+                ConditionExpression=f"attribute_exists(keyHash) AND ({_NOT_REVOKED})",
+                ExpressionAttributeValues={":now": {"S": _write_time(datetime.now(UTC))}, ":null": {"S": "NULL"}},
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+def _write_time(time: datetime) -> str:
+    """`2026-06-05T11:42:08.000Z`"""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

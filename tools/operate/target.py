@@ -1,0 +1,137 @@
+"""The stack that a command works on: its tables, its bucket, its queues, and the AWS that has them."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import click
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from signing.aws import client_config
+from tools.operate.failures import CannotRun
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+CONNECTIONS = 32
+"""Most requests to one service at the same time."""
+
+_CONFIG = client_config(read_timeout=20, attempts=6).merge(Config(max_pool_connections=CONNECTIONS))
+_FIRST_CONFIG = client_config(read_timeout=10, attempts=2)
+_LOCAL_PORT = 3000
+
+
+@dataclass(frozen=True)
+class Target:
+    """`endpoint_url` is None for AWS itself."""
+
+    name: str
+    session: boto3.Session
+    endpoint_url: str | None
+    api_keys_table: str
+    signatures_table: str
+    bucket: str
+    queue_url: str
+    dead_letter_queue_url: str
+    parameters: Mapping[str, str]
+
+    def dynamodb(self) -> "DynamoDBClient":
+        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def s3(self) -> "S3Client":
+        return self.session.client("s3", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def sqs(self) -> "SQSClient":
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def secrets_manager(self) -> "SecretsManagerClient":
+        return self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+
+def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options that choose its stack, and hands it the stack that they choose."""
+
+    @click.option("--stack", metavar="NAME", help="The deployed stack of this name.")
+    @click.option("--region", metavar="REGION", help="Its region, unless the environment says it.")
+    @click.option("--local", is_flag=True, help="The stack that `make run` started.")
+    @click.option("--port", type=click.IntRange(1, 65534), help=f"As given to `make run`; {_LOCAL_PORT} by default.")
+    @functools.wraps(command)
+    def run(*, stack: str | None, region: str | None, local: bool, port: int | None, **options: Any) -> None:
+        if local == bool(stack):
+            raise click.UsageError("Give either --stack NAME or --local.")
+        if port and not local:
+            raise click.UsageError("--port goes with --local.")
+        if region and not stack:
+            raise click.UsageError("--region goes with --stack.")
+        target = _deployed(stack, region) if stack else _local(port or _LOCAL_PORT)
+        command(target, **options)
+
+    return run
+
+
+def _deployed(name: str, region: str | None) -> Target:
+    session = boto3.Session(region_name=region)
+    try:
+        stacks = session.client("cloudformation", config=_FIRST_CONFIG).describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            raise CannotRun(f"There is no stack {name} in {session.region_name}.") from error
+        raise
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+
+    def output(key: str) -> str:
+        if key not in outputs:
+            raise CannotRun(f"Stack {name} has no output {key}: is it this project's, deployed with this version?")
+        return outputs[key]
+
+    return Target(
+        name,
+        session,
+        endpoint_url=None,
+        api_keys_table=output("ApiKeysTableName"),
+        signatures_table=output("SignaturesTableName"),
+        bucket=output("CertificatesBucketName"),
+        queue_url=output("ArchiveQueueUrl"),
+        dead_letter_queue_url=output("ArchiveDeadLetterQueueUrl"),
+        parameters={p["ParameterKey"]: p["ParameterValue"] for p in stacks[0].get("Parameters", [])},
+    )
+
+
+def _local(port: int) -> Target:
+    # Imported here, since the template's translator takes longer to import than all the rest.
+    from tools.local.runtime import CREDENTIALS  # noqa: PLC0415
+    from tools.local.stack import make_stack  # noqa: PLC0415
+    from tools.template import REGION  # noqa: PLC0415
+
+    stack = make_stack(port + 2)
+    endpoint_url = f"http://127.0.0.1:{port + 1}"
+    session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    sqs = session.client("sqs", endpoint_url=endpoint_url, config=_FIRST_CONFIG)
+    try:
+        queue_url, dead_letter_queue_url = (
+            sqs.get_queue_url(QueueName=stack.physical_id(queue))["QueueUrl"]
+            for queue in ("ArchiveQueue", "ArchiveDeadLetterQueue")
+        )
+    except EndpointConnectionError as error:
+        raise CannotRun(f"No local stack runs at port {port}. Start it: make run PORT={port}") from error
+    return Target(
+        stack.name,
+        session,
+        endpoint_url,
+        api_keys_table=stack.physical_id("ApiKeysTable"),
+        signatures_table=stack.physical_id("SignaturesTable"),
+        bucket=stack.physical_id("CertificatesBucket"),
+        queue_url=queue_url,
+        dead_letter_queue_url=dead_letter_queue_url,
+        parameters=stack.parameters,
+    )

@@ -1,0 +1,93 @@
+"""Reads every available certificate back from the archive."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+
+from signing.aws import error_code
+from signing.certificate import Certificate, is_whole_pdf
+from signing.models import Signature
+from tools.operate.signatures import Page, Signatures, in_parallel
+from tools.operate.target import Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SEGMENTS = 4
+READERS = 8
+"""Certificates in memory at the same time."""
+
+READ_ATTEMPTS = 3
+
+
+class Problem(StrEnum):
+    MISSING = "missing"
+    NO_CHECKSUM = "no_checksum"
+    WRONG_CHECKSUM = "wrong_checksum"
+    NOT_A_PDF = "not_a_pdf"
+
+
+@dataclass(frozen=True)
+class Finding:
+    signature: Signature
+    problem: Problem
+
+
+def verify(target: Target, signatures: Signatures, report: Callable[[Page, list[Finding]], None]) -> None:
+    """Reports page after page, from several threads, but never two pages at once."""
+    s3 = target.s3()
+    reporting = threading.Lock()
+
+    with ThreadPoolExecutor(READERS) as readers:
+
+        def work(segment: int, stop: threading.Event) -> None:
+            def check(signature: Signature) -> Problem | None:
+                return None if stop.is_set() else _check(s3, target.bucket, signature)
+
+            for page in signatures.pages(segment, SEGMENTS):
+                answers = zip(page.available, readers.map(check, page.available), strict=True)
+                findings = [Finding(signature, problem) for signature, problem in answers if problem]
+                if stop.is_set():
+                    return
+                with reporting:
+                    report(page, findings)
+
+        in_parallel(list(range(SEGMENTS)), work)
+
+
+def _check(s3: "S3Client", bucket: str, signature: Signature) -> Problem | None:
+    try:
+        content, sha256 = _read(s3, bucket, f"{signature.project_id}/{signature.id}.pdf")
+    except FlexibleChecksumError:
+        return Problem.WRONG_CHECKSUM
+    except ClientError as error:
+        if error_code(error) == "NoSuchKey":
+            return Problem.MISSING
+        raise
+    if sha256 is None:
+        return Problem.NO_CHECKSUM
+    if sha256 != Certificate(content).sha256:
+        return Problem.WRONG_CHECKSUM
+    return None if is_whole_pdf(content) else Problem.NOT_A_PDF
+
+
+def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
+    """The content, and the SHA-256 that was stored with it. boto3 repeats requests that fail, but not the reading of
+    an answer that ends early or arrives damaged."""
+    for _ in range(READ_ATTEMPTS - 1):
+        with suppress(BotoCoreError):
+            return _read_once(s3, bucket, key)
+    return _read_once(s3, bucket, key)
+
+
+def _read_once(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
+    answer = s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    # closing(), since StreamingBody's own context manager hands out the stream below it, which checks nothing.
+    with closing(answer["Body"]) as body:
+        return body.read(), answer.get("ChecksumSHA256")
