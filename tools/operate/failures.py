@@ -1,4 +1,4 @@
-"""What keeps a command from its work, in one line, with the exit code."""
+"""What keeps a command from its work: one line, and the exit code."""
 
 from typing import Any
 
@@ -34,6 +34,7 @@ class Commands(click.Group):
 
 
 def in_one_line(error: Exception) -> str:
+    """One sentence."""
     match error:
         case NoCredentialsError():
             return "No AWS credentials found. Sign in, or set AWS_PROFILE."
@@ -42,11 +43,9 @@ def in_one_line(error: Exception) -> str:
         case EndpointConnectionError():
             return "AWS can't be reached from here."
         case ClientError():
-            return f"AWS refused {error.operation_name}: {_words(error.response['Error'].get('Message') or error)}"
+            text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
         case SigningError():
-            return f"AWS gave no usable answer: {error}."
-    return _words(error)
-
-
-def _words(text: object) -> str:
-    return " ".join(str(text).split())
+            text = f"AWS gave no usable answer: {error}"
+        case _:
+            text = str(error)
+    return " ".join(text.split()).removesuffix(".") + "."

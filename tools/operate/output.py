@@ -14,9 +14,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 _PLAIN_WIDTH = 1000
 """Of a line that nobody sees on a terminal, so that none is folded."""
+
+_SPEED_SECONDS = 300
+"""What the remaining time is reckoned from: pages come in bursts, one of each segment."""
 
 
 class Output:
@@ -25,13 +29,14 @@ class Output:
         self._remarks = _console(stderr=True)
         self._bar = self._results if self._results.is_terminal else self._remarks
 
-    def result(self, line: str | Table, style: str | None = None) -> None:
-        self._results.print(line, style=style, markup=False, highlight=False, soft_wrap=isinstance(line, str))
+    def result(self, line: str | Table, style: str = "") -> None:
+        # The style belongs to the text: given to print(), it would colour the bar too.
+        self._results.print(Text(line, style) if isinstance(line, str) else line, soft_wrap=isinstance(line, str))
 
-    def remark(self, line: str, style: str | None = None) -> None:
+    def remark(self, line: str, style: str = "") -> None:
         # Only the console of the bar knows how to write above it.
         console = self._bar if self._remarks.is_terminal else self._remarks
-        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print(Text(line, style), soft_wrap=True)
 
     def summary(self, values: Mapping[str, int | str]) -> None:
         table = Table.grid(padding=(0, 2))
@@ -51,6 +56,7 @@ class Output:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._bar,
+            speed_estimate_period=_SPEED_SECONDS,
             disable=not self._bar.is_terminal,
             # Redirected, standard output would go where the bar is.
             redirect_stdout=False,
