@@ -114,7 +114,16 @@ class Stack:
                 case "Fn::If":
                     condition, then, otherwise = argument
                     return self.resolve(then if self._holds(condition) else otherwise)
-        return {key: self.resolve(item) for key, item in value.items()}
+        return {key: self.resolve(item) for key, item in value.items() if not self._is_no_value(item)}
+
+    def _is_no_value(self, value: Any) -> bool:
+        """AWS::NoValue, directly or as what a condition chooses, removes its property."""
+        match value:
+            case {"Ref": "AWS::NoValue"}:
+                return True
+            case {"Fn::If": [condition, then, otherwise]}:
+                return self._is_no_value(then if self._holds(condition) else otherwise)
+        return False
 
     def _ref(self, name: str) -> str:
         if name in self._values:
@@ -126,7 +135,11 @@ class Stack:
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
         arn = _ARNS[self._template["Resources"][logical_id]["Type"]] + self.physical_id(logical_id)
-        return {"Arn": arn, "StreamArn": f"{arn}/stream/2026-06-01T09:00:00.000"}[attribute]
+        return {
+            "Arn": arn,
+            "QueueName": self.physical_id(logical_id),
+            "StreamArn": f"{arn}/stream/2026-06-01T09:00:00.000",
+        }[attribute]
 
     def _substitute(self, argument: Any) -> str:
         text, local = (argument, {}) if isinstance(argument, str) else argument
@@ -148,7 +161,7 @@ class Stack:
                 return self._holds(argument)
             case "Fn::Equals":
                 left, right = (self.resolve(side) for side in argument)
-                return bool(left == right)
+                return str(left) == str(right)
             case "Fn::Not":
                 return not self._holds(argument[0])
             case "Fn::Or":

@@ -13,13 +13,13 @@ class MalformedMessage(SigningError):
 
 class _Body(BaseModel):
     signature_request_id: Annotated[
-        str, Field(alias="signatureRequestId", pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z")
+        str, Field(alias="signatureRequestId", pattern=r"(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z")
     ]
 
 
 def parse_message(body: str) -> str:
     """The signature request's id, a UUID in lower case. Raises MalformedMessage."""
     try:
-        return _Body.model_validate_json(body).signature_request_id
+        return _Body.model_validate_json(body).signature_request_id.lower()
     except ValidationError:
         raise MalformedMessage from None

@@ -93,10 +93,10 @@ def download_certificate(
         return _serve_unread(request, certificate)
     try:
         return _read(request, signature, services.archive, source="provider")
-    except (ArchiveUnavailable, NotArchived):
-        if not is_first:
-            raise
-        return _serve_unread(request, certificate)
+    except (ArchiveUnavailable, NotArchived) as error:
+        if is_first:
+            return _serve_unread(request, certificate)
+        raise ArchiveUnavailable("another copy is archived and can't be read") from error
 
 
 def _find(request: Request, access: Access, records: Records) -> Signature:

@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,8 @@ def test_a_passing_fault_is_tried_once_more(status: int) -> None:
         (raw(HEAD + b"X: y\r\n" * 200 + b"\r\n"), "unreachable"),
         (raw(HEAD + b"Content-Length: 3001\r\n\r\n" + PDF), "broken_answer"),
         (chunked([PDF], end=b""), "broken_answer"),
+        (raw(HEAD + b"Content-Length: -1\r\n\r\n" + PDF), "broken_answer"),
+        (raw(HEAD + b"Content-Length: 3000x\r\n\r\n" + PDF), "broken_answer"),
         (chunked([PDF[:1000]], end=b"7d0\r\n" + PDF[1000:]), "broken_answer"),
         (chunked([PDF], end=b"zz\r\n"), "broken_answer"),
         (reply(body=PDF, headers={"Content-Encoding": "gzip"}), "broken_answer"),
@@ -177,6 +180,8 @@ def test_an_answer_cut_short_or_garbled_is_tried_once_more(answer: Answer, reaso
     "answer",
     [
         raw(HEAD + b"\r\n" + PDF + b"2 0 obj <<"),
+        chunked([PDF + b"2 0 obj <<"], end=b"0"),
+        raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PDF + b"2 0 obj <<")),
         raw(HEAD + b"Content-Length: 2900\r\n\r\n" + PDF),
         raw(b"HTTP/1.1 200 OK\r\nContent-Le"),
     ],
@@ -294,6 +299,31 @@ def test_a_rotated_secret_is_read_again(status: int) -> None:
     assert content == PDF
     assert [request.headers["authorization"] for request in server.requests] == ["Bearer old", "Bearer new"]
     assert vault.reads == 2
+
+
+def test_a_rotation_is_noticed_once_by_all_who_fetch_at_once() -> None:
+    vault, accepted = Vault("old", "new"), ["Bearer old"]
+
+    def judge(connection: Any) -> None:
+        is_right = server.request.headers["authorization"] in accepted
+        (reply(body=PDF) if is_right else reply(401))(connection)
+
+    with ScriptedServer(judge) as server, ThreadPoolExecutor() as pool:
+        service = provider_at(server.url, vault)
+        assert service.fetch("req_1", 10).content == PDF
+        accepted[:] = ["Bearer new"]
+        contents = list(pool.map(lambda _: service.fetch("req_1", 10).content, range(10)))
+    assert contents == [PDF] * 10
+    assert vault.reads == 2
+
+
+def test_without_a_second_try_only_a_rotated_secret_is_tried_again() -> None:
+    with ScriptedServer(reply(503), reply(401), reply(body=PDF)) as server:
+        service = provider_at(server.url, Vault("old", "new"))
+        with pytest.raises(ProviderFailed):
+            service.fetch("req_1", 10, second_try=False)
+        assert len(server.requests) == 1
+        assert service.fetch("req_1", 10, second_try=False).content == PDF
 
 
 @pytest.mark.parametrize("status", [401, 403])

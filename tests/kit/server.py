@@ -29,6 +29,7 @@ class ScriptedServer:
         self.requests: list[Request] = []
         self.connections = 0
         self._tls = tls
+        self._thread = threading.local()
         self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.host = host
         self.port: int = self._listener.getsockname()[1]
@@ -47,6 +48,11 @@ class ScriptedServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
+    @property
+    def request(self) -> Request:
+        """The one that is being answered: for answers, each of which has a thread of its own."""
+        return self._thread.request  # type: ignore[no-any-return]
+
     def _accept(self) -> None:
         while True:
             try:
@@ -64,6 +70,7 @@ class ScriptedServer:
                 request = _read_request(connection)
                 if request is None:
                     return
+                self._thread.request = request
                 self.requests.append(request)
                 self.answers[min(len(self.requests), len(self.answers)) - 1](connection)
         except OSError:

@@ -21,6 +21,7 @@ from tools.local.events import pipe_messages, rule_messages
 from tools.template import ROOT, Stack, translated
 
 FUNCTION = "DownloadCertificateFunction"
+NAMESPACE = "CraftkitCertificates"
 ARCHIVE = "ArchiveCertificateFunction"
 FUNCTIONS: dict[str, type[Settings]] = {FUNCTION: DownloadSettings, ARCHIVE: ArchiveSettings}
 CONTRACT_IDS = {
@@ -123,7 +124,26 @@ def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> N
     assert stack.resources["CertificatesApi"]["Properties"]["EndpointConfiguration"]["Types"] == ["REGIONAL"]
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     assert "CacheClusterEnabled" not in stage
-    assert all(setting["ThrottlingRateLimit"] > 0 for setting in stage["MethodSettings"])
+    assert [(s["ThrottlingRateLimit"], s["ThrottlingBurstLimit"]) for s in stage["MethodSettings"]] == [("100", "50")]
+
+
+def test_the_access_log_is_json_and_has_no_header(stack: Stack) -> None:
+    (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
+    entry = json.loads(stage["AccessLogSetting"]["Format"])
+    assert {"requestId", "status", "path", "milliseconds"} <= entry.keys()
+    assert not any(
+        word in value.lower() for value in entry.values() for word in ("header", "authorizer", "authorization")
+    )
+    assert stage["AccessLogSetting"]["DestinationArn"].endswith("ApiAccessLogGroup")
+
+
+@pytest.mark.parametrize("choice", ["create", "exists"])
+def test_the_stage_waits_for_the_role_that_it_logs_with(choice: str) -> None:
+    stack = Stack("s", PARAMETERS | {"ApiGatewayAccountRole": choice})
+    (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
+    accounts = list(stack.of_type("AWS::ApiGateway::Account"))
+    assert accounts == (["ApiGatewayAccount"] if choice == "create" else [])
+    assert stage["Variables"]["LogRole"] == ("s-ApiGatewayAccount" if accounts else "exists")
 
 
 def test_every_answer_of_the_gateway_is_in_the_envelope(gateway_responses: dict[str, Any]) -> None:
@@ -221,6 +241,10 @@ BOTH = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "dynamodb:BatchGetItem",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
     "s3:ListBucket",
     "s3:GetObject",
     "s3:PutObject",
@@ -230,7 +254,6 @@ ROLES = {
     "DownloadCertificateRole": BOTH,
     "ArchiveCertificateRole": BOTH
     | {
-        "kms:Decrypt",
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
@@ -240,6 +263,7 @@ ROLES = {
         "dynamodb:DescribeStream",
         "dynamodb:GetRecords",
         "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
         "kms:Decrypt",
         "kms:GenerateDataKey",
         "sqs:SendMessage",
@@ -253,6 +277,8 @@ def test_a_role_names_what_it_reaches_and_can_delete_no_data(stack: Stack, role:
     actions = {action for s in policy for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
     assert actions == allowed
     for statement in policy:
+        if statement["Action"] == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]:
+            continue  # X-Ray knows no resources
         resources = [statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"]
         assert all(arn.startswith("arn:aws:") and "*" not in arn.removesuffix("/*") for arn in resources)
 
@@ -260,7 +286,7 @@ def test_a_role_names_what_it_reaches_and_can_delete_no_data(stack: Stack, role:
 def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
     holds_data = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue"}
     kept = {name: r for name, r in stack.resources.items() if r["Type"] in holds_data}
-    assert len(kept) == 8
+    assert len(kept) == 11
     assert (
         {r["DeletionPolicy"] for r in kept.values()} == {r["UpdateReplacePolicy"] for r in kept.values()} == {"Retain"}
     )
@@ -275,6 +301,8 @@ def test_certificates_are_created_over_tls_and_never_overwritten(stack: Stack) -
         {"s3:if-none-match": "true"},
     )
     bucket = stack.resources["CertificatesBucket"]["Properties"]
+    assert bucket["ObjectLockEnabled"] is True
+    assert bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": "3650"}
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
@@ -288,6 +316,28 @@ def test_sam_local_points_at_the_local_stack(function: str) -> None:
     same = variables.keys() - elsewhere
     assert {name: variables[name] for name in same} == {name: local[name] for name in same}
     assert {name for name in local if name.endswith(("_TABLE", "_BUCKET"))} <= same
+
+
+def test_one_key_encrypts_all_that_is_kept(stack: Stack) -> None:
+    key = stack.resolve({"Fn::GetAtt": ["DataKey", "Arn"]})
+    assert {
+        table["SSESpecification"]["KMSMasterKeyId"] for table in stack.of_type("AWS::DynamoDB::Table").values()
+    } == {key}
+    assert {group["KmsKeyId"] for group in stack.of_type("AWS::Logs::LogGroup").values()} == {key}
+    (rule,) = stack.resources["CertificatesBucket"]["Properties"]["BucketEncryption"][
+        "ServerSideEncryptionConfiguration"
+    ]
+    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+    services = [
+        s["Principal"].get("Service") for s in stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    ]
+    assert services == [None, "logs.eu-central-1.amazonaws.com", ["events.amazonaws.com", "cloudwatch.amazonaws.com"]]
+
+
+def test_no_table_can_be_deleted_by_mistake(stack: Stack) -> None:
+    for table in stack.of_type("AWS::DynamoDB::Table").values():
+        assert table["DeletionProtectionEnabled"] is True
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
 # ── Archiving ahead ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -347,7 +397,7 @@ def test_eventbridge_may_send_to_the_encrypted_queues(stack: Stack) -> None:
     key = stack.resources["DataKey"]["Properties"]
     assert {queue["KmsMasterKeyId"] for queue in queues} == {stack.resolve({"Fn::GetAtt": ["DataKey", "Arn"]})}
     assert key["EnableKeyRotation"] is True
-    (grant,) = [s for s in key["KeyPolicy"]["Statement"] if s["Principal"] == {"Service": "events.amazonaws.com"}]
+    (grant,) = [s for s in key["KeyPolicy"]["Statement"] if "events.amazonaws.com" in s["Principal"].get("Service", [])]
     assert set(grant["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt"}
     (allow,) = stack.resources["ArchiveQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert allow["Principal"] == {"Service": "events.amazonaws.com"}
@@ -370,3 +420,47 @@ def test_an_existing_table_brings_its_own_stream_or_none() -> None:
     labelled = Stack("s", existing | {"SignaturesTableStreamLabel": "2026-06-01T00:00:00.000"})
     (pipe,) = labelled.of_type("AWS::Pipes::Pipe").values()
     assert pipe["Source"].endswith(":table/signatures/stream/2026-06-01T00:00:00.000")
+
+
+# ── Eyes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_alarm_looks_at_what_exists_and_tells_the_topic(stack: Stack) -> None:
+    names = {stack.resolve({"Ref": name}) for name in stack.resources} | {stack.physical_id(n) for n in stack.resources}
+    services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
+    known = names | services | {"craftkit-test-certificates", "live"}
+    alarms = stack.of_type("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 12
+    for alarm in alarms.values():
+        assert {dimension["Value"] for dimension in alarm["Dimensions"]} <= known
+        assert alarm["AlarmActions"] == [stack.resolve({"Ref": "AlarmTopic"})]
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_our_own_metrics_are_those_that_the_code_counts(stack: Stack) -> None:
+    sources = [path.read_text() for folder in ("functions", "layers/signing") for path in (ROOT / folder).rglob("*.py")]
+    ours = {a["MetricName"] for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE}
+    assert ours == {"UpstreamFailures", "ArchiveWriteFailures"}
+    assert all(any(f'"{metric}"' in source for source in sources) for metric in ours)
+    assert {stack.environment(function)["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS} == {NAMESPACE}
+
+
+def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    told = re.findall(r"^\| `(\w+Alarm)` \|", page, re.MULTILINE)
+    assert sorted(told) == sorted(stack.of_type("AWS::CloudWatch::Alarm"))
+
+
+def test_alarms_reach_whoever_is_named() -> None:
+    assert Stack("s", PARAMETERS).of_type("AWS::SNS::Subscription") == {}
+    (subscription,) = Stack("s", PARAMETERS | {"AlarmEmail": "a@e.com"}).of_type("AWS::SNS::Subscription").values()
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@e.com")
+
+
+def test_concurrency_is_reserved_only_on_demand() -> None:
+    assert all(
+        "ReservedConcurrentExecutions" not in f
+        for f in Stack("s", PARAMETERS).of_type("AWS::Lambda::Function").values()
+    )
+    stack = Stack("s", PARAMETERS | {"DownloadReservedConcurrency": "50"})
+    assert stack.resources[FUNCTION]["Properties"]["ReservedConcurrentExecutions"] == "50"

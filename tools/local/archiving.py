@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -70,10 +71,7 @@ class Archiving:
             }
             for message in messages
         ]
-        try:
-            reply: dict[str, Any] = json.loads(self._archive(json.dumps({"Records": records}).encode()))
-        except Exception:  # noqa: BLE001 - a sandbox that died: its messages come back after the queue's time-out
-            return
+        reply: dict[str, Any] = json.loads(self._archive(json.dumps({"Records": records}).encode()))
         failed = {failure["itemIdentifier"] for failure in reply["batchItemFailures"]}
         for message in messages:
             if message["MessageId"] not in failed:
@@ -114,5 +112,8 @@ class Archiving:
 def _repeat(step: Callable[[], None], stopped: threading.Event) -> None:
     while not stopped.is_set():
         started = time.monotonic()
-        step()
+        try:
+            step()
+        except Exception:  # noqa: BLE001 - a sandbox that died: its messages come back after the queue's time-out
+            traceback.print_exc()
         stopped.wait(max(0.0, POLL_SECONDS - (time.monotonic() - started)))

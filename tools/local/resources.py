@@ -23,8 +23,16 @@ def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint
         dynamodb.create_table(TableName=stack.physical_id(logical_id), **properties)
     for logical_id, bucket in stack.of_type("AWS::S3::Bucket").items():
         name = stack.physical_id(logical_id)
-        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.create_bucket(
+            Bucket=name,
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+            ObjectLockEnabledForBucket=bucket.get("ObjectLockEnabled", False),
+        )
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=bucket["VersioningConfiguration"])
+        if lock := bucket.get("ObjectLockConfiguration"):
+            retention = lock["Rule"]["DefaultRetention"]
+            lock = lock | {"Rule": {"DefaultRetention": retention | {"Days": int(retention["Days"])}}}
+            s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock)
     # A dead-letter queue must be there before the queue that names it.
     queues = stack.of_type("AWS::SQS::Queue").items()
     for logical_id, queue in sorted(queues, key=lambda item: "RedrivePolicy" in item[1]):

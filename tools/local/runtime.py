@@ -5,10 +5,12 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -41,23 +43,56 @@ class Context:
 def in_processes(stack: Stack, logical_id: str, environment: Mapping[str, str]) -> Iterator[Invoke]:
     """The function's own handler, imported as on Lambda; a sandbox each, which keeps its environment to itself."""
     properties = stack.resources[logical_id]["Properties"]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(MOST_SANDBOXES, context, _start, ({**CREDENTIALS, **environment},)) as sandboxes:
+    sandboxes = Sandboxes(properties["Handler"], {**CREDENTIALS, **environment})
 
-        def invoke(event: bytes) -> bytes:
-            reply = sandboxes.submit(_run, properties["Handler"], properties["Timeout"], event).result()
-            if len(reply) > MOST_REPLY_BYTES:
-                return json.dumps({"errorType": "Function.ResponseSizeTooLarge"}).encode()
-            return reply
+    def invoke(event: bytes) -> bytes:
+        reply = sandboxes.run(_run, properties["Handler"], properties["Timeout"], event)
+        if len(reply) > MOST_REPLY_BYTES:
+            return json.dumps({"errorType": "Function.ResponseSizeTooLarge"}).encode()
+        return reply
 
-        sandboxes.submit(_warm_up, properties["Handler"]).result()
+    try:
         yield invoke
+    finally:
+        sandboxes.end()
 
 
-def _start(environment: Mapping[str, str]) -> None:
+class Sandboxes:
+    """Started at once, and anew after one has died."""
+
+    def __init__(self, handler: str, environment: Mapping[str, str]) -> None:
+        self._handler = handler
+        self._environment = environment
+        self._start()
+
+    def run[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return self._pool.submit(work, *args, **kwargs).result()
+        except BrokenProcessPool:
+            self._start()
+            raise
+
+    def end(self) -> None:
+        self._pool.shutdown()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(MOST_SANDBOXES, context, _prepare, (self._environment,))
+        self._pool.submit(_warm_up, self._handler).result()
+
+
+def _prepare(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     # Ctrl-C reaches every process of a terminal; the parent ends this one in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def _warm_up(handler: str) -> None:

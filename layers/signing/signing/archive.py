@@ -73,7 +73,7 @@ class Archive:
             raise _unavailable(error, missing="NoSuchKey") from error
 
     def create(self, project_id: str, signature_id: str, certificate: Certificate) -> bool:
-        """Archives the certificate, or returns False if there is one already: the first one stays.
+        """Archives the certificate, or returns False if another is there or just being written: the first one stays.
 
         Raises ArchiveUnavailable, after which it may be archived or not.
         """
@@ -99,7 +99,7 @@ class Archive:
                 time.sleep(CONFLICT_PAUSE)
             else:
                 return True
-        raise ArchiveUnavailable("ConditionalRequestConflict")
+        return False
 
 
 def _unavailable(error: Exception, missing: str) -> NotArchived | ArchiveUnavailable:

@@ -30,8 +30,8 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True)
 class Answer:
-    """A 200 answer. `is_framed`: the protocol itself says where `content` ends, so that it can't be cut short
-    unseen (RFC 9112 section 8)."""
+    """A 200 answer. `is_framed`: its length was announced, so that it can't be cut short unseen. Python's http.client
+    takes a connection that closes within the last chunk's size for the end of a chunked one."""
 
     content: bytes
     is_framed: bool
@@ -99,8 +99,10 @@ class Exchange:
     def _read(self, response: HTTPResponse, max_bytes: int) -> Answer:
         if (response.length_remaining or 0) > max_bytes:
             raise ProviderFailed("too_large", response.status)
+        is_framed = response.length_remaining is not None
+        if "Content-Length" in response.headers and not is_framed and not response.chunked:
+            raise ProviderFailed("broken_answer", response.status, passing=True)  # a length that is none
         is_gzip = response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
-        is_framed = response.length_remaining is not None or response.chunked or is_gzip
         decoder = _Gzip() if is_gzip else _Identity()
         content = bytearray()
         try:

@@ -1,6 +1,7 @@
 """The signature service that issues certificates. Which one it is, only the settings know."""
 
 import json
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -35,14 +36,17 @@ class Secret:
         self._connect = connect
         self._name = name
         self._value = ""
+        self._lock = threading.Lock()
 
     def value(self) -> str:
         """Raises ProviderFailed: secret_unavailable, secret_malformed."""
         return self._value or self._read()
 
-    def changes(self) -> bool:
-        """Reads the secret again, and tells whether it is another one now: it may have been rotated."""
-        return self._value != self._read()
+    def differs_from(self, used: str) -> bool:
+        """Whether it is another one now than was used: it may have been rotated. Reads it again, unless another thread
+        has done so already."""
+        with self._lock:
+            return self._value != used or self._read() != used
 
     def _read(self) -> str:
         try:
@@ -61,22 +65,24 @@ class Provider:
         self._settings = settings
         self._secret = secret
 
-    def fetch(self, provider_request_id: str, seconds: float) -> Certificate:
-        """One certificate, within so many seconds all told: links, pauses and a second try included.
+    def fetch(self, provider_request_id: str, seconds: float, *, second_try: bool = True) -> Certificate:
+        """One certificate, within so many seconds all told: links, pauses and, after a passing fault, a second try
+        included. Without `second_try` only a rotated secret is tried again.
 
         Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer, secret_unavailable,
         secret_malformed, request_id_refused, link_missing, link_refused, link_status, not_a_pdf.
         """
-        return within(seconds, lambda exchange: self._fetch(provider_request_id, exchange))
+        return within(seconds, lambda exchange: self._fetch(provider_request_id, exchange, second_try=second_try))
 
-    def _fetch(self, provider_request_id: str, exchange: Exchange) -> Certificate:
+    def _fetch(self, provider_request_id: str, exchange: Exchange, *, second_try: bool) -> Certificate:
+        secret = self._secret.value()
         try:
             return self._try(provider_request_id, exchange)
         except ProviderFailed as failure:
             if failure.reason == "status" and failure.upstream_status in {401, 403}:
-                if not self._secret.changes():
+                if not self._secret.differs_from(secret):
                     raise
-            elif failure.passing:
+            elif failure.passing and second_try:
                 pause = failure.retry_after or RETRY_PAUSE
                 if pause + SHORTEST_TRY > exchange.remaining():
                     raise
@@ -137,12 +143,14 @@ class Provider:
             raise
 
 
-def fetch_certificate(signature: Signature, provider: Provider, seconds: float) -> Certificate:
+def fetch_certificate(
+    signature: Signature, provider: Provider, seconds: float, *, second_try: bool = True
+) -> Certificate:
     """Within PROVIDER_SECONDS, or less if `seconds` are less. Raises InvalidRecord, ProviderFailed."""
     if signature.provider_request_id is None:
         raise InvalidRecord(Signature.table, {"providerRequestId": "missing"})
     started = time.perf_counter()
     try:
-        return provider.fetch(signature.provider_request_id, min(PROVIDER_SECONDS, seconds))
+        return provider.fetch(signature.provider_request_id, min(PROVIDER_SECONDS, seconds), second_try=second_try)
     finally:
         measure("ProviderMilliseconds", (time.perf_counter() - started) * 1000)

@@ -3,11 +3,14 @@
 A metric is written the moment it is known, so that none is lost with a sandbox that is killed later.
 """
 
+import json
+import sys
 import traceback
 from pathlib import Path
 
-from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.base import SingleMetric
 
 from signing.errors import SigningError
 
@@ -23,8 +26,12 @@ def measure(metric: str, milliseconds: float) -> None:
 
 
 def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
-    with single_metric(name=metric, unit=unit, value=value, default_dimensions=dimensions) as emf:
-        emf.add_dimension(name="service", value=logger.service)
+    emf = SingleMetric()
+    emf.add_metric(name=metric, unit=unit, value=value)
+    for name, text in (dimensions | {"service": logger.service}).items():
+        emf.add_dimension(name=name, value=text)
+    # One write, line end included: print() makes two, between which another thread may write.
+    sys.stdout.write(json.dumps(emf.serialize_metric_set(), separators=(",", ":")) + "\n")
 
 
 def details(error: Exception) -> dict[str, object]:
