@@ -17,7 +17,8 @@ def main() -> None:
     arguments = _arguments()
     for port in range(arguments.port, arguments.port + 3):
         _require_free(arguments.host, port)
-    for sign in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell starts what it puts into the background with Ctrl-C ignored.
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)
     _leave_out_the_users_own()
     try:
