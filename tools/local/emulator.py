@@ -15,8 +15,9 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psutil
 import samcli
@@ -31,13 +32,31 @@ RUNTIME_PACKAGES = ("awslambdaric", "simplejson", "snapshot-restore-py")
 INVOCATIONS = "/2015-03-31/functions/function/invocations"
 
 
-class Emulator:
-    """One sandbox of one function. Calling it invokes the function: event and reply as JSON."""
+@dataclass(frozen=True)
+class Package:
+    """What Lambda unpacks and starts. `folders` are on the path: the function's own, then each layer's. `timeout` is in
+    seconds, `memory` in MiB."""
 
-    def __init__(self, _stack: Stack, function: str, environment: Mapping[str, str]) -> None:
-        self._properties = yaml_parse((BUILD / "template.yaml").read_text())["Resources"][function]["Properties"]
+    handler: str
+    folders: list[Path]
+    timeout: int = 30
+    memory: int = 1024
+
+
+def built(function: str) -> Package:
+    """A function in `.aws-sam/build`, by its logical id."""
+    properties = yaml_parse((BUILD / "template.yaml").read_text())["Resources"][function]["Properties"]
+    layers = [BUILD / layer["Ref"] / "python" for layer in properties["Layers"]]
+    folders = [BUILD / properties["CodeUri"], *layers]
+    return Package(properties["Handler"], folders, properties["Timeout"], properties["MemorySize"])
+
+
+class Sandbox:
+    """Calling it invokes the function: event and reply as JSON."""
+
+    def __init__(self, package: Package, environment: Mapping[str, str]) -> None:
+        self._package = package
         self._environment = environment
-        self._path = [BUILD / self._properties["CodeUri"], *_layers(self._properties)]
         self._clean_up = ExitStack()
         self._one_at_a_time = threading.Lock()
         self._http = urllib3.PoolManager(retries=False)
@@ -72,14 +91,14 @@ class Emulator:
                     Path(samcli.__file__).parent / "local" / "rapid" / f"aws-lambda-rie-{machine}",
                     *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
                     *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-                    *(sys._base_executable, "-m", "awslambdaric", self._properties["Handler"]),  # type: ignore[attr-defined]  # noqa: SLF001
+                    *(sys._base_executable, "-m", "awslambdaric", self._package.handler),  # type: ignore[attr-defined]  # noqa: SLF001
                 ],
-                cwd=self._path[0],
+                cwd=self._package.folders[0],
                 env={
                     "PATH": os.environ["PATH"],
-                    "PYTHONPATH": os.pathsep.join(str(path) for path in [*self._path, self._runtime]),
-                    "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._properties["Timeout"]),
-                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._properties["MemorySize"]),
+                    "PYTHONPATH": os.pathsep.join(str(path) for path in [*self._package.folders, self._runtime]),
+                    "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._package.timeout),
+                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._package.memory),
                     **CREDENTIALS,
                     **self._environment,
                 },
@@ -91,11 +110,16 @@ class Emulator:
         self._url = f"http://127.0.0.1:{port}{INVOCATIONS}"
         _wait_for(port)
 
+    def runtime(self) -> psutil.Process:
+        """The Python process that runs the function. It is there from the first call on."""
+        (process,) = self._children()
+        return process
+
     def kill(self) -> None:
         """Ends the sandbox at once, as Lambda may. The next call starts another one."""
         if self.process.poll() is None:
             # The emulator puts the runtime into a process group of its own.
-            for child in psutil.Process(self.process.pid).children(recursive=True):
+            for child in self._children():
                 child.kill()
             self.process.kill()
             self.process.wait()
@@ -104,9 +128,15 @@ class Emulator:
         """What the function and the emulator have written so far."""
         return self._log.read_text()
 
+    def _children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
 
-def _layers(properties: Mapping[str, Any]) -> list[Path]:
-    return [BUILD / layer["Ref"] / "python" for layer in properties["Layers"]]
+
+class Emulator(Sandbox):
+    """One sandbox of one function of the stack."""
+
+    def __init__(self, _stack: Stack, function: str, environment: Mapping[str, str]) -> None:
+        super().__init__(built(function), environment)
 
 
 def _link_runtime(folder: Path) -> None:
