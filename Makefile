@@ -14,7 +14,7 @@ STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run test build deploy lint format lock clean help
+.PHONY: check run test build deploy smoke lint format lock clean help
 
 check: lint test ## everything that CI checks (the default)
 
@@ -28,14 +28,19 @@ build: $(BUILT) ## the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm
 
 deploy: ## build for the stack's architecture and deploy it (the first time: sam deploy --guided)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
+	sed -i.bak "s/Release: .*/Release: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
 	sam deploy
 
-lint: .venv/ready ## style, format, types, template
+smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
+	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
+
+lint: .venv/ready .checkov/ready ## style, format, types, template
 	ruff check .
 	ruff format --check .
 	mypy
 	sam validate --lint
 	cfn-lint
+	.checkov/bin/checkov --config-file .checkov.yaml
 
 format: .venv/ready ## mend what can be mended by itself
 	ruff check --fix .
@@ -44,9 +49,10 @@ format: .venv/ready ## mend what can be mended by itself
 lock: .venv/ready ## renew the locks from pyproject.toml
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
+	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .uv .checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -68,4 +74,10 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt $(shell
 	.uv/bin/uv venv --quiet --clear --seed .venv
 	.uv/bin/uv pip sync --quiet --python .venv --require-hashes requirements-dev.txt
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/signing' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	@touch $@
+
+# By itself: it pins versions of what the project uses too.
+.checkov/ready: .uv/ready requirements-checkov.txt .python-version
+	.uv/bin/uv venv --quiet --clear .checkov
+	.uv/bin/uv pip sync --quiet --python .checkov --require-hashes requirements-checkov.txt
 	@touch $@

@@ -19,6 +19,7 @@ ACCOUNT = "123456789012"
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 _ARNS = {
+    "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:",
     "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/",
     "AWS::Events::Rule": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/",
     "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/",
@@ -27,6 +28,7 @@ _ARNS = {
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:",
     "AWS::S3::Bucket": "arn:aws:s3:::",
     "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
+    "AWS::WAFv2::WebACL": f"arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/webacl/",
 }
 
 
@@ -37,16 +39,26 @@ class NoManagedPolicies:
         return {}
 
 
-@cache
-def translated() -> dict[str, Any]:
-    """The CloudFormation template that SAM makes of `template.yaml`."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # the translator asks boto3 for the partition
-    source = yaml_parse(TEMPLATE.read_text())
+def read_source() -> dict[str, Any]:
+    """`template.yaml`, as if its code were uploaded already."""
+    source: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
     for resource in source["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
             if name in resource["Properties"]:
                 resource["Properties"][name] = f"s3://local/{resource['Properties'][name]}"
+    return source
+
+
+def translate(source: dict[str, Any]) -> dict[str, Any]:
+    """The CloudFormation template that SAM makes of it."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # the translator asks boto3 for the partition
     return dict(transform(source, {}, NoManagedPolicies()))
+
+
+@cache
+def translated() -> dict[str, Any]:
+    """The CloudFormation template that SAM makes of `template.yaml`."""
+    return translate(read_source())
 
 
 class Stack:
@@ -128,18 +140,23 @@ class Stack:
     def _ref(self, name: str) -> str:
         if name in self._values:
             return self._values[name]
-        physical_id = self.physical_id(name)
-        if self._template["Resources"][name]["Type"] == "AWS::SQS::Queue":
-            return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical_id}"
-        return physical_id
+        resource = self._template["Resources"][name]
+        match resource["Type"]:
+            case "AWS::SQS::Queue":
+                return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.physical_id(name)}"
+            case "AWS::Lambda::Alias":
+                function = resource["Properties"]["FunctionName"]["Ref"]
+                return f"{self._attribute(function, 'Arn')}:{resource['Properties']['Name']}"
+        return self.physical_id(name)
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
+        match attribute:
+            case "QueueName":
+                return self.physical_id(logical_id)
+            case "Version":
+                return "1"
         arn = _ARNS[self._template["Resources"][logical_id]["Type"]] + self.physical_id(logical_id)
-        return {
-            "Arn": arn,
-            "QueueName": self.physical_id(logical_id),
-            "StreamArn": f"{arn}/stream/2026-06-01T09:00:00.000",
-        }[attribute]
+        return {"Arn": arn, "StreamArn": f"{arn}/stream/2026-06-01T09:00:00.000"}[attribute]
 
     def _substitute(self, argument: Any) -> str:
         text, local = (argument, {}) if isinstance(argument, str) else argument

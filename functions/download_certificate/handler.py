@@ -1,7 +1,10 @@
 """GET /v1/signatures/{id}/certificate: the Lambda entry point."""
 
+import random
 import time
 from typing import TYPE_CHECKING, Any
+
+from snapshot_restore_py import register_after_restore
 
 from functions.download_certificate.download import Access, Services, download_certificate
 from functions.download_certificate.request import Request
@@ -27,6 +30,9 @@ def connect(settings: DownloadSettings) -> Services:
 
 
 SERVICES = connect(DownloadSettings.from_environment())
+
+# Sandboxes that start from one snapshot would all draw the same pauses before they try again.
+register_after_restore(random.seed)
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Response:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import urllib3
+from moto.moto_server import threaded_moto_server, werkzeug_app
 
+from tests.kit.calls import Recorder
 from tools.local import seeds
 from tools.local.emulator import Emulator
 from tools.local.stack import DOWNLOAD, LocalStack, local_stack
@@ -28,7 +30,19 @@ class Client:
 
 
 @pytest.fixture(scope="package")
-def running() -> Iterator[LocalStack]:
+def recorder() -> Iterator[Recorder]:
+    """What AWS was asked by all that runs."""
+    recorder = Recorder()
+    application = werkzeug_app.DomainDispatcherApplication
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            threaded_moto_server, "DomainDispatcherApplication", lambda create: recorder.watch(application(create))
+        )
+        yield recorder
+
+
+@pytest.fixture(scope="package")
+def running(recorder: Recorder) -> Iterator[LocalStack]:  # noqa: ARG001 - it has to watch from the start
     """For these tests only: other tests empty the AWS of this process."""
     with local_stack(Emulator) as stack:
         yield stack

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -16,20 +16,26 @@ from tools.local.events import pipe_messages, rule_messages
 from tools.local.gateway import Invoke
 from tools.template import REGION, Stack
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
 POLL_SECONDS = 0.3
 
 
 class Archiving:
-    """`session` reaches the stand-in for AWS at `url`."""
+    """`session` makes a session of the stand-in for AWS at `url`, in the name of one resource of the template: the pipe
+    reads the stream in its own name, and the event source mapping the queue in the function's."""
 
-    def __init__(self, stack: Stack, session: boto3.Session, url: str, archive: Invoke) -> None:
+    def __init__(self, stack: Stack, session: Callable[[str], boto3.Session], url: str, archive: Invoke) -> None:
         self._stack = stack
         self._archive = archive
-        self._dynamodb = session.client("dynamodb", endpoint_url=url)
-        self._streams = session.client("dynamodbstreams", endpoint_url=url)
-        self._sqs = session.client("sqs", endpoint_url=url)
+        self._dynamodb = session("Craftkit").client("dynamodb", endpoint_url=url)
+        self._streams = session("SignaturesPipe").client("dynamodbstreams", endpoint_url=url)
+        self._pipe = session("SignaturesPipe").client("sqs", endpoint_url=url)
+        self._rule = session("SignatureCompletedRule").client("sqs", endpoint_url=url)
+        self._poller = session("ArchiveCertificateFunction").client("sqs", endpoint_url=url)
         name = stack.physical_id("ArchiveQueue")
-        self._queue_url = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        self._queue_url = self._rule.get_queue_url(QueueName=name)["QueueUrl"]
         self._table = stack.physical_id("SignaturesTable")
         self._iterators = self._from_now_on()
 
@@ -40,7 +46,7 @@ class Archiving:
         self._dynamodb.put_item(TableName=self._table, Item=item)
         detail = {"event": "signature.completed", "signatureRequestId": id_, "renderId": id_, "status": "completed"}
         event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
-        self._send(rule_messages(self._stack, event))
+        self._send(self._rule, rule_messages(self._stack, event))
 
     def run_pipe(self) -> None:
         """Passes on what has changed in the table since the last time."""
@@ -48,11 +54,11 @@ class Archiving:
             answer = self._streams.get_records(ShardIterator=iterator)
             self._iterators[shard] = answer["NextShardIterator"]
             records = json.loads(json.dumps(answer["Records"], default=str))  # times as text, as a pipe sees them
-            self._send(pipe_messages(self._stack, records))
+            self._send(self._pipe, pipe_messages(self._stack, records))
 
     def run_poller(self) -> None:
         """Lambda's event source mapping: one batch to the function, and what did not fail is deleted."""
-        answer = self._sqs.receive_message(
+        answer = self._poller.receive_message(
             QueueUrl=self._queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["ApproximateReceiveCount"]
         )
         messages = answer.get("Messages", [])
@@ -75,7 +81,7 @@ class Archiving:
         failed = {failure["itemIdentifier"] for failure in reply["batchItemFailures"]}
         for message in messages:
             if message["MessageId"] not in failed:
-                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self._poller.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -104,9 +110,9 @@ class Archiving:
             for shard in shards
         }
 
-    def _send(self, messages: list[str]) -> None:
+    def _send(self, sqs: "SQSClient", messages: list[str]) -> None:
         for message in messages:
-            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=message)
+            sqs.send_message(QueueUrl=self._queue_url, MessageBody=message)
 
 
 def _repeat(step: Callable[[], None], stopped: threading.Event) -> None:

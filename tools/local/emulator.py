@@ -45,7 +45,8 @@ class Package:
 
 def built(function: str) -> Package:
     """A function in `.aws-sam/build`, by its logical id."""
-    properties = yaml_parse((BUILD / "template.yaml").read_text())["Resources"][function]["Properties"]
+    template = yaml_parse((BUILD / "template.yaml").read_text())
+    properties = template["Globals"]["Function"] | template["Resources"][function]["Properties"]
     layers = [BUILD / layer["Ref"] / "python" for layer in properties["Layers"]]
     folders = [BUILD / properties["CodeUri"], *layers]
     return Package(properties["Handler"], folders, properties["Timeout"], properties["MemorySize"])

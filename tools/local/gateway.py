@@ -155,7 +155,7 @@ class Gateway:
 
 def _function_name(operation: Mapping[str, Any]) -> str:
     uri = operation["x-amazon-apigateway-integration"]["uri"]
-    match = re.search(r":function:([^/]+)/invocations$", uri)
+    match = re.search(r":function:([^/:]+)(?::\w+)?/invocations$", uri)
     if match is None:
         raise ValueError(f"no function in the integration's URI {uri}")
     return match[1]

@@ -48,13 +48,12 @@ def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: in
         running.enter_context(serving(provider))
         stack = make_stack(provider.server_address[1])
         aws_url = running.enter_context(_aws(stack, host, aws_port))
-        functions = {
-            name: running.enter_context(
-                start_function(stack, name, stack.environment(name) | {"AWS_ENDPOINT_URL": aws_url})
-            )
-            for name in (DOWNLOAD, ARCHIVE)
-        }
-        archiving = Archiving(stack, _session(), aws_url, functions[ARCHIVE])
+        functions = {}
+        for name in (DOWNLOAD, ARCHIVE):
+            # Each signs in its own name, so that whoever watches AWS can tell who asked.
+            environment = stack.environment(name) | {"AWS_ENDPOINT_URL": aws_url, "AWS_ACCESS_KEY_ID": name}
+            functions[name] = running.enter_context(start_function(stack, name, environment))
+        archiving = Archiving(stack, _session, aws_url, functions[ARCHIVE])
 
         def complete() -> str:
             id_ = str(uuid.uuid4())
@@ -107,8 +106,8 @@ def _aws(stack: Stack, host: str, port: int) -> Iterator[str]:
         server.stop()
 
 
-def _session() -> boto3.Session:
-    return boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+def _session(name: str = CREDENTIALS["AWS_ACCESS_KEY_ID"]) -> boto3.Session:
+    return boto3.Session(name, CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
 
 
 def _seed(stack: Stack, url: str) -> None:

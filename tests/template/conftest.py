@@ -1,0 +1,23 @@
+"""What the tests of the template share."""
+
+from typing import Any
+
+from functions.archive_certificate.settings import ArchiveSettings
+from functions.download_certificate.settings import DownloadSettings
+from signing.settings import Settings
+from tools.template import Stack
+
+DOWNLOAD = "DownloadCertificateFunction"
+ARCHIVE = "ArchiveCertificateFunction"
+FUNCTIONS: dict[str, type[Settings]] = {DOWNLOAD: DownloadSettings, ARCHIVE: ArchiveSettings}
+
+
+def statements(stack: Stack, role: str) -> list[dict[str, Any]]:
+    """Of a role's own policies."""
+    policies = stack.resources[role]["Properties"].get("Policies", [])
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """IAM's policies say one as it is, and several as a list."""
+    return [value] if isinstance(value, str) else value

@@ -1,0 +1,84 @@
+"""Alarms, dashboard, queries: they look at what exists, and operators find them explained."""
+
+import json
+import re
+
+from tests.conftest import PARAMETERS
+from tests.template.conftest import FUNCTIONS
+from tools.template import ROOT, Stack
+
+NAMESPACE = "CraftkitCertificates"
+KNOWN_VALUES = {
+    "archive",
+    "archive_certificate",
+    "craftkit-test-certificates",
+    "download_certificate",
+    "live",
+    "provider",
+}
+"""Of dimensions that name no resource."""
+
+
+def test_every_alarm_looks_at_what_exists_and_tells_the_topic(stack: Stack) -> None:
+    names = {stack.resolve({"Ref": name}) for name in stack.resources} | {stack.physical_id(n) for n in stack.resources}
+    services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
+    known = names | services | {"craftkit-test-certificates", "live"}
+    alarms = stack.of_type("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 14
+    for alarm in alarms.values():
+        assert {dimension["Value"] for dimension in alarm["Dimensions"]} <= known
+        assert alarm["AlarmActions"] == [stack.resolve({"Ref": "AlarmTopic"})]
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_our_own_metrics_are_those_that_the_code_counts(stack: Stack) -> None:
+    sources = [path.read_text() for folder in ("functions", "layers/signing") for path in (ROOT / folder).rglob("*.py")]
+    ours = {a["MetricName"] for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE}
+    assert ours == {"UpstreamFailures", "ArchiveWriteFailures"}
+    assert all(any(f'"{metric}"' in source for source in sources) for metric in ours)
+    assert {stack.environment(function)["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS} == {NAMESPACE}
+
+
+def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    told = re.findall(r"^\| `(\w+Alarm)` \|", page, re.MULTILINE)
+    assert sorted(told) == sorted(stack.of_type("AWS::CloudWatch::Alarm"))
+
+
+def test_alarms_reach_whoever_is_named() -> None:
+    assert Stack("s", PARAMETERS).of_type("AWS::SNS::Subscription") == {}
+    (subscription,) = Stack("s", PARAMETERS | {"AlarmEmail": "a@e.com"}).of_type("AWS::SNS::Subscription").values()
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@e.com")
+
+
+def test_the_dashboard_shows_what_exists(stack: Stack) -> None:
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    status, *charts = json.loads(dashboard["DashboardBody"])["widgets"]
+    alarms = {stack.resolve({"Fn::GetAtt": [name, "Arn"]}) for name in stack.of_type("AWS::CloudWatch::Alarm")}
+    assert set(status["properties"]["alarms"]) <= alarms
+    sources = "".join(
+        path.read_text() for folder in ("functions", "layers/signing") for path in (ROOT / folder).rglob("*.py")
+    )
+    for chart in charts:
+        for namespace, name, *dimensions in (m for m in chart["properties"]["metrics"] if isinstance(m[0], str)):
+            assert namespace.startswith("AWS/") or f'"{name}"' in sources
+            values = [value for value in dimensions[1::2] if isinstance(value, str)]
+            assert set(values) <= KNOWN_VALUES | {stack.physical_id(name) for name in stack.resources}
+
+
+def test_widgets_fill_the_dashboards_rows(stack: Stack) -> None:
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    rows: dict[int, int] = {}
+    for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
+        rows[widget["y"]] = rows.get(widget["y"], 0) + widget["width"]
+    assert set(rows.values()) == {24}
+
+
+def test_saved_queries_ask_for_what_the_functions_write(stack: Stack) -> None:
+    queries = stack.of_type("AWS::Logs::QueryDefinition")
+    names = {query["Name"].partition("/")[2] for query in queries.values()}
+    assert names == {"Who fetched this certificate?", "Refusals by code", "Provider latency"}
+    groups = set(stack.of_type("AWS::Logs::LogGroup"))
+    assert {group for query in queries.values() for group in query["LogGroupNames"]} <= {
+        stack.physical_id(group) for group in groups
+    }

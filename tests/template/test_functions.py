@@ -1,0 +1,135 @@
+"""The functions: environment, limits, roles, versions."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.download_certificate.download import INLINE_LIMIT
+from signing.archive import ARCHIVE_SECONDS
+from signing.provider import PROVIDER_SECONDS
+from signing.settings import Settings
+from tests.conftest import PARAMETERS
+from tests.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS
+from tools.template import ROOT, TEMPLATE, Stack, read_source, translate
+
+
+@pytest.mark.parametrize(("function", "settings"), FUNCTIONS.items())
+def test_the_environment_is_what_the_settings_read(stack: Stack, function: str, settings: type[Settings]) -> None:
+    ours = {name.upper() for name in settings.model_fields}
+    others = {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+    assert stack.environment(function).keys() == ours | others
+    assert stack.environment(function)["AWS_ENDPOINT_URL"] == ""
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_sam_local_points_at_the_local_stack(function: str) -> None:
+    variables = json.loads((ROOT / "tools" / "local" / "sam-local.json").read_text())[function]
+    local = Stack("craftkit-local", PARAMETERS).environment(function)
+    assert variables.keys() <= local.keys()
+    elsewhere = {"AWS_ENDPOINT_URL", "ARCHIVE_QUEUE_URL", "PROVIDER_CERTIFICATE_URL"}
+    same = variables.keys() - elsewhere
+    assert {name: variables[name] for name in same} == {name: local[name] for name in same}
+    assert {name for name in local if name.endswith(("_TABLE", "_BUCKET"))} <= same
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_function_and_layers_are_of_one_architecture(architecture: str) -> None:
+    stack = Stack("s", PARAMETERS | {"Architecture": architecture})
+    functions = stack.of_type("AWS::Lambda::Function")
+    assert len(functions) == 2
+    for function in functions.values():
+        assert (function["Architectures"], function["Runtime"]) == ([architecture], "python3.13")
+    layers = stack.of_type("AWS::Lambda::LayerVersion")
+    assert len(layers) == 2
+    assert all(layer["CompatibleArchitectures"] == [architecture] for layer in layers.values())
+
+
+def test_time_outs_end_from_the_inside_out(stack: Stack) -> None:
+    timeout = stack.resources[DOWNLOAD]["Properties"]["Timeout"]
+    assert PROVIDER_SECONDS + ARCHIVE_SECONDS < timeout < 29
+
+
+def test_the_inline_limit_fits_into_a_reply_of_lambda() -> None:
+    assert INLINE_LIMIT * 4 / 3 + 2000 < 6_291_556
+
+
+def test_concurrency_is_reserved_only_on_demand() -> None:
+    assert all(
+        "ReservedConcurrentExecutions" not in f
+        for f in Stack("s", PARAMETERS).of_type("AWS::Lambda::Function").values()
+    )
+    stack = Stack("s", PARAMETERS | {"DownloadReservedConcurrency": "50"})
+    assert stack.resources[DOWNLOAD]["Properties"]["ReservedConcurrentExecutions"] == "50"
+
+
+# ── Versions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def versions(change: Callable[[dict[str, Any]], None]) -> set[str]:
+    """The logical ids of the functions' versions after a change of the template. A new id is a new version."""
+    source = read_source()
+    change(source)
+    resources = translate(source)["Resources"]
+    return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda source: source["Globals"]["Function"]["Tags"].update(Release="2026-11-25T04:30:00Z"),
+        lambda source: source["Resources"]["SigningLayer"]["Properties"].update(ContentUri="s3://local/new"),
+        lambda source: source["Resources"]["DependenciesLayer"]["Properties"].update(ContentUri="s3://local/new"),
+        lambda source: source["Globals"]["Function"].update(MemorySize=2048),
+    ],
+    ids=["release", "shared package", "dependencies", "memory"],
+)
+def test_whatever_is_deployed_reaches_the_clients(change: Callable[[dict[str, Any]], None]) -> None:
+    """Clients are served by the alias, which moves only when a new version is published."""
+    before = versions(lambda _: None)
+    assert len(before) == len(FUNCTIONS)
+    assert not before & versions(change)
+
+
+def test_the_release_is_written_where_make_deploy_looks_for_it() -> None:
+    assert "    Tags: {Release: unnamed}" in TEMPLATE.read_text()
+    assert "Release: .*" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(("function", "alarms"), [(DOWNLOAD, 2), (ARCHIVE, 1)])
+def test_a_new_version_gets_its_traffic_slowly_and_loses_it_on_an_alarm(
+    stack: Stack, function: str, alarms: int
+) -> None:
+    group = stack.resources[f"{function}DeploymentGroup"]["Properties"]
+    assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    assert group["AutoRollbackConfiguration"]["Enabled"] is True
+    names = [alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]]
+    assert len(names) == alarms
+    assert set(names) <= {stack.physical_id(name) for name in stack.of_type("AWS::CloudWatch::Alarm")}
+    assert group["ServiceRoleArn"].endswith("DeploymentRole")
+
+
+def test_clients_and_messages_come_to_the_alias(stack: Stack) -> None:
+    (operation,) = stack.resources["CertificatesApi"]["Properties"]["Body"]["paths"].values()
+    assert operation["get"]["x-amazon-apigateway-integration"]["uri"].endswith(f"{DOWNLOAD}:live/invocations")
+    (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["FunctionName"].endswith(f"{ARCHIVE}:live")
+
+
+def test_downloads_start_from_a_snapshot_unless_told_otherwise() -> None:
+    for choice in ("PublishedVersions", "None"):
+        function = Stack("s", PARAMETERS | {"DownloadSnapStart": choice}).resources[DOWNLOAD]["Properties"]
+        assert function["SnapStart"] == {"ApplyOn": choice}
+    assert Stack("s", PARAMETERS).resources[DOWNLOAD]["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+
+
+def test_the_traces_need_no_sdk(stack: Stack) -> None:
+    assert {f["TracingConfig"]["Mode"] for f in stack.of_type("AWS::Lambda::Function").values()} == {"Active"}
+    assert "aws-xray-sdk" not in (ROOT / "layers" / "dependencies" / "requirements.txt").read_text()
+
+
+def test_every_function_writes_to_a_log_group_of_its_own(stack: Stack) -> None:
+    groups = {f["LoggingConfig"]["LogGroup"] for f in stack.of_type("AWS::Lambda::Function").values()}
+    assert groups == {stack.physical_id(f"{name.removesuffix('Function')}LogGroup") for name in FUNCTIONS}
+    assert {group["RetentionInDays"] for group in stack.of_type("AWS::Logs::LogGroup").values()} == {365}
