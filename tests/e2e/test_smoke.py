@@ -1,0 +1,55 @@
+"""The check of a deployment, against the local gateway in front of the built artifact."""
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import Result
+
+from tests.kit.operator import run
+from tests.kit.server import ScriptedServer, reply
+from tools.local import seeds
+from tools.local.stack import LocalStack
+from tools.operate.smoke import ROUTE
+
+Smoke = Callable[..., Result]
+
+
+@pytest.fixture
+def smoke(running: LocalStack) -> Smoke:
+    def check(url: str = running.url, situation: str = "download_archived", key: str = seeds.KEY) -> Result:
+        return run("smoke", "--url", url, "--key", key, "--id", seeds.signature_id(situation))
+
+    return check
+
+
+@pytest.mark.parametrize("suffix", ["", "/", ROUTE])
+def test_a_deployment_that_is_well_passes(running: LocalStack, smoke: Smoke, suffix: str) -> None:
+    result = smoke(running.url + suffix)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1] == "All 17 checks hold."
+    assert seeds.KEY not in result.output
+
+
+def test_a_certificate_that_is_not_there_is_a_miss(smoke: Smoke) -> None:
+    result = smoke(situation="download_sent")
+    assert result.exit_code == 1
+    assert "not 200" in result.output
+
+
+def test_a_gateway_with_its_own_errors_is_a_miss(smoke: Smoke) -> None:
+    with ScriptedServer(reply(403, b'{"message":"Missing Authentication Token"}')) as bare:
+        result = smoke(bare.url)
+    assert result.exit_code == 1
+    assert "the body is not the envelope of not_found" in result.output
+    assert "17 of 17 checks missed." in result.output
+
+
+def test_base64_instead_of_bytes_is_a_miss(smoke: Smoke) -> None:
+    with ScriptedServer(reply(200, b"JVBERi0xLjcK")) as text:
+        result = smoke(text.url)
+    assert "the body is no PDF" in result.output
+
+
+def test_nothing_that_answers_is_told_in_one_line(smoke: Smoke) -> None:
+    result = smoke("http://127.0.0.1:1")
+    assert (result.exit_code, result.stderr) == (2, "Error: No answer from there (NewConnectionError).\n")

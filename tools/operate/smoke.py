@@ -1,0 +1,150 @@
+"""`smoke`: whether a deployment answers as clients are told, from the outside."""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import click
+import urllib3
+from rich.table import Table
+
+from tools.operate.failures import CannotRun
+from tools.operate.output import Output
+
+ROUTE = "/v1/signatures/{id}/certificate"
+SECONDS = 30
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_KEY = "ck_live_" + 24 * "0"
+ACCEPTS = ["*/*", "application/pdf", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json", "image/png"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: urllib3.HTTPHeaderDict
+    body: bytes
+
+
+Ask = Callable[..., Reply]
+"""`ask(path, method="GET", key=…, accept=…, **headers)`; underscores in names stand for hyphens."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """`problems` is empty if all is well."""
+
+    name: str
+    reply: Reply
+    problems: list[str]
+
+
+@click.command()
+@click.option("--url", envvar="URL", required=True, metavar="URL", help="The stack's output CertificateUrl.")
+@click.option("--key", envvar="KEY", required=True, metavar="KEY", help="An API key; better from the environment.")
+@click.option("--id", "id_", envvar="ID", required=True, metavar="ID", help="A signature request with a certificate.")
+def smoke(url: str, key: str, id_: str) -> None:
+    """Ask a deployment for one certificate in every way that clients do.
+
+    The certificate must be one of at most 4,500,000 bytes. Exit code 1 says that an answer was not as it should be.
+    """
+    output = Output()
+    with urllib3.PoolManager(retries=False, timeout=SECONDS) as http:
+        try:
+            checks = list(_checks(_asker(http, url.removesuffix(ROUTE).rstrip("/"), key), id_))
+        except urllib3.exceptions.HTTPError as error:
+            raise CannotRun(f"No answer from there ({type(error).__name__}).") from error
+    table = Table("CHECK", "STATUS", "RESULT", box=None, pad_edge=False, header_style="bold")
+    for check in checks:
+        words = "; ".join(check.problems) or "ok"
+        table.add_row(check.name, str(check.reply.status), words, style="red" if check.problems else None)
+    output.result(table)
+    missed = sum(bool(check.problems) for check in checks)
+    output.result(f"{missed} of {len(checks)} checks missed." if missed else f"All {len(checks)} checks hold.")
+    if missed:
+        raise click.exceptions.Exit(1)
+
+
+def _asker(http: urllib3.PoolManager, base: str, own_key: str) -> Ask:
+    def ask(
+        path: str, method: str = "GET", *, key: str | None = own_key, accept: str | None = None, **more: str
+    ) -> Reply:
+        headers = {name.replace("_", "-"): value for name, value in more.items()}
+        headers |= {"Authorization": f"Bearer {key}"} if key else {}
+        headers |= {"Accept": accept} if accept else {}
+        answer = http.request(method, base + path, headers=headers, redirect=False)
+        return Reply(answer.status, answer.headers, answer.data)
+
+    return ask
+
+
+def _checks(ask: Ask, id_: str) -> Iterator[Check]:
+    path = ROUTE.format(id=id_)
+    whole = ask(path)
+    yield Check("whole certificate", whole, _certificate(whole, id_))
+    for accept in ACCEPTS:
+        reply = ask(path, accept=accept)
+        same = [] if reply.body == whole.body else ["other bytes than without Accept"]
+        yield Check(f"Accept: {accept}", reply, _status(reply, 200) + same)
+    etag = whole.headers.get("ETag", "")
+    part = ask(path, Range="bytes=0-99")
+    expected = {"Content-Range": f"bytes 0-99/{len(whole.body)}", "ETag": etag}
+    yield Check("Range", part, _answer(part, 206, expected) + _same(part.body, whole.body[:100]))
+    outside = ask(path, Range=f"bytes={len(whole.body)}-")
+    yield Check("Range outside", outside, _envelope(outside, 416, "range_not_satisfiable"))
+    current = ask(path, If_None_Match=etag)
+    yield Check("If-None-Match", current, _answer(current, 304, {"ETag": etag}) + _same(current.body, b""))
+    other = ask(path, If_Match='"another"')
+    yield Check("If-Match of another", other, _envelope(other, 412, "precondition_failed"))
+    nobody, stranger = ask(path, key=None), ask(path, key=UNKNOWN_KEY)
+    yield Check("no key", nobody, _envelope(nobody, 401, "unauthorized"))
+    refused = _envelope(stranger, 401, "unauthorized") + _same(stranger.body, nobody.body)
+    yield Check("unknown key", stranger, refused)
+    unknown, malformed = ask(ROUTE.format(id=UNKNOWN_ID)), ask(ROUTE.format(id="none"))
+    yield Check("unknown id", unknown, _envelope(unknown, 404, "not_found"))
+    missing = _envelope(malformed, 404, "not_found") + _same(malformed.body, unknown.body)
+    yield Check("an id that is none", malformed, missing)
+    nowhere, posted, head = ask("/v1/nothing"), ask(path, "POST"), ask(path, "HEAD")
+    yield Check("unknown route", nowhere, _envelope(nowhere, 404, "not_found", by_function=False))
+    yield Check("POST", posted, _envelope(posted, 404, "not_found", by_function=False))
+    yield Check("HEAD", head, _status(head, 404) + _same(head.body, b""))
+
+
+def _certificate(reply: Reply, id_: str) -> list[str]:
+    digest = b64encode(hashlib.sha256(reply.body).digest()).decode()
+    expected = {
+        "Content-Type": "application/pdf",
+        "Content-Disposition": f'attachment; filename="{id_.lower()}-certificate.pdf"',
+        "Accept-Ranges": "bytes",
+        "Repr-Digest": f"sha-256=:{digest}:",
+    }
+    is_pdf = reply.body.startswith(b"%PDF-")
+    return _answer(reply, 200, expected) + ([] if is_pdf else ["the body is no PDF"])
+
+
+def _answer(reply: Reply, status: int, headers: Mapping[str, str], *, by_function: bool = True) -> list[str]:
+    """`headers` besides those that every answer has."""
+    expected = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", **headers}
+    wrong = [f"{name} is {reply.headers.get(name)!r}" for name in expected if reply.headers.get(name) != expected[name]]
+    named = [] if "X-Request-Id" in reply.headers or not by_function else ["no X-Request-Id"]
+    remapped = [f"remapped: {name}" for name in reply.headers if name.lower().startswith("x-amzn-remapped-")]
+    return _status(reply, status) + wrong + named + remapped
+
+
+def _envelope(reply: Reply, status: int, code: str, *, by_function: bool = True) -> list[str]:
+    problems = _answer(reply, status, {"Content-Type": "application/json"}, by_function=by_function)
+    try:
+        error = json.loads(reply.body)["error"]
+        is_envelope = set(error) == {"code", "message"} and error["code"] == code
+    except (ValueError, LookupError, TypeError):
+        is_envelope = False
+    return problems + ([] if is_envelope else [f"the body is not the envelope of {code}"])
+
+
+def _status(reply: Reply, status: int) -> list[str]:
+    return [] if reply.status == status else [f"not {status}"]
+
+
+def _same(body: bytes, expected: bytes) -> list[str]:
+    return [] if body == expected else ["other bytes than expected"]
