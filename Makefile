@@ -7,6 +7,7 @@ HOST ?= 127.0.0.1
 
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
+PEERS := empty naive textbook fastapi
 COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
 # The architecture that `sam deploy --guided` has written down, or the template's default.
 STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
@@ -14,7 +15,7 @@ STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run test build deploy smoke lint format lock clean help
+.PHONY: check run test build deploy smoke bench lint format lock clean help
 
 check: lint test ## everything that CI checks (the default)
 
@@ -25,6 +26,9 @@ test: build ## the whole test suite, with branch coverage
 	$(PYTHON) -m pytest
 
 build: $(BUILT) ## the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
+
+bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## what it costs beside other ways to build it (python -m tools.bench --help)
+	@$(PYTHON) -m tools.bench
 
 deploy: ## build for the stack's architecture and deploy it (the first time: sam deploy --guided)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
@@ -50,6 +54,9 @@ lock: .venv/ready ## renew the locks from pyproject.toml
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
+	for peer in naive textbook fastapi; do \
+	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
+	done
 
 clean: ## remove what was built and installed
 	rm -rf .venv .uv .checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
@@ -62,6 +69,14 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt $(shell
 	@rm -f .aws-sam/*.built
 	sam build --parameter-overrides Architecture=$(ARCH)
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
+	@touch $@
+
+# Bytecode only where users have it: boto3 comes with it in Lambda's runtime, and `sam build` makes none.
+.aws-sam/bench/%.ready: tools/bench/peers/%/app.py tools/bench/peers/%/requirements.txt .venv/ready
+	@rm -rf .aws-sam/bench/$*
+	.uv/bin/uv pip install --quiet --python .venv --target .aws-sam/bench/$* --require-hashes -r tools/bench/peers/$*/requirements.txt
+	@if [ $* = naive ]; then $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*; fi
+	@cp $< .aws-sam/bench/$*/
 	@touch $@
 
 .uv/ready: requirements-uv.txt
