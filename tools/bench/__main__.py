@@ -1,19 +1,43 @@
 """Measures what the service costs beside other ways to build it, under the Lambda runtime.
 
-AWS is a stub on this machine that answers after set delays. Contenders take turns, round after round. Run `make bench`
-first, which builds and installs what is measured.
+AWS is a stub on this machine that answers after set delays. Contenders take turns, round after round. `make bench`
+builds and installs what is measured, then measures everything, which takes about eight minutes.
 """
 
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
 import click
+import rich.table
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from tools.bench import measuring
-from tools.bench.contenders import contenders, unzipped_bytes
-from tools.bench.results import Results, goals
+from tools.bench.contenders import archiver, contenders, is_built, unzipped_bytes
+from tools.bench.machine import this_machine
+from tools.bench.page import render_page
+from tools.bench.plots import draw_contenders, draw_growth
+from tools.bench.results import Results
 from tools.bench.stub import Delays, in_a_process
-from tools.bench.tables import console, goals_table, peers_table
+from tools.bench.tables import Table, tables
+from tools.template import ROOT
 
-PARTS = ("cold", "warm")
+CONSOLE = Console()
+if not CONSOLE.is_terminal:
+    CONSOLE.width = 120
+PARTS = {
+    "cold": "a new sandbox's first answer",
+    "warm": "time, CPU and memory of one request of many",
+    "growth": "the same for certificates from 10 KB to 4.4 MB",
+    "archiving": "a batch of one and a batch of ten",
+    "endurance": "memory over many requests in one sandbox",
+}
+# click folds no paragraph that begins with \b.
+HELP = "\n".join([__doc__, "\b", *(f"{part:<10} {words}" for part, words in PARTS.items())])
 
 
 def _parts(_context: click.Context, _parameter: click.Parameter, text: str) -> set[str]:
@@ -23,24 +47,65 @@ def _parts(_context: click.Context, _parameter: click.Parameter, text: str) -> s
     return parts
 
 
-@click.command(help=__doc__)
-@click.option("--rounds", default=15, show_default=True, type=click.IntRange(min=1), help="How often each is measured.")
+@click.command(help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--rounds", default=15, show_default=True, type=click.IntRange(min=1), help="How often; a third of it for growth."
+)
+@click.option(
+    "--requests",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(min=10),
+    help="How many of them endurance sends.",
+)
 @click.option("--only", "parts", default=",".join(PARTS), show_default=True, callback=_parts, help="What to measure.")
-def main(rounds: int, parts: set[str]) -> None:
-    with in_a_process(Delays()) as url, _progress() as progress:
+@click.option(
+    "--docs",
+    default=ROOT / "docs",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Where benchmarks.md and its plots are written once everything was measured.  [default: docs]",
+)
+def main(rounds: int, requests: int, parts: set[str], docs: Path) -> None:
+    if not is_built():
+        raise click.ClickException("There is nothing to measure yet: `make bench` builds it.")
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.default_int_handler)  # no sandbox outlives its measuring
+    results = _measure(rounds, requests, parts)
+    for table in tables(results):
+        _print(table)
+    if parts == set(PARTS):
+        _write(results, docs)
+
+
+def _measure(rounds: int, requests: int, parts: set[str]) -> Results:
+    with in_a_process(Delays()) as url, in_a_process(Delays(0, 0, 0)) as url_without_delays, _progress() as progress:
+
+        def measure[T](part: str, steps: int, work: Callable[[measuring.Advance], T]) -> T | None:
+            if part not in parts:
+                return None
+            task = progress.add_task(part, total=steps)
+            return work(lambda: progress.advance(task))
+
         all_ = contenders(url)
-
-        def steps(words: str, total: int) -> measuring.Advance:
-            task = progress.add_task(words, total=total)
-            return lambda: progress.advance(task)
-
-        results = Results(
+        some = [contender for contender in all_ if contender.name in {"ours", "naive"}]
+        thirds, sizes = max(1, rounds // 3), len(measuring.ARCHIVING_SIZES)
+        return Results(
+            rounds=rounds,
             unzipped={contender.name: unzipped_bytes(contender.package) for contender in all_},
-            cold=measuring.cold_starts(all_, rounds, steps("cold", rounds + 1)) if "cold" in parts else None,
-            warm=measuring.warm_requests(all_, rounds, steps("warm", rounds + 1)) if "warm" in parts else None,
+            cold=measure("cold", rounds + 1, lambda advance: measuring.cold_starts(all_, rounds, advance)),
+            warm=measure("warm", rounds + 1, lambda advance: measuring.warm_requests(all_, rounds, advance)),
+            growth=measure("growth", thirds + 1, lambda advance: measuring.growth(some, thirds, advance)),
+            archiving=measure(
+                "archiving",
+                (rounds + 1) * sizes,
+                lambda advance: measuring.archiving(archiver(url), rounds, advance),
+            ),
+            endurance=measure(
+                "endurance",
+                10,
+                lambda advance: measuring.endurance(contenders(url_without_delays)[0], requests, advance),
+            ),
         )
-    console.print(peers_table(results))
-    console.print(goals_table(goals(results)))
 
 
 def _progress() -> Progress:
@@ -49,9 +114,29 @@ def _progress() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
+        console=CONSOLE,
+        disable=not CONSOLE.is_terminal,
     )
+
+
+def _print(table: Table) -> None:
+    printed = rich.table.Table(title=table.title, caption=table.words or None, box=SIMPLE_HEAD, pad_edge=False)
+    printed.title_justify = printed.caption_justify = "left"
+    for number, column in enumerate(table.columns):
+        # Titles may be folded, numbers not.
+        width = max(len(row[number]) for row in table.rows)
+        printed.add_column(column, justify="right" if number else "left", vertical="bottom", min_width=width)
+    for row in table.rows:
+        printed.add_row(*(Text(cell, {"met": "green", "missed": "red"}.get(cell, "")) for cell in row))
+    CONSOLE.print(printed)
+
+
+def _write(results: Results, docs: Path) -> None:
+    (docs / "benchmarks.md").write_text(render_page(results, this_machine(), datetime.now(UTC).date()))
+    if results.cold and results.warm:
+        draw_contenders(results.cold, results.warm, docs / "benchmarks.svg")
+    if results.growth:
+        draw_growth(results.growth, docs / "benchmarks-growth.svg")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,16 @@
 """What is measured: our function as it is built, and its peers, each as its users would package it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tools.local import seeds
-from tools.local.emulator import Package, Sandbox, built
+from tools.local.emulator import BUILD, Package, Sandbox, built
 from tools.local.stack import ARCHIVE, DOWNLOAD
 from tools.template import ROOT, Stack
 
 OURS = "ours"
-PEERS = {
-    "empty": "an empty handler",
-    "naive": "three calls of the runtime's own boto3, no features",
-    "textbook": "Powertools with Tracer, Metrics, router and parser, packaged by plain `sam build`",
-    "fastapi": "FastAPI behind Mangum, packaged by plain `sam build`",
-}
+PEERS = ("empty", "naive", "textbook", "fastapi")
 INSTALLED = ROOT / ".aws-sam" / "bench"
 
 
@@ -31,19 +26,23 @@ class Contender:
 
 def contenders(url: str) -> list[Contender]:
     """Ours first. `url` is where AWS and the provider are."""
-    peers = [Contender(name, _peer(name), environment(url, DOWNLOAD)) for name in PEERS]
-    return [Contender(OURS, built(DOWNLOAD), environment(url, DOWNLOAD)), *peers]
+    peers = [Contender(name, _peer(name), _environment(url, DOWNLOAD)) for name in PEERS]
+    return [Contender(OURS, built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
+
+
+def is_built() -> bool:
+    return (BUILD / "template.yaml").exists() and all((INSTALLED / name / "app.py").exists() for name in PEERS)
 
 
 def archiver(url: str) -> Contender:
-    return Contender(OURS, built(ARCHIVE), environment(url, ARCHIVE))
+    return Contender(OURS, built(ARCHIVE), _environment(url, ARCHIVE))
 
 
 def _peer(name: str) -> Package:
     return Package("app.handler", [INSTALLED / name])
 
 
-def environment(url: str, function: str) -> dict[str, str]:
+def _environment(url: str, function: str) -> dict[str, str]:
     stack = Stack(
         "craftkit-bench",
         {
@@ -66,9 +65,12 @@ def download_event(signature_id: str) -> dict[str, object]:
     return event | {"path": path, "pathParameters": {"id": signature_id}}
 
 
+def archive_event(signature_ids: Sequence[str]) -> dict[str, object]:
+    (record,) = seeds.event("archive_available")["Records"]
+    bodies = [json.dumps({"signatureRequestId": signature_id}) for signature_id in signature_ids]
+    return {"Records": [record | {"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)]}
+
+
 def unzipped_bytes(package: Package) -> int:
-    return sum(file.stat().st_size for folder in package.folders for file in _files(folder))
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    files = (path for folder in package.folders for path in folder.rglob("*") if path.is_file())
+    return sum(file.stat().st_size for file in files)

@@ -2,32 +2,33 @@
 
 import json
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from statistics import median
 
 import psutil
 
-from tools.bench.contenders import Contender, download_event
-from tools.bench.results import Cold, Warm
+from tools.bench.contenders import Contender, archive_event, download_event
+from tools.bench.results import SIZE, Batches, Cold, Growth, Warm
 from tools.bench.stub import certificate_id
 from tools.local.emulator import Sandbox
 
-SIZE = 200_000
-"""Bytes of the usual certificate."""
+REQUESTS = 25
+"""In a row, for each contender and round: CPU time is counted in steps of 10 ms."""
 
-WARM_REQUESTS = 25
-"""In a row, for each contender and round. CPU time is counted in steps of 10 ms."""
+GROWTH_REQUESTS = 15
+SIZES = (10_000, 100_000, SIZE, 1_000_000, 2_500_000, 4_400_000)
+ARCHIVING_SIZES = (SIZE, 4_400_000)
 
 Advance = Callable[[], object]
 """Moves the progress on by one step."""
 
 
 def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Cold:
-    """One round more than counts: the first one brings the files into memory. `rounds` + 1 steps."""
-    milliseconds, cpu = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    """`rounds` + 1 steps, the first of which brings the files into memory and does not count."""
+    milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     for number in range(rounds + 1):
         for contender in contenders:
             with contender.sandbox() as sandbox:
@@ -40,18 +41,83 @@ def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) 
 
 
 def warm_requests(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Warm:
-    """`rounds` + 1 steps, the first of which warms up."""
-    milliseconds, cpu = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    """`rounds` + 1 steps, the first of which warms up and does not count."""
+    milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     with ExitStack() as running:
         sandboxes = {contender.name: running.enter_context(contender.sandbox()) for contender in contenders}
         for number in range(rounds + 1):
             for name, sandbox in sandboxes.items():
-                taken, used = _downloads(sandbox, SIZE, WARM_REQUESTS)
+                taken, used = _downloads(sandbox, SIZE, REQUESTS)
                 if number:
                     milliseconds[name].append(taken)
                     cpu[name].append(used)
             advance()
         return Warm(milliseconds, cpu, {name: _peak(sandbox.runtime()) for name, sandbox in sandboxes.items()})
+
+
+def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Growth:
+    """`rounds` + 1 steps, the first of which warms up and does not count. A sandbox for each size, whose peak it is."""
+    milliseconds, cpu = _by_name_and_size(contenders), _by_name_and_size(contenders)
+    peak: dict[str, dict[int, int]] = {contender.name: {} for contender in contenders}
+    with ExitStack() as running:
+        sandboxes = {
+            (contender.name, size): running.enter_context(contender.sandbox())
+            for size in SIZES
+            for contender in contenders
+        }
+        for sandbox in sandboxes.values():
+            _download(sandbox, min(SIZES))
+            _forget_peak(sandbox.runtime())
+        for number in range(rounds + 1):
+            for (name, size), sandbox in sandboxes.items():
+                taken, used = _downloads(sandbox, size, GROWTH_REQUESTS)
+                if number:
+                    milliseconds[name][size].append(taken)
+                    cpu[name][size].append(used)
+            advance()
+        for (name, size), sandbox in sandboxes.items():
+            peak[name][size] = _peak(sandbox.runtime())
+    return Growth(milliseconds, cpu, peak)
+
+
+def archiving(archiver: Contender, rounds: int, advance: Advance) -> Mapping[int, Batches]:
+    """`rounds` + 1 steps for each of ARCHIVING_SIZES, the first of which warms up and does not count."""
+    return {size: _batches(archiver, size, rounds, advance) for size in ARCHIVING_SIZES}
+
+
+def _batches(archiver: Contender, size: int, rounds: int, advance: Advance) -> Batches:
+    one: list[float] = []
+    ten: list[float] = []
+    cpu: list[float] = []
+    numbers = count()
+    with archiver.sandbox() as of_one, archiver.sandbox() as of_ten:
+        for number in range(rounds + 1):
+            one.append(_archive(of_one, [certificate_id(size, next(numbers), archived=False)]))
+            before = _cpu(of_ten.runtime()) if number else 0
+            ten.append(_archive(of_ten, [certificate_id(size, next(numbers), archived=False) for _ in range(10)]))
+            cpu.append((_cpu(of_ten.runtime()) - before) / 10)
+            advance()
+        return Batches(one[1:], ten[1:], cpu[1:], _peak(of_one.runtime()), _peak(of_ten.runtime()))
+
+
+def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[int, int]:
+    """Memory at every tenth of the requests, all in one sandbox. Ten steps."""
+    memory: dict[int, int] = {}
+    with contender.sandbox() as sandbox:
+        for tenth in range(1, 11):
+            for _ in range(requests // 10):
+                _download(sandbox, SIZE)
+            memory[requests // 10 * tenth] = sandbox.runtime().memory_info().rss
+            advance()
+    return memory
+
+
+def _by_name(contenders: Sequence[Contender]) -> dict[str, list[float]]:
+    return {contender.name: [] for contender in contenders}
+
+
+def _by_name_and_size(contenders: Sequence[Contender]) -> dict[str, dict[int, list[float]]]:
+    return {contender.name: {size: [] for size in SIZES} for contender in contenders}
 
 
 def _downloads(sandbox: Sandbox, size: int, requests: int) -> tuple[float, float]:
@@ -65,13 +131,32 @@ def _downloads(sandbox: Sandbox, size: int, requests: int) -> tuple[float, float
 
 def _download(sandbox: Sandbox, size: int) -> float:
     """Milliseconds until the answer was there."""
-    event = json.dumps(download_event(certificate_id(size))).encode()
-    started = time.perf_counter()
-    reply = sandbox(event)
-    milliseconds = (time.perf_counter() - started) * 1000
-    if b'"statusCode": 20' not in reply[-1000:] + reply[:1000]:
-        raise RuntimeError(f"{reply[:1000]!r}\n{sandbox.log()[-5000:]}")
+    milliseconds, reply = _invoke(sandbox, download_event(certificate_id(size)))
+    if json.loads(reply).get("statusCode") not in {200, 204}:
+        raise _Wrong(sandbox, reply)
     return milliseconds
+
+
+def _archive(sandbox: Sandbox, signature_ids: Sequence[str]) -> float:
+    """Milliseconds until all were archived."""
+    milliseconds, reply = _invoke(sandbox, archive_event(signature_ids))
+    if json.loads(reply) != {"batchItemFailures": []}:
+        raise _Wrong(sandbox, reply)
+    return milliseconds
+
+
+def _invoke(sandbox: Sandbox, event: Mapping[str, object]) -> tuple[float, bytes]:
+    body = json.dumps(event).encode()
+    started = time.perf_counter()
+    reply = sandbox(body)
+    return (time.perf_counter() - started) * 1000, reply
+
+
+class _Wrong(Exception):
+    """An answer that is not what was to be measured."""
+
+    def __init__(self, sandbox: Sandbox, reply: bytes) -> None:
+        super().__init__(f"{reply[:1000]!r}\n{sandbox.log()[-5000:]}")
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -82,6 +167,11 @@ def _cpu(process: psutil.Process) -> float:
 
 def _peak(process: psutil.Process) -> int:
     """The most memory that the process has had, in bytes."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in status if line.startswith("VmHWM:"))
     return int(kilobytes) * 1024
+
+
+def _forget_peak(process: psutil.Process) -> None:
+    """What it has now is its peak from here on. Source: proc_pid_clear_refs(5)."""
+    Path(f"/proc/{process.pid}/clear_refs").write_text("5")

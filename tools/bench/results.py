@@ -4,8 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+FLOOR = 19.0
+"""Milliseconds: what DynamoDB and S3 take, one after the other."""
+
+SIZE = 200_000
+"""Bytes of the usual certificate."""
+
 Rounds = Sequence[float]
-"""One value for each round. Rounds are interleaved, so that two contenders' values of one round belong together."""
+"""One value for each round. Rounds are interleaved: values of one round belong together."""
 
 
 def ratio(ours: Rounds, theirs: Rounds) -> float:
@@ -22,67 +28,105 @@ def middle_half(values: Rounds) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Cold:
-    """From an event for a new sandbox to its answer. By contender."""
+    """From an event for a new sandbox to its answer. By contender; `cpu` in milliseconds of the runtime process."""
 
     milliseconds: Mapping[str, Rounds]
     cpu: Mapping[str, Rounds]
-    """Milliseconds of the runtime process."""
 
 
 @dataclass(frozen=True)
 class Warm:
-    """One request of many in a sandbox. By contender."""
+    """One request of many. By contender; `cpu` in milliseconds of the runtime process, `peak` in bytes of memory."""
 
     milliseconds: Mapping[str, Rounds]
     cpu: Mapping[str, Rounds]
-    """Milliseconds of the runtime process."""
     peak: Mapping[str, int]
-    """Bytes of memory."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """As `Warm`, by contender and by the certificate's size in bytes. `peak` does not count the start of a sandbox."""
+
+    milliseconds: Mapping[str, Mapping[int, Rounds]]
+    cpu: Mapping[str, Mapping[int, Rounds]]
+    peak: Mapping[str, Mapping[int, int]]
+
+    def bytes_per_byte(self, name: str) -> float:
+        """Of memory, for each byte that a certificate has more."""
+        peak = self.peak[name]
+        least, most = min(peak), max(peak)
+        return (peak[most] - peak[least]) / (most - least)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Milliseconds for one certificate and for ten in a batch, milliseconds of CPU for each of the ten, and the most
+    memory of a sandbox that gets batches of one, or of ten."""
+
+    one: Rounds
+    ten: Rounds
+    cpu: Rounds
+    peak_of_one: int
+    peak_of_ten: int
+
+    @property
+    def per_second(self) -> float:
+        return 10_000 / median(self.ten)
 
 
 @dataclass(frozen=True)
 class Results:
     """None is what was left out."""
 
+    rounds: int
     unzipped: Mapping[str, int]
     """Bytes, by contender."""
     cold: Cold | None = None
     warm: Warm | None = None
+    growth: Growth | None = None
+    archiving: Mapping[int, Batches] | None = None
+    """By the certificates' size in bytes."""
+    endurance: Mapping[int, int] | None = None
+    """Bytes of memory, after so many requests."""
 
 
 @dataclass(frozen=True)
 class Goal:
+    """`value` is to be at most `limit`. The unit of a ratio is empty."""
+
     words: str
     value: float
     limit: float
     unit: str = ""
-    """Empty for a ratio."""
 
     @property
     def is_met(self) -> bool:
         return self.value <= self.limit
 
 
-FLOOR = 19.0
-"""Milliseconds: what DynamoDB and S3 take, one after the other."""
-
-
 def goals(results: Results) -> list[Goal]:
     """Those for which something was measured."""
     found: list[Goal] = []
     if results.cold:
-        ours = results.cold.milliseconds["ours"]
-        found += [
-            Goal(f"cold start against {name}", ratio(ours, results.cold.milliseconds[name]), limit)
-            for name, limit in (("naive", 0.9), ("textbook", 0.25), ("fastapi", 0.25))
-        ]
+        times = results.cold.milliseconds
+        limits = {"naive": 0.9, "textbook": 0.25, "fastapi": 0.25}
+        found += [Goal(f"cold start / {name}", ratio(times["ours"], times[name]), limits[name]) for name in limits]
     if results.warm:
         times, cpu = results.warm.milliseconds, results.warm.cpu
         found += [
-            Goal("warm CPU against naive", ratio(cpu["ours"], cpu["naive"]), 0.75),
-            Goal("warm latency against naive", ratio(times["ours"], times["naive"]), 0.8),
-            Goal(f"warm latency against the {FLOOR:g} ms limit", median(times["ours"]) / FLOOR, 1.5),
-            Goal("peak memory, certificate of 200 KB", results.warm.peak["ours"] / 1e6, 80, "MB"),
+            Goal("warm CPU / naive", ratio(cpu["ours"], cpu["naive"]), 0.75),
+            Goal("warm latency / naive", ratio(times["ours"], times["naive"]), 0.8),
+            Goal(f"warm latency / {FLOOR:g} ms", median(times["ours"]) / FLOOR, 1.5),
+            Goal("peak memory at 200 KB", results.warm.peak["ours"] / 1e6, 80, "MB"),
         ]
+    if results.growth:
+        found.append(Goal("memory per certificate byte", results.growth.bytes_per_byte("ours"), 4, "bytes"))
     found.append(Goal("artifact, unzipped", results.unzipped["ours"] / 2**20, 25, "MiB"))
+    if results.archiving:
+        usual = results.archiving[SIZE]
+        found.append(Goal("archiving ten / one", ratio(usual.ten, usual.one), 1.5))
+    if results.endurance:
+        first, *_, last = results.endurance.values()
+        words = f"memory after {max(results.endurance):,} requests / {min(results.endurance):,}"
+        found.append(Goal(words, last / first, 1.02))
     return found

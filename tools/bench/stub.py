@@ -100,12 +100,11 @@ class Stub:
 
 def _receive(connection: socket.socket) -> Request | None:
     """The next request, or None at the end of the connection."""
-    received = b""
+    received = connection.recv(65536)
+    if not received:
+        return None
     while b"\r\n\r\n" not in received:
-        chunk = connection.recv(65536)
-        if not chunk:
-            return None
-        received += chunk
+        received += _more(connection)
     head, _, rest = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ")
@@ -114,8 +113,15 @@ def _receive(connection: socket.socket) -> Request | None:
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray(rest)
     while len(body) < int(headers.get("content-length", "0")):
-        body += connection.recv(1 << 20)
+        body += _more(connection)
     return Request(method, target, headers, bytes(body))
+
+
+def _more(connection: socket.socket) -> bytes:
+    received = connection.recv(1 << 20)
+    if not received:
+        raise ConnectionError("ended within a request")
+    return received
 
 
 def _json_service(request: Request) -> bytes:

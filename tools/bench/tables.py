@@ -1,52 +1,123 @@
-"""The results on a terminal."""
+"""The results as tables, for the terminal and for the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
-from rich.console import Console
-from rich.table import Table
-
-from tools.bench.results import Goal, Results, Rounds
-
-console = Console()
+from tools.bench.results import SIZE, Batches, Growth, Results, Rounds, goals, middle_half
 
 
-def peers_table(results: Results) -> Table:
-    """Medians of all rounds."""
+@dataclass(frozen=True)
+class Table:
+    """The first column names the row; the others are numbers. `words` say what the page should."""
+
+    title: str
+    words: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def tables(results: Results) -> list[Table]:
+    """Those for which something was measured; the goals first."""
+    found = [_goals(results), _contenders(results)]
+    if results.growth:
+        found.append(_growth(results.growth))
+    if results.archiving:
+        found.append(_archiving(results.archiving))
+    if results.endurance:
+        found.append(_endurance(results.endurance))
+    return found
+
+
+def _goals(results: Results) -> Table:
+    rows = [
+        [
+            goal.words,
+            f"{goal.value:.2f} {goal.unit}".strip(),
+            f"{goal.limit:g} {goal.unit}".strip(),
+            "met" if goal.is_met else "missed",
+        ]
+        for goal in goals(results)
+    ]
+    return Table("Goals", "", ["this service", "measured", "at most", "goal"], rows)
+
+
+def _contenders(results: Results) -> Table:
     columns: dict[str, Mapping[str, str]] = {}
     if results.cold:
-        columns |= {"cold, ms": _medians(results.cold.milliseconds), "cold CPU, ms": _medians(results.cold.cpu)}
+        columns |= {"cold start, ms": _each(results.cold.milliseconds), "its CPU, ms": _each(results.cold.cpu)}
     if results.warm:
         columns |= {
-            "warm, ms": _medians(results.warm.milliseconds),
-            "warm CPU, ms": _medians(results.warm.cpu),
-            "peak memory, MB": {name: f"{peak / 1e6:.1f}" for name, peak in results.warm.peak.items()},
+            "request, ms": _each(results.warm.milliseconds),
+            "CPU, ms": _each(results.warm.cpu),
+            "peak, MB": {name: _megabytes(peak) for name, peak in results.warm.peak.items()},
         }
-    columns |= {"unzipped, MiB": {name: f"{size / 2**20:.1f}" for name, size in results.unzipped.items()}}
-    table = Table("contender", title="Certificate of 200 KB")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for name in results.unzipped:
-        table.add_row(name, *(values[name] for values in columns.values()))
-    return table
+    columns |= {"size, MiB": {name: f"{size / 2**20:.1f}" for name, size in results.unzipped.items()}}
+    rows = [[name, *(values[name] for values in columns.values())] for name in results.unzipped]
+    words = "Peak is of memory, size that of the unzipped package."
+    return Table(f"A certificate of {_size(SIZE)}", words, ["", *columns], rows)
 
 
-def _medians(values: Mapping[str, Rounds]) -> Mapping[str, str]:
-    return {name: _median(rounds) for name, rounds in values.items()}
+def _growth(growth: Growth) -> Table:
+    def cells(size: int) -> Iterator[str]:
+        for name in growth.peak:
+            yield _middle(growth.milliseconds[name][size])
+            yield _middle(growth.cpu[name][size])
+            yield _megabytes(growth.peak[name][size])
+
+    per_byte = ", ".join(f"{growth.bytes_per_byte(name):.1f} ({name})" for name in growth.peak)
+    return Table(
+        "Growth with the certificate",
+        f"Bytes of memory for each byte of a certificate: {per_byte}.",
+        ["certificate", *(f"{name}, {unit}" for name in growth.peak for unit in ("ms", "CPU ms", "peak MB"))],
+        [[_size(size), *cells(size)] for size in growth.peak["ours"]],
+    )
 
 
-def _median(rounds: Rounds) -> str:
-    middle = median(rounds)
-    return f"{middle:,.0f}" if middle >= 100 else f"{middle:.1f}"
+def _archiving(archiving: Mapping[int, Batches]) -> Table:
+    rows = [
+        [
+            _size(size),
+            _middle(batches.one),
+            _middle(batches.ten),
+            f"{batches.per_second:.0f}",
+            _middle(batches.cpu),
+            _megabytes(batches.peak_of_one),
+            _megabytes(batches.peak_of_ten),
+        ]
+        for size, batches in archiving.items()
+    ]
+    return Table(
+        "Archiving ahead",
+        "A batch of one and a batch of ten; the signature service may be asked as often as one likes.",
+        ["certificate", "one, ms", "ten, ms", "a second", "CPU of each, ms", "one, peak MB", "ten, peak MB"],
+        rows,
+    )
 
 
-def goals_table(goals: Sequence[Goal]) -> Table:
-    table = Table("goal", title="Goals")
-    for column in ("measured", "at most", "verdict"):
-        table.add_column(column, justify="right")
-    for goal in goals:
-        verdict = "[green]met[/green]" if goal.is_met else "[red]missed[/red]"
-        table.add_row(
-            goal.words, f"{goal.value:.2f} {goal.unit}".strip(), f"{goal.limit:g} {goal.unit}".strip(), verdict
-        )
-    return table
+def _endurance(endurance: Mapping[int, int]) -> Table:
+    return Table(
+        "Many requests in one sandbox",
+        f"Downloads of {_size(SIZE)}, without delays.",
+        ["requests", "memory, MB"],
+        [[f"{requests:,}", _megabytes(memory)] for requests, memory in endurance.items()],
+    )
+
+
+def _each(values: Mapping[str, Rounds]) -> Mapping[str, str]:
+    return {name: _middle(rounds) for name, rounds in values.items()}
+
+
+def _middle(values: Rounds) -> str:
+    """The median, and how far the middle half of the rounds is spread to either side: `31.2 ± 0.4`."""
+    low, high = middle_half(values)
+    middle, spread = median(values), (high - low) / 2
+    return f"{middle:,.0f} ± {spread:.0f}" if middle >= 100 else f"{middle:.1f} ± {spread:.1f}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:g} MB" if size >= 1_000_000 else f"{size / 1000:g} KB"

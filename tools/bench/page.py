@@ -1,0 +1,64 @@
+"""The results as a page of the documentation."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from tools.bench.machine import Machine
+from tools.bench.results import Results
+from tools.bench.tables import Table, tables
+
+_CONTENDERS = {
+    "ours": "this service, as `make build` leaves it",
+    "empty": "a handler that answers 204: what the runtime and the emulator cost by themselves",
+    "naive": "three calls of boto3 and no features; boto3 is the runtime's own, which comes with bytecode",
+    "textbook": "Powertools with Logger, Tracer, Metrics, router and parser, boto3's resources; plain `sam build`",
+    "fastapi": "FastAPI behind Mangum, boto3's resources; plain `sam build`",
+}
+
+_METHOD = """\
+Each contender runs under AWS's Runtime Interface Emulator with the real runtime client, and reads a key, a signature
+request and a certificate. AWS is a stub on the same machine that answers after set delays: DynamoDB after 4 ms, S3
+after 15 ms, the signature service after 200 ms. Files can't be written, as on Lambda, so that whoever ships no bytecode
+compiles at each start.
+
+Contenders take turns, round after round. A value is the median of its rounds, and ± says how far the middle half of
+them is spread to either side; a ratio is the median of the ratios within a round. Times are those of one call of the
+emulator, CPU is that of the runtime process alone, and memory is the most that it has had."""
+
+PICTURES = {
+    "Goals": ("benchmarks.svg", "Cold start and warm request of each contender"),
+    "Growth with the certificate": ("benchmarks-growth.svg", "Time, CPU and memory by the certificate's size"),
+}
+"""Shown below the table of that title: file and what it shows."""
+
+
+def render_page(results: Results, machine: Machine, day: date) -> str:
+    """Markdown."""
+    facts = {
+        "processor": f"{machine.processor}, {machine.cores} cores",
+        "memory": f"{machine.memory / 2**30:.0f} GiB",
+        "system": machine.system,
+        "Python": machine.python,
+        "runtime": machine.emulator,
+        "rounds": str(results.rounds),
+    }
+    contenders = "\n".join(f"- **{name}**: {words}" for name, words in _CONTENDERS.items())
+    sections = [
+        f"# Benchmarks\n\nMeasured by `make bench` on {day}. The [method](#method) stands at the end.",
+        *(_section(table) for table in tables(results)),
+        f"## Method\n\n{_METHOD}\n\n{contenders}\n\n{_lines(['', ''], [[*fact] for fact in facts.items()], '---')}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _section(table: Table) -> str:
+    parts = [f"## {table.title}", table.words, _lines(table.columns, table.rows, "---:")]
+    if table.title in PICTURES:
+        file, words = PICTURES[table.title]
+        parts.append(f"![{words}]({file})")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]], alignment: str) -> str:
+    lines = [columns, ["---", *[alignment] * (len(columns) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
