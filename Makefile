@@ -28,6 +28,7 @@ test: build ## the whole test suite, with branch coverage
 build: $(BUILT) ## the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
 
 bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## what it costs beside other ways to build it (python -m tools.bench --help)
+	@$(PYTHON) -m compileall -q $(foreach package,awslambdaric simplejson snapshot_restore_py.py,.venv/lib/python3.13/site-packages/$(package))
 	@$(PYTHON) -m tools.bench
 
 deploy: ## build for the stack's architecture and deploy it (the first time: sam deploy --guided)
@@ -71,7 +72,7 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt $(shell
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@touch $@
 
-# Bytecode only where users have it: boto3 comes with it in Lambda's runtime, and `sam build` makes none.
+# Bytecode only where users have it: it comes with boto3 and the client of Lambda's runtime, and `sam build` makes none.
 .aws-sam/bench/%.ready: tools/bench/peers/%/app.py tools/bench/peers/%/requirements.txt .venv/ready
 	@rm -rf .aws-sam/bench/$*
 	.uv/bin/uv pip install --quiet --python .venv --target .aws-sam/bench/$* --require-hashes -r tools/bench/peers/$*/requirements.txt
