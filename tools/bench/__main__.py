@@ -123,8 +123,8 @@ def _print(table: Table) -> None:
     printed = rich.table.Table(title=table.title, caption=table.words or None, box=SIMPLE_HEAD, pad_edge=False)
     printed.title_justify = printed.caption_justify = "left"
     for number, column in enumerate(table.columns):
-        # Titles may be folded, numbers not.
-        width = max(len(row[number]) for row in table.rows)
+        # Titles may be folded; numbers only where a column would be lost otherwise.
+        width = max(len(row[number]) for row in table.rows) if CONSOLE.width >= 110 else None
         printed.add_column(column, justify="right" if number else "left", vertical="bottom", min_width=width)
     for row in table.rows:
         printed.add_row(*(Text(cell, {"met": "green", "missed": "red"}.get(cell, "")) for cell in row))
