@@ -66,9 +66,10 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 # Without bytecode every cold start compiles each module anew: Lambda's file system is read-only.
-$(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt $(shell find functions layers -name '*.py')
+$(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/trim.py $(shell find functions layers -name '*.py')
 	@rm -f .aws-sam/*.built
 	sam build --parameter-overrides Architecture=$(ARCH)
+	$(PYTHON) -m tools.trim .aws-sam/build/DependenciesLayer/python
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@touch $@
 

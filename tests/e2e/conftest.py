@@ -1,6 +1,9 @@
 """The built artifact under the Lambda runtime, behind the local gateway."""
 
-from collections.abc import Iterator
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +11,11 @@ import pytest
 import urllib3
 from moto.moto_server import threaded_moto_server, werkzeug_app
 
-from tests.kit.calls import Recorder
+from tests.kit.calls import Call, Recorder
 from tools.local import seeds
+from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
-from tools.local.stack import DOWNLOAD, LocalStack, local_stack
+from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack, local_stack
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,38 @@ def client(running: LocalStack) -> Iterator[Client]:
 def sandbox(running: LocalStack) -> Any:
     """The running emulator."""
     return running.functions[DOWNLOAD]
+
+
+SECONDS = 20
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def archived(running: LocalStack, signature_id: str) -> bool:
+    bucket = running.stack.physical_id("CertificatesBucket")
+    listed = running.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{seeds.PROJECT}/{signature_id}.pdf")
+    return bool(listed["KeyCount"])
+
+
+def complete(running: LocalStack) -> str:
+    """All parties sign a new request. Returns its id."""
+    url = f"http://127.0.0.1:{running.provider.server_address[1]}/complete"
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
+        return str(answer.read().decode().strip())
+
+
+@pytest.fixture
+def calls(running: LocalStack, recorder: Recorder) -> set[Call]:
+    """Of every situation, and of one completed signature request on its way from the table to the archive."""
+    for function, situations in ((DOWNLOAD, seeds.SITUATIONS), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
+        for situation in situations:
+            running.functions[function](json.dumps(seeds.event(situation.event)).encode())
+    id_ = complete(running)
+    wait_until(lambda: archived(running, id_))
+    time.sleep(4 * POLL_SECONDS)
+    return recorder.calls

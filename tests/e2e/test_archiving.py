@@ -3,44 +3,21 @@
 import json
 import threading
 import time
-import urllib.request
-from collections.abc import Callable
 
 import pytest
 
+from tests.e2e.conftest import SECONDS, archived, complete, wait_until
 from tests.kit.pdf import pdf
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
 from tools.local.stack import ARCHIVE, LocalStack
 
-SECONDS = 20
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def archived(running: LocalStack, signature_id: str) -> bool:
-    bucket = running.stack.physical_id("CertificatesBucket")
-    listed = running.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{seeds.PROJECT}/{signature_id}.pdf")
-    return bool(listed["KeyCount"])
-
 
 @pytest.mark.parametrize("situation", seeds.ARCHIVE_SITUATIONS, ids=lambda situation: situation.event)
 def test_every_event_is_answered_as_its_situation_says(running: LocalStack, situation: seeds.ArchiveSituation) -> None:
     reply = json.loads(running.functions[ARCHIVE](json.dumps(seeds.event(situation.event)).encode()))
     assert len(reply["batchItemFailures"]) == situation.later
-
-
-def complete(running: LocalStack) -> str:
-    """All parties sign a new request. Returns its id."""
-    url = f"http://127.0.0.1:{running.provider.server_address[1]}/complete"
-    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
-        return str(answer.read().decode().strip())
 
 
 def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalStack) -> None:

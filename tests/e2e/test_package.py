@@ -1,6 +1,11 @@
 """What is shipped."""
 
+import json
+
+from tests.kit.calls import Call
 from tools.local.emulator import BUILD
+from tools.local.stack import LocalStack
+from tools.trim import BY_BOTOCORE_ITSELF, OPERATIONS
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 """`e_machine` in the header of an ELF file (System V ABI)."""
@@ -28,3 +33,15 @@ def test_the_built_template_is_plain_yaml() -> None:
     template = (BUILD / "template.yaml").read_text()
     assert "&id" not in template
     assert "*id" not in template
+
+
+def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalStack, calls: set[Call]) -> None:
+    """Trimming must cut nothing that is used, and leave nothing that is not."""
+    asked = {(call.service, call.operation) for call in calls if call.who in running.functions}
+    assert asked - {("sqs", "ReceiveMessage"), ("sqs", "DeleteMessage")} == {  # the event source mapping's
+        (service, operation) for service, operations in OPERATIONS.items() for operation in operations
+    }
+    for service, operations in OPERATIONS.items():
+        (model,) = (BUILD / "DependenciesLayer" / "python" / "botocore" / "data" / service).glob("*/service-2.json")
+        kept = json.loads(model.read_text())["operations"].keys()
+        assert kept == operations | BY_BOTOCORE_ITSELF.get(service, set())

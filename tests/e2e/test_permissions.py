@@ -1,17 +1,12 @@
 """Each role allows exactly what is done in its name: every call to AWS of these tests, held against the template."""
 
-import json
 import re
-import time
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.e2e.test_archiving import archived, complete, wait_until
-from tests.kit.calls import Call, Recorder
-from tools.local import seeds
-from tools.local.archiving import POLL_SECONDS
+from tests.kit.calls import Call
 from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack
 from tools.template import Stack
 
@@ -53,18 +48,6 @@ def _any_stream(arn: str) -> str:
 def covers(permission: tuple[str, str], call: Call) -> bool:
     action, resource = permission
     return action == call.action and fnmatchcase(_any_stream(call.resource), resource)
-
-
-@pytest.fixture
-def calls(running: LocalStack, recorder: Recorder) -> set[Call]:
-    """Of every situation, and of one completed signature request on its way from the table to the archive."""
-    for function, situations in ((DOWNLOAD, seeds.SITUATIONS), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
-        for situation in situations:
-            running.functions[function](json.dumps(seeds.event(situation.event)).encode())
-    id_ = complete(running)
-    wait_until(lambda: archived(running, id_))
-    time.sleep(4 * POLL_SECONDS)
-    return recorder.calls
 
 
 @pytest.mark.parametrize(("who", "role"), ROLES.items())

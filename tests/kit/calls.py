@@ -11,16 +11,24 @@ from urllib.parse import unquote
 from tools.template import ACCOUNT, REGION
 
 _CREDENTIAL = re.compile(r"Credential=(?P<who>[^/]+)/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
-_S3_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject"}
+_S3_OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}
+_S3_ACTIONS = {"GetObject": "s3:GetObject", "HeadObject": "s3:GetObject", "PutObject": "s3:PutObject"}
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
 class Call:
+    """`action` is what IAM calls it, `operation` what the service does."""
+
     who: str
     action: str
     resource: str
+    operation: str
+
+    @property
+    def service(self) -> str:
+        return self.action.partition(":")[0]
 
 
 @dataclass
@@ -50,14 +58,15 @@ def _calls(environ: dict[str, Any], body: bytes, status: str) -> Iterable[Call]:
     if match["service"] == "s3":
         bucket, _, key = unquote(environ["PATH_INFO"]).removeprefix("/").partition("/")
         if key:
-            yield Call(match["who"], _S3_ACTIONS[environ["REQUEST_METHOD"]], f"arn:aws:s3:::{bucket}/{key}")
-        # S3 tells a missing key (404) from a forbidden one (403) only to those who may list the bucket.
-        if key and status.startswith("404"):
-            yield Call(match["who"], "s3:ListBucket", f"arn:aws:s3:::{bucket}")
+            operation = _S3_OPERATIONS[environ["REQUEST_METHOD"]]
+            yield Call(match["who"], _S3_ACTIONS[operation], f"arn:aws:s3:::{bucket}/{key}", operation)
+            # S3 tells a missing key (404) from a forbidden one (403) only to those who may list the bucket.
+            if status.startswith("404"):
+                yield Call(match["who"], "s3:ListBucket", f"arn:aws:s3:::{bucket}", operation)
         return
     operation = environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
     for resource in _resources(match["service"], json.loads(body)):
-        yield Call(match["who"], f"{match['service']}:{operation}", resource)
+        yield Call(match["who"], f"{match['service']}:{operation}", resource, operation)
 
 
 def _resources(service: str, request: dict[str, Any]) -> list[str]:
