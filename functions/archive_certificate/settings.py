@@ -1,13 +1,14 @@
 """What the template must tell this function."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from signing.rules import POSITIVE, TEXT
+from signing.settings import ProviderSettings, StoreSettings
 
-from signing.settings import NonEmpty, ProviderSettings, StoreSettings
 
-
+@dataclass(frozen=True)
 class ArchiveSettings(StoreSettings, ProviderSettings):
-    archive_queue_url: NonEmpty
-    archive_maximum_concurrency: Annotated[int, Field(gt=0)]
-    archive_fetches_per_minute: Annotated[int, Field(gt=0)]
+    archive_queue_url: Annotated[str, TEXT]
+    archive_maximum_concurrency: Annotated[int, POSITIVE]
+    archive_fetches_per_minute: Annotated[int, POSITIVE]

@@ -1,7 +1,12 @@
 """What the template must tell this function."""
 
-from signing.settings import NonEmpty, ProviderSettings, StoreSettings
+from dataclasses import dataclass
+from typing import Annotated
+
+from signing.rules import TEXT
+from signing.settings import ProviderSettings, StoreSettings
 
 
+@dataclass(frozen=True)
 class DownloadSettings(StoreSettings, ProviderSettings):
-    api_keys_table: NonEmpty
+    api_keys_table: Annotated[str, TEXT]

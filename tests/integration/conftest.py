@@ -125,7 +125,7 @@ def provider() -> Iterator[ScriptedServer]:
 def services(provider: ScriptedServer) -> Services:
     """What a cold start makes: once for all tests, since it takes boto3 long."""
     url = f"{provider.url}/v1/requests/{{providerRequestId}}/certificate"
-    return download.connect(DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
+    return download.connect(DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
 
 
 @pytest.fixture

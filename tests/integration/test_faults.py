@@ -42,7 +42,7 @@ def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         open_servers.append(server)
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
         url = f"{service.provider.url}/{{providerRequestId}}"
-        settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+        settings = DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
         monkeypatch.setattr(download, "SERVICES", download.connect(settings))
         return server
 

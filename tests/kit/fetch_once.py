@@ -17,7 +17,7 @@ class Vault:
 
 
 def main(url: str, seconds: float) -> None:
-    settings = ProviderSettings.model_validate(
+    settings = ProviderSettings.parse(
         {
             "PROVIDER_CERTIFICATE_URL": url + "/{providerRequestId}",
             "PROVIDER_AUTH_HEADER": "Authorization: {secret}",

@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import pytest
 
 from functions.download_certificate.settings import DownloadSettings
@@ -21,7 +23,7 @@ def test_the_templates_environment_is_complete() -> None:
     assert settings.provider_auth_header.fill("s3cret") == {"Authorization": "Bearer s3cret"}
 
 
-@pytest.mark.parametrize("name", sorted(name.upper() for name in DownloadSettings.model_fields))
+@pytest.mark.parametrize("name", sorted(field.name.upper() for field in fields(DownloadSettings)))
 def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.delenv(name)
     with pytest.raises(SettingsError, match=rf"^{name}: Field required$"):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from signing.certificate import Certificate
 from signing.errors import ProviderFailed
@@ -118,7 +118,7 @@ def _settings(target: Target) -> ProviderSettings:
     """Raises CannotRun, which names the parameters that are wrong."""
     values = {variable: target.parameters.get(parameter) for parameter, variable in _PARAMETERS.items()}
     try:
-        return ProviderSettings.model_validate(values)
+        return ProviderSettings.parse(values)
     except ValidationError as error:
         names = {variable: parameter for parameter, variable in _PARAMETERS.items()}
         problems = [_problem(problem, names) for problem in error.errors(include_input=False)]

@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic_core import ValidationError
 
+from signing.rules import POSITIVE, TEXT, check, parsed, text
 from signing.urls import HostRule, UrlTemplate
 
 _SECRET = "{secret}"  # noqa: S105
@@ -17,15 +19,19 @@ class SettingsError(Exception):
     """One or more environment variables are missing or wrong: the text names each, and none of their values."""
 
 
-class Settings(BaseModel):
+@dataclass(frozen=True)
+class Settings:
     """Field `provider_link_field` is read from the variable PROVIDER_LINK_FIELD."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
+    @classmethod
+    def parse(cls, variables: Mapping[str, object]) -> Self:
+        """Raises pydantic_core.ValidationError."""
+        return check(cls, variables, alias=str.upper)
 
     @classmethod
     def from_environment(cls) -> Self:
         try:
-            return cls.model_validate(dict(os.environ))
+            return cls.parse(dict(os.environ))
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
             raise SettingsError("; ".join(problems)) from None
@@ -53,24 +59,21 @@ def _split(text: str) -> tuple[HostRule, ...]:
     return tuple(HostRule.parse(host.strip()) for host in text.split(",") if host.strip())
 
 
-NonEmpty = Annotated[str, Field(min_length=1)]
-
-
+@dataclass(frozen=True)
 class ProviderSettings(Settings):
-    provider_certificate_url: Annotated[UrlTemplate, PlainValidator(UrlTemplate.parse)]
-    provider_auth_header: Annotated[HeaderTemplate, PlainValidator(HeaderTemplate.parse)]
-    provider_secret_name: NonEmpty
-    provider_link_field: str
-    provider_link_hosts: Annotated[tuple[HostRule, ...], BeforeValidator(_split)]
-    max_certificate_bytes: Annotated[int, Field(gt=0)]
+    provider_certificate_url: Annotated[UrlTemplate, parsed(UrlTemplate.parse)]
+    provider_auth_header: Annotated[HeaderTemplate, parsed(HeaderTemplate.parse)]
+    provider_secret_name: Annotated[str, TEXT]
+    provider_link_field: Annotated[str, text("")]
+    provider_link_hosts: Annotated[tuple[HostRule, ...], parsed(_split)]
+    max_certificate_bytes: Annotated[int, POSITIVE]
 
-    @model_validator(mode="after")
-    def _links_have_hosts(self) -> Self:
+    def __post_init__(self) -> None:
         if self.provider_link_field and not self.provider_link_hosts:
             raise ValueError("PROVIDER_LINK_FIELD needs PROVIDER_LINK_HOSTS")
-        return self
 
 
+@dataclass(frozen=True)
 class StoreSettings(Settings):
-    signatures_table: NonEmpty
-    certificates_bucket: NonEmpty
+    signatures_table: Annotated[str, TEXT]
+    certificates_bucket: Annotated[str, TEXT]
