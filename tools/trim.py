@@ -24,6 +24,12 @@ OPERATIONS = {
 BY_BOTOCORE_ITSELF: dict[str, set[str]] = {"s3": {"HeadBucket"}}
 """What botocore asks on its own: where a bucket is, after S3 has said that it is elsewhere."""
 
+READ = {
+    "GetObjectOutput": {"Body", "ContentLength", "ContentRange", "ETag"},
+    "HeadObjectOutput": {"ContentLength", "ETag"},
+}
+"""Of long outputs, what is read: botocore looks for a header for each member, in each answer."""
+
 UNUSED = [
     "**/*.pyi",
     "**/py.typed",
@@ -64,6 +70,10 @@ def trim(python: Path) -> None:
 def trim_model(model: dict[str, Any], operations: set[str]) -> dict[str, Any]:
     """A service's model with these operations only, the shapes that they use, and no documentation."""
     kept = {name: model["operations"][name] for name in sorted(operations)}
+    for shape, members in READ.items():
+        if shape in model["shapes"]:
+            all_members = model["shapes"][shape]["members"]
+            model["shapes"][shape]["members"] = {name: all_members[name] for name in sorted(members)}
     needed = set(_shapes(kept))
     todo = list(needed)
     while todo:

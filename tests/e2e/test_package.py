@@ -1,10 +1,18 @@
 """What is shipped."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import snapshot_restore_py
 
 from tests.kit.calls import Call
-from tools.local.emulator import BUILD
-from tools.local.stack import LocalStack
+from tools.local.emulator import BUILD, built
+from tools.local.runtime import CREDENTIALS
+from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack
 from tools.trim import BY_BOTOCORE_ITSELF, OPERATIONS
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
@@ -45,3 +53,36 @@ def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalStack
         (model,) = (BUILD / "DependenciesLayer" / "python" / "botocore" / "data" / service).glob("*/service-2.json")
         kept = json.loads(model.read_text())["operations"].keys()
         assert kept == operations | BY_BOTOCORE_ITSELF.get(service, set())
+
+
+COLD_START = {
+    "aws_lambda_powertools",
+    "botocore",
+    "dateutil",
+    "functions",
+    "jmespath",
+    "pydantic_core",
+    "signing",
+    "six",
+    "snapshot_restore_py",
+    "typing_extensions",
+    "urllib3",
+}
+"""What a cold start may import besides the standard library. Each package here was weighed: the X-Ray SDK alone would
+take as long as all the rest."""
+
+
+@pytest.mark.parametrize("function", [DOWNLOAD, ARCHIVE])
+def test_a_cold_start_imports_what_is_written_down_and_no_more(
+    running: LocalStack, function: str, tmp_path: Path
+) -> None:
+    package = built(function)
+    code = f"import {package.handler.rpartition('.')[0]}, sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    (tmp_path / "snapshot_restore_py.py").symlink_to(snapshot_restore_py.__file__)  # comes with Lambda's runtime
+    path = os.pathsep.join(str(folder) for folder in [*package.folders, tmp_path])
+    environment = running.stack.environment(function) | CREDENTIALS | {"PYTHONPATH": path}
+    started = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    imported = set(started.stdout.split()) - sys.stdlib_module_names - {"__main__", "__mp_main__"}
+    assert imported - COLD_START == set()
