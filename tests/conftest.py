@@ -35,6 +35,11 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
+def bounded(examples: int) -> settings:
+    """So many examples in `make test`, and in `make fuzz` as many as it is told."""
+    return settings(max_examples=examples) if settings().derandomize else settings()
+
+
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     return STACK
