@@ -4,6 +4,7 @@
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 PORT ?= 3000
 HOST ?= 127.0.0.1
+EXAMPLES ?= 10000
 
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
@@ -15,7 +16,7 @@ STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run test build deploy smoke bench lint format lock clean help
+.PHONY: check run test fuzz build deploy smoke bench lint format lock clean help
 
 check: lint test ## everything that CI checks (the default)
 
@@ -24,6 +25,9 @@ run: .venv/ready ## the whole service on this machine, with seeded data (PORT=30
 
 test: build ## the whole test suite, with branch coverage
 	$(PYTHON) -m pytest
+
+fuzz: build ## the properties and the contract, by many new examples (EXAMPLES=10000 of each)
+	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz --no-cov
 
 build: $(BUILT) ## the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
 

@@ -4,6 +4,7 @@ import os
 
 import moto  # noqa: F401
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tools.local.runtime import CREDENTIALS
 from tools.template import Stack
@@ -18,6 +19,25 @@ STACK = Stack("craftkit-test", PARAMETERS)
 os.environ.update(CREDENTIALS)
 for function in ("ArchiveCertificateFunction", "DownloadCertificateFunction"):
     os.environ.update(STACK.environment(function))
+
+# The same examples each time in `make test`, new ones and many in `make fuzz`. Examples share a test's fixtures on
+# purpose: what they stand on takes long to make.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile(
+    "fuzz", settings.get_profile("ci"), derandomize=False, max_examples=int(os.environ.get("EXAMPLES", "10000"))
+)
+settings.load_profile("ci")
+
+
+def bounded(examples: int) -> settings:
+    """So many examples in `make test`, and in `make fuzz` as many as it is told."""
+    return settings(max_examples=examples) if settings().derandomize else settings()
 
 
 @pytest.fixture(scope="session")

@@ -132,20 +132,22 @@ def _read(request: Request, signature: Signature, archive: Archive, source: str 
     """Conditions come before ranges (RFC 9110 section 13.2.2). They cost an S3 request of their own, and only those
     who send them pay it."""
     byte_range = parse_range(request.range) if request.range else None
-    if request.if_match or request.if_none_match or (request.if_range and byte_range):
+    is_conditional = request.if_match is not None or request.if_none_match is not None
+    if is_conditional or (request.if_range is not None and byte_range):
         stored = archive.describe(signature.project_id, signature.id)
         if _is_current(request, stored):
             return Download(stored, None, source=source)
-        if request.if_range and not range_still_applies(request.if_range, stored.etag):
+        if request.if_range is not None and not range_still_applies(request.if_range, stored.etag):
             byte_range = None
     part = archive.read(signature.project_id, signature.id, limit=INLINE_LIMIT, byte_range=byte_range)
     return Download(part.stored, part, is_range=byte_range is not None, source=source)
 
 
 def _is_current(request: Request, stored: Stored) -> bool:
-    if request.if_match and not matches_strongly(request.if_match, stored.etag):
+    """A header without any tag is a condition too: one that nothing matches."""
+    if request.if_match is not None and not matches_strongly(request.if_match, stored.etag):
         raise PreconditionFailed
-    return bool(request.if_none_match) and matches_weakly(str(request.if_none_match), stored.etag)
+    return request.if_none_match is not None and matches_weakly(request.if_none_match, stored.etag)
 
 
 def _serve_unread(request: Request, certificate: Certificate) -> Download:

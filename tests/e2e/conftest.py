@@ -33,6 +33,21 @@ class Client:
         return self.get(f"/v1/signatures/{signature_id}/certificate", **authorization | headers)
 
 
+def archive(running: LocalStack, signature_id: str, content: bytes) -> None:
+    """A new signature request, whose certificate is archived."""
+    item = seeds.signatures()[0] | {
+        "id": {"S": signature_id},
+        "certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{signature_id}/certificate"},
+    }
+    running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
+    running.client("s3").put_object(
+        Bucket=running.stack.physical_id("CertificatesBucket"),
+        Key=f"{seeds.PROJECT}/{signature_id}.pdf",
+        Body=content,
+        ChecksumAlgorithm="SHA256",
+    )
+
+
 @pytest.fixture(scope="package")
 def recorder() -> Iterator[Recorder]:
     """What AWS was asked by all that runs."""

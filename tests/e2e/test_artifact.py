@@ -12,28 +12,13 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from tests.e2e.conftest import Client
+from tests.e2e.conftest import Client, archive
 from tests.kit.pdf import pdf
 from tools.local import seeds
 from tools.local.emulator import Emulator
 from tools.local.stack import DOWNLOAD, LocalStack
 
 COMMON = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
-
-
-def archive(running: LocalStack, signature_id: str, content: bytes) -> None:
-    """A new signature request, whose certificate is archived."""
-    item = seeds.signatures()[0] | {
-        "id": {"S": signature_id},
-        "certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{signature_id}/certificate"},
-    }
-    running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
-    running.client("s3").put_object(
-        Bucket=running.stack.physical_id("CertificatesBucket"),
-        Key=f"{seeds.PROJECT}/{signature_id}.pdf",
-        Body=content,
-        ChecksumAlgorithm="SHA256",
-    )
 
 
 @pytest.mark.parametrize("situation", seeds.SITUATIONS, ids=lambda situation: situation.event)

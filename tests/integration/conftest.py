@@ -15,7 +15,11 @@ import pytest
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.settings import DownloadSettings
+from signing.archive import Archive
+from signing.provider import Provider, Secret
+from signing.records import Records
 from signing.telemetry import logger
+from tests.kit.aws import Bucket, Item, Tables, Vault
 from tests.kit.pdf import pdf
 from tests.kit.server import ScriptedServer, reply
 from tools.local import seeds
@@ -30,6 +34,7 @@ SQS = AWS.client("sqs")
 PROJECT = seeds.PROJECT
 KEY = seeds.KEY
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+OTHER = "22222222-2222-4222-8222-222222222222"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
@@ -146,3 +151,51 @@ def service(
         for item in seeds.api_keys():
             DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
         yield Service(stack, provider, services, capfd)
+
+
+@dataclass
+class World:
+    """The function on fakes in memory, for many thousand calls."""
+
+    stack: Stack
+    tables: Tables
+    bucket: Bucket
+    provider: ScriptedServer
+
+    def __call__(self, event: Any) -> dict[str, Any]:
+        return download.handler(event, Context(28))  # type: ignore[arg-type]
+
+    def put_key(self, **attributes: Any) -> Item:
+        """None removes an attribute. Returns the item."""
+        (item, *_) = seeds.api_keys()
+        return self._put("ApiKeysTable", item["keyHash"]["S"], item | attributes)
+
+    def put_signature(self, signature_id: str = ID, **attributes: Any) -> Item:
+        item = seeds.signature(signature_id, "completed", "req_1", is_available=True)
+        return self._put("SignaturesTable", signature_id, item | attributes)
+
+    def _put(self, table: str, key: str, item: Item) -> Item:
+        present = {name: value for name, value in item.items() if value is not None}
+        self.tables.items[self.stack.physical_id(table), key] = present
+        return present
+
+
+@pytest.fixture
+def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Two signature requests of the key's project, ID and OTHER, whose certificates are archived."""
+    found = World(stack, Tables(), Bucket(), provider)
+    tables = (stack.physical_id("SignaturesTable"), stack.physical_id("ApiKeysTable"))
+    url = f"{provider.url}/{{providerRequestId}}"
+    settings = DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+    services = Services(
+        Records(found.tables, *tables),  # type: ignore[arg-type]
+        Archive(found.bucket, "bucket"),  # type: ignore[arg-type]
+        Provider(settings, Secret(Vault, "secret")),  # type: ignore[arg-type]
+    )
+    monkeypatch.setattr(download, "SERVICES", services)
+    monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
+    found.put_key()
+    for signature_id in (ID, OTHER):
+        found.put_signature(signature_id)
+        found.bucket.objects[f"{PROJECT}/{signature_id}.pdf"] = pdf()
+    return found

@@ -45,6 +45,15 @@ def part(content: bytes, etag: str, content_range: str) -> dict[str, Any]:
     }
 
 
+def not_modified(etag: str) -> dict[str, Any]:
+    return {
+        "statusCode": 304,
+        "headers": COMMON | {"ETag": etag, "Accept-Ranges": "bytes"},
+        "body": "",
+        "isBase64Encoded": False,
+    }
+
+
 def refusal(status: int, code: str, message: str, **headers: str) -> dict[str, Any]:
     return {
         "statusCode": status,
@@ -204,14 +213,8 @@ def test_a_large_certificate_comes_in_ranges(service: Service) -> None:
 def test_a_current_copy_is_not_sent_again(service: Service, condition: str) -> None:
     service.seed()
     etag = service.archive(pdf())
-    not_modified = {
-        "statusCode": 304,
-        "headers": COMMON | {"ETag": etag, "Accept-Ranges": "bytes"},
-        "body": "",
-        "isBase64Encoded": False,
-    }
-    assert service(get(if_none_match=condition.format(etag=etag))) == not_modified
-    assert service(get(if_none_match=condition.format(etag=etag), range="bytes=9999-")) == not_modified
+    assert service(get(if_none_match=condition.format(etag=etag))) == not_modified(etag)
+    assert service(get(if_none_match=condition.format(etag=etag), range="bytes=9999-")) == not_modified(etag)
 
 
 def test_another_copy_is_replaced(service: Service) -> None:
@@ -236,6 +239,14 @@ def test_if_range_of_another_copy_gets_the_whole(service: Service) -> None:
     assert service(get(if_range=etag, range="bytes=0-9")) == part(pdf()[:10], etag, "bytes 0-9/2000")
     assert service(get(if_range='"other"', range="bytes=0-9")) == whole(pdf(), etag)
     assert service(get(if_range='"other"')) == whole(pdf(), etag)
+
+
+def test_a_condition_without_any_tag_is_one_that_nothing_matches(service: Service) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(if_match=""))["statusCode"] == 412
+    assert service(get(if_none_match="")) == whole(pdf(), etag)
+    assert service(get(if_range="", range="bytes=0-9")) == whole(pdf(), etag)
 
 
 @pytest.mark.parametrize("condition", [{"if_none_match": "*"}, {"if_match": '"a"'}, {"range": "bytes=9999-"}])

@@ -32,6 +32,13 @@ def test_if_none_match_does_not_match(condition: str) -> None:
     assert not matches_weakly(condition, ETAG)
 
 
+@pytest.mark.parametrize("space", ["\xa0", "\x1f", "\u2003"])
+def test_only_spaces_and_tabs_are_white_space(space: str) -> None:
+    assert not matches_strongly(f"*{space}", ETAG)
+    assert not matches_weakly(f"{space}*", ETAG)
+    assert not range_still_applies(f"{ETAG}{space}", ETAG)
+
+
 @pytest.mark.parametrize(
     ("if_range", "applies"),
     [

@@ -1,0 +1,63 @@
+"""If-Match, If-None-Match, If-Range and Range of any kind: whole responses against a reference of RFC 9110."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.download_certificate import download
+from tests.conftest import bounded
+from tests.integration.conftest import World, get
+from tests.integration.test_download import not_modified, part, refusal, whole
+from tests.kit.aws import etag
+from tests.kit.pdf import pdf
+from tests.kit.rfc9110 import respond
+
+CONTENT = pdf(2000)
+ETAG = etag(CONTENT)
+
+tags = st.sampled_from([ETAG, f"W/{ETAG}", "*", '"other"', 'W/"other"', '""']) | st.text('W/"*, \t\xa0a', max_size=4)
+conditions = st.tuples(st.lists(tags, max_size=3), st.sampled_from([", ", ",", " ,\t", ",,", " ", ""])).map(
+    lambda listed: listed[1].join(listed[0])
+)
+numbers = st.integers(0, 2100).map(str) | st.sampled_from(["", "0", "1999", "2000", "007", "9" * 30])
+specs = st.tuples(numbers, numbers).map("-".join) | st.text("0123456789-, ٣", max_size=6)
+ranges = st.tuples(
+    st.sampled_from(["bytes=", "bytes=", "bytes=", "Bytes=", "bytes =", " bytes= ", "bytes", "lines=", ""]),
+    st.lists(specs, min_size=1, max_size=2).map(",".join) | specs,
+).map("".join)
+requests = st.fixed_dictionaries(
+    {}, optional={"If-Match": conditions, "If-None-Match": conditions, "If-Range": conditions, "Range": ranges}
+)
+
+
+def expected(headers: dict[str, str], most: int) -> dict[str, Any]:
+    status, sent = respond(headers, ETAG, len(CONTENT), most)
+    return {
+        200: whole(CONTENT, ETAG),
+        206: part(CONTENT[sent.start : sent.stop], ETAG, f"bytes {sent.start}-{sent.stop - 1}/2000"),
+        304: not_modified(ETAG),
+        412: refusal(412, "precondition_failed", "The certificate does not match If-Match."),
+        413: refusal(
+            413,
+            "content_too_large",
+            "The completion certificate has 2000 bytes. Ask for it in ranges of at most 4500000 bytes, "
+            "the first with the header Range: bytes=0-4499999.",
+            Accept_Ranges="bytes",
+        ),
+        416: refusal(
+            416, "range_not_satisfiable", "The completion certificate has 2000 bytes.", Content_Range="bytes */2000"
+        ),
+    }[status]
+
+
+@pytest.mark.fuzz
+@bounded(1500)
+@given(headers=requests, most=st.sampled_from([1500, 2000]))
+def test_any_conditions_and_ranges_are_answered_by_the_rfc(
+    world: World, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
+) -> None:
+    monkeypatch.setattr(download, "INLINE_LIMIT", most)
+    fields = {name.replace("-", "_").lower(): value for name, value in headers.items()}
+    assert world(get(**fields)) == expected(headers, most)

@@ -1,0 +1,76 @@
+"""DynamoDB and S3 as far as the functions use them, in memory: for tests of many thousand examples."""
+
+import io
+from hashlib import sha256
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Item = dict[str, dict[str, Any]]
+"""In DynamoDB's JSON."""
+
+
+class Tables:
+    """Counts its reads. Tables are by name, their items by key."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], Item] = {}
+        self.reads = 0
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        self.reads += 1
+        found: dict[str, list[Item]] = {}
+        for table, wanted in RequestItems.items():
+            keys = [value["S"] for key in wanted["Keys"] for value in key.values()]
+            found[table] = [self.items[table, key] for key in keys if (table, key) in self.items]
+        return {"Responses": found, "UnprocessedKeys": {}}
+
+
+class Bucket:
+    """Objects by key."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def head_object(self, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        content = self._find(Key, "404")
+        return {"ETag": etag(content), "ContentLength": len(content)}
+
+    def get_object(self, Key: str, Range: str | None = None, **_: Any) -> dict[str, Any]:  # noqa: N803
+        content = self._find(Key, "NoSuchKey")
+        if Range is None:
+            return {"ETag": etag(content), "ContentLength": len(content), "Body": io.BytesIO(content)}
+        first, last = Range.removeprefix("bytes=").split("-")
+        wanted = (
+            slice(int(first), int(last or len(content)) + 1) if first else slice(max(0, len(content) - int(last)), None)
+        )
+        start, stop, _step = wanted.indices(len(content))
+        if start >= stop:
+            raise ClientError({"Error": {"Code": "InvalidRange"}}, "GetObject")
+        return {
+            "ETag": etag(content),
+            "ContentLength": stop - start,
+            "ContentRange": f"bytes {start}-{stop - 1}/{len(content)}",
+            "Body": io.BytesIO(content[start:stop]),
+        }
+
+    def _find(self, key: str, missing: str) -> bytes:
+        if key not in self.objects:
+            raise ClientError({"Error": {"Code": missing}}, "GetObject")
+        return self.objects[key]
+
+    def put_object(self, Key: str, Body: bytes, **_: Any) -> None:  # noqa: N803
+        if Key in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+        self.objects[Key] = Body
+
+
+class Vault:
+    """Secrets Manager: each secret is its own name."""
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803
+        return {"SecretString": SecretId}
+
+
+def etag(content: bytes) -> str:
+    return f'"{sha256(content).hexdigest()}"'

@@ -1,0 +1,217 @@
+"""docs/openapi.yaml says what the function and the gateway say: all of it, and nothing else."""
+
+import dataclasses
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from samtranslator.yaml_helper import yaml_parse
+
+from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
+from functions.download_certificate.request import Request
+from functions.download_certificate.responses import REFUSALS, refused, served
+from signing.archive import Part, Stored
+from signing.errors import (
+    ArchiveUnavailable,
+    CertificateTooLarge,
+    InvalidRecord,
+    NotAvailable,
+    NotAvailableYet,
+    ProviderFailed,
+    RangeNotSatisfiable,
+    RecordsUnavailable,
+)
+from tests.conftest import STACK
+from tools.template import ROOT
+
+FILE: dict[str, Any] = yaml_parse((ROOT / "docs" / "openapi.yaml").read_text())
+OPERATION: dict[str, Any] = FILE["paths"]["/v1/signatures/{id}/certificate"]["get"]
+API: dict[str, Any] = STACK.resources["CertificatesApi"]["Properties"]["Body"]
+
+# What the file's examples tell of.
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+ETAG = '"5d41402abc4b2a76b9719d911017c592"'
+CONTENT = b"%PDF-1.7\n%%EOF\n"
+WHOLE = Part(Stored(ETAG, len(CONTENT)), CONTENT)
+FIRST = Part(Stored(ETAG, 9_000_000), bytes(INLINE_LIMIT))
+ERRORS = [
+    Unauthorized(),
+    NotFound(),
+    NotAvailableYet("sent"),
+    NotAvailableYet("completed"),
+    NotAvailable("declined"),
+    PreconditionFailed(),
+    CertificateTooLarge(9_000_000),
+    RangeNotSatisfiable(61_440),
+    InvalidRecord("signatures", {}),
+    ProviderFailed("timed_out"),
+    RecordsUnavailable("Throttled"),
+    ArchiveUnavailable("SlowDown"),
+]
+
+# The statuses of API Gateway's own answers, where the template leaves them as they are.
+# Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+GATEWAY_STATUSES = {
+    "BAD_REQUEST_BODY": 400,
+    "BAD_REQUEST_PARAMETERS": 400,
+    "DEFAULT_4XX": 400,
+    "QUOTA_EXCEEDED": 429,
+    "REQUEST_TOO_LARGE": 413,
+    "THROTTLED": 429,
+    "WAF_FILTERED": 403,
+}
+# What it says to every other address and method.
+ELSEWHERE = {"ACCESS_DENIED", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """As a client gets it."""
+
+    status: str
+    headers: Mapping[str, str]
+    body: str
+
+    @classmethod
+    def of(cls, status: int, headers: Mapping[str, str], body: str) -> "Answer":
+        return cls(str(status), {"x-amzn-RequestId": REQUEST_ID, **headers}, body)
+
+
+def of_the_function() -> Iterator[Answer]:
+    downloads = [
+        Download(WHOLE.stored, WHOLE),
+        Download(FIRST.stored, FIRST, is_range=True),
+        Download(WHOLE.stored, None),
+    ]
+    for response in chain(
+        (served(download, ID, REQUEST_ID) for download in downloads),
+        (refused(REFUSALS[type(error)], error, REQUEST_ID) for error in ERRORS),
+    ):
+        yield Answer.of(response["statusCode"], response["headers"], response["body"])
+
+
+def of_the_gateway(*, elsewhere: bool) -> Iterator[Answer]:
+    for kind, response in API["x-amazon-apigateway-gateway-responses"].items():
+        if (kind in ELSEWHERE) is elsewhere:
+            headers = {
+                name.removeprefix("gatewayresponse.header."): value.strip("'")
+                for name, value in response["responseParameters"].items()
+            }
+            status = int(response.get("statusCode") or GATEWAY_STATUSES[kind])
+            yield Answer.of(status, headers, response["responseTemplates"]["application/json"])
+
+
+ANSWERS = [*of_the_function(), *of_the_gateway(elsewhere=False)]
+
+
+def resolve(value: Any) -> Any:
+    """The value, with all references replaced by what they name."""
+    if isinstance(value, list):
+        return [resolve(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return resolve(reduce(lambda place, name: place[name], value["$ref"].removeprefix("#/").split("/"), FILE))
+    return {name: resolve(item) for name, item in value.items()}
+
+
+def documented(response: Mapping[str, Any]) -> dict[str, Any]:
+    json_content = response.get("content", {}).get("application/json", {"examples": {}})
+    return {
+        "media types": set(response.get("content", {})),
+        "headers": {name: header.get("required", False) for name, header in response["headers"].items()},
+        "bodies": {json.dumps(example["value"]) for example in json_content["examples"].values()},
+    }
+
+
+def given(answers: Iterable[Answer]) -> dict[str, Any]:
+    """What these answers have in common, in the form of `documented`: a header is required that all of them have."""
+    headers = [answer.headers.keys() - {"Content-Type"} for answer in answers]
+    return {
+        "media types": {answer.headers["Content-Type"] for answer in answers if "Content-Type" in answer.headers},
+        "headers": {name: all(name in names for names in headers) for name in set().union(*headers)},
+        "bodies": {answer.body for answer in answers if answer.headers.get("Content-Type") == "application/json"},
+    }
+
+
+def test_the_file_is_valid_openapi_3_1() -> None:
+    assert FILE["openapi"].startswith("3.1.")
+    assert list(OpenAPIV31SpecValidator(FILE).iter_errors()) == []
+
+
+def test_the_file_has_the_routes_and_methods_of_the_template() -> None:
+    routes = {path: set(operations) for path, operations in API["paths"].items()}
+    assert {path: set(operations) for path, operations in FILE["paths"].items()} == routes
+
+
+def test_the_file_has_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert FILE["info"]["version"] == project["version"]
+
+
+def test_the_parameters_are_what_the_function_reads() -> None:
+    fields = {field.name for field in dataclasses.fields(Request)} - {"request_id", "signature_id", "key"}
+    headers = {("header", name.replace("_", "-").title()) for name in fields}
+    assert {(p["in"], p["name"]) for p in OPERATION["parameters"]} == headers | {("path", "id")}
+    assert [p["name"] for p in OPERATION["parameters"] if p.get("required")] == ["id"]
+    assert FILE["security"] == [{"apiKey": []}]
+    assert FILE["components"]["securitySchemes"]["apiKey"].items() >= {"type": "http", "scheme": "bearer"}.items()
+
+
+def test_every_refusal_is_among_those_compared() -> None:
+    assert {type(error) for error in ERRORS} == set(REFUSALS)
+
+
+def test_the_file_has_the_statuses_that_are_given() -> None:
+    assert set(OPERATION["responses"]) == {answer.status for answer in ANSWERS}
+
+
+@pytest.mark.parametrize("status", OPERATION["responses"])
+def test_media_types_headers_and_texts_are_those_that_are_given(status: str) -> None:
+    answers = [answer for answer in ANSWERS if answer.status == status]
+    assert documented(resolve(OPERATION["responses"][status])) == given(answers)
+
+
+@pytest.mark.parametrize("status", OPERATION["responses"])
+def test_header_values_are_as_described(status: str) -> None:
+    headers = resolve(OPERATION["responses"][status])["headers"]
+    given_headers = [answer.headers.items() for answer in ANSWERS if answer.status == status]
+    for name, text in chain.from_iterable(given_headers):
+        if name in headers:
+            value = int(text) if headers[name]["schema"].get("type") == "integer" else text
+            assert list(OAS31Validator(headers[name]["schema"]).iter_errors(value)) == []
+            assert headers[name].get("example", value) == value
+
+
+@pytest.mark.parametrize("status", [status for status in OPERATION["responses"] if status >= "400"])
+def test_the_schema_of_an_error_takes_its_code_and_no_other(status: str) -> None:
+    schema = OAS31Validator(resolve(OPERATION["responses"][status])["content"]["application/json"]["schema"])
+    errors = [answer for answer in ANSWERS if answer.status >= "400"]
+    assert [schema.is_valid(json.loads(error.body)) for error in errors] == [error.status == status for error in errors]
+
+
+def test_what_other_addresses_answer_is_told() -> None:
+    answers = list(of_the_gateway(elsewhere=True))
+    assert {answer.status for answer in answers} == {"404"}
+    assert documented(resolve(FILE["components"]["responses"]["UnknownAddress"])) == given(answers)
+
+
+def test_every_component_is_used() -> None:
+    text = json.dumps(FILE)
+    components = {f"#/components/{kind}/{name}" for kind, named in FILE["components"].items() for name in named}
+    unused = {component for component in components if f'"{component}"' not in text}
+    assert unused == {"#/components/responses/UnknownAddress", "#/components/securitySchemes/apiKey"}
+
+
+def test_the_file_knows_no_limit_but_the_real_one() -> None:
+    sizes = set(re.findall(r"\b\d,\d{3},\d{3}\b", json.dumps(FILE)))
+    assert sizes == {f"{INLINE_LIMIT:,}"}
