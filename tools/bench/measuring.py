@@ -30,7 +30,7 @@ def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) 
     """`rounds` + 1 steps, the first of which brings the files into memory and does not count."""
     milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     for number in range(rounds + 1):
-        for contender in contenders:
+        for contender in _in_turn(contenders, number):
             with contender.sandbox() as sandbox:
                 taken = _download(sandbox, SIZE)
                 if number:
@@ -110,6 +110,12 @@ def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[
             memory[requests // 10 * tenth] = sandbox.runtime().memory_info().rss
             advance()
     return memory
+
+
+def _in_turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
+    """Each begins a round in turn: what the one before leaves behind, as its memory is given back, slows the next."""
+    first = number % len(contenders)
+    return [*contenders[first:], *contenders[:first]]
 
 
 def _by_name(contenders: Sequence[Contender]) -> dict[str, list[float]]:

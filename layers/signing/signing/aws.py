@@ -16,7 +16,7 @@ AwsError = (BotoCoreError, ClientError)
 """Everything that a call, or reading the body that it returns, raises when AWS is at fault."""
 
 
-# The clients of boto3 are botocore's. What boto3 adds, resources and transfers, would take a tenth of a cold start.
+# The clients of boto3 are botocore's. What boto3 adds, resources and transfers, would take a twentieth of a cold start.
 _SESSION = get_session()
 
 
