@@ -113,7 +113,7 @@ def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[
 
 
 def _in_turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
-    """Each begins a round in turn: what the one before leaves behind, as its memory is given back, slows the next."""
+    """Each begins a round in turn, so that whatever the one before leaves behind falls on all alike."""
     first = number % len(contenders)
     return [*contenders[first:], *contenders[:first]]
 

@@ -59,7 +59,7 @@ class Records:
                 raise RecordsUnavailable("MalformedAnswer")
             for table, items in answer["Responses"].items():
                 for item in items:
-                    found[table] = plain(item)
+                    found[table] = _plain(item)
             wanted = answer.get("UnprocessedKeys", {})
             if not wanted:
                 return found
@@ -67,7 +67,7 @@ class Records:
         raise RecordsUnavailable("UnprocessedKeys")
 
 
-def plain(item: Mapping[str, "AttributeValueTypeDef"]) -> Item:
+def _plain(item: Mapping[str, "AttributeValueTypeDef"]) -> Item:
     """Texts and nulls without their types. Whatever else there is stays as it came: no rule allows it."""
     return {name: _plain_value(value) for name, value in item.items()}
 
