@@ -16,7 +16,7 @@ STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run test fuzz build deploy smoke bench lint format lock clean help
+.PHONY: check run test fuzz sam-local build deploy smoke bench lint format lock clean help
 
 check: lint test ## everything that CI checks (the default)
 
@@ -28,6 +28,9 @@ test: build ## the whole test suite, with branch coverage
 
 fuzz: build ## the properties and the contract, by many new examples (EXAMPLES=10000 of each)
 	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz --no-cov
+
+sam-local: build ## every event through sam local invoke and start-api, where there is Docker (minutes)
+	@$(PYTHON) -m tools.sam_local
 
 build: $(BUILT) ## the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
 
@@ -67,7 +70,7 @@ clean: ## remove what was built and installed
 	rm -rf .venv .uv .checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 # Without bytecode every cold start compiles each module anew: Lambda's file system is read-only.
 $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/trim.py $(shell find functions layers -name '*.py')

@@ -195,7 +195,7 @@ def _response(status: str, body: bytes, headers: Mapping[str, str | int]) -> byt
 def in_a_process(delays: Delays) -> Iterator[str]:
     """A stub that shares nothing with what measures. Yields its URL."""
     options = [f"--{name}={milliseconds}" for name, milliseconds in vars(delays).items()]
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-m", "tools.bench.stub", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         yield str(process.stdout and process.stdout.readline().strip())

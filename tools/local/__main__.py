@@ -68,13 +68,7 @@ def _announce(running: LocalStack) -> None:
 def _curl(situation: seeds.Situation, url: str) -> str:
     event = seeds.event(situation.event)
     output = {200: "-o certificate.pdf", 206: "-D - -o /dev/null"}.get(situation.status, "-i")
-    sent_by_curl_itself = {"Accept", "Host", "User-Agent"}
-    headers = [
-        f"-H {shlex.quote(f'{name}: {value}')}"
-        for name, value in event["headers"].items()
-        if name not in sent_by_curl_itself
-    ]
-    return " ".join(["curl -sS", output, *headers, url + event["path"]])
+    return " ".join(["curl -sS", output, *map(shlex.quote, seeds.curl_headers(event)), url + event["path"]])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ runtime client: this project's folders and tools are not on the path.
 
 import importlib.metadata
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import samcli
 import urllib3
 from samtranslator.yaml_helper import yaml_parse
 
-from tools.local.runtime import CREDENTIALS
+from tools.local.runtime import ARCHITECTURE, CREDENTIALS
 from tools.template import ROOT, Stack
 
 BUILD = ROOT / ".aws-sam" / "build"
@@ -85,11 +84,10 @@ class Sandbox:
 
     def _start(self) -> None:
         port, api_port = _free_port(), _free_port()
-        machine = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(
                 [
-                    Path(samcli.__file__).parent / "local" / "rapid" / f"aws-lambda-rie-{machine}",
+                    Path(samcli.__file__).parent / "local" / "rapid" / f"aws-lambda-rie-{ARCHITECTURE}",
                     *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
                     *("--runtime-api-address", f"127.0.0.1:{api_port}"),
                     *(sys._base_executable, "-m", "awslambdaric", self._package.handler),  # type: ignore[attr-defined]  # noqa: SLF001

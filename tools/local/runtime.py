@@ -4,6 +4,7 @@ import importlib
 import json
 import multiprocessing
 import os
+import platform
 import signal
 import threading
 import time
@@ -19,6 +20,7 @@ from tools.template import REGION, Stack
 
 MOST_REPLY_BYTES = 6_291_556
 MOST_SANDBOXES = 2
+ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",

@@ -90,6 +90,13 @@ def event(name: str) -> dict[str, Any]:
     return dict(json.loads((ROOT / "events" / f"{name}.json").read_text()))
 
 
+def curl_headers(event: dict[str, Any]) -> list[str]:
+    """The options with which curl sends a proxy event's headers."""
+    sent_by_curl_itself = {"Accept", "Host", "User-Agent"}
+    headers = {name: value for name, value in event["headers"].items() if name not in sent_by_curl_itself}
+    return [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
+
+
 def signature_id(situation: str) -> str:
     """The id that a situation's event asks for."""
     return str(event(situation)["pathParameters"]["id"])

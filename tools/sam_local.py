@@ -1,0 +1,124 @@
+"""Every event through `sam local invoke`, and every download through `sam local start-api`, against the local stack.
+
+Both run the built artifact in Docker. Where there is no Docker, a line says so, and nothing is run.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from tools.local import seeds
+from tools.local.runtime import ARCHITECTURE
+from tools.local.stack import ARCHIVE, DOWNLOAD
+from tools.template import ROOT
+
+LOCAL_STACK, API = "http://127.0.0.1:3000", "http://127.0.0.1:3010"
+
+
+def main() -> None:
+    if not _docker_answers():
+        print("skipped: sam local needs Docker, and there is none that answers")
+        return
+    started = time.monotonic()
+    with _local_stack():
+        wrong = [*_invoke(), *_download()]
+    if wrong:
+        sys.exit(f"answered in another way than expected: {', '.join(wrong)}")
+    print(f"all as expected, in {time.monotonic() - started:.0f} s")
+
+
+def _invoke() -> Iterator[str]:
+    """Yields the events that are answered in another way than their situation says."""
+    for download in seeds.SITUATIONS:
+        status = _reply(DOWNLOAD, download.event)["statusCode"]
+        print(f"{status}  {download.event}", flush=True)
+        if status != download.status:
+            yield download.event
+    for archive in seeds.ARCHIVE_SITUATIONS:
+        later = len(_reply(ARCHIVE, archive.event)["batchItemFailures"])
+        print(f"{later:>3}  {archive.event}", flush=True)
+        if later != archive.later:
+            yield archive.event
+
+
+def _reply(function: str, event: str) -> dict[str, Any]:
+    output = _run(*_sam_local("invoke", function, "--event", f"events/{event}.json"))
+    return dict(json.loads(output.splitlines()[-1]))
+
+
+def _download() -> Iterator[str]:
+    """Yields the requests whose status is not that of their situation, or whose body is not the local stack's."""
+    with _api():
+        for situation in seeds.SITUATIONS:
+            status, body = _curl(situation, API)
+            print(f"{status}  {situation.event}, by HTTP: {len(body):,} bytes", flush=True)
+            if (situation.status, body) != (status, _curl(situation, LOCAL_STACK)[1]):
+                yield f"{situation.event} by HTTP"
+
+
+def _curl(situation: seeds.Situation, url: str) -> tuple[int, bytes]:
+    event = seeds.event(situation.event)
+    answer = _run("curl", "-sS", "-w", "%{http_code}", *seeds.curl_headers(event), url + event["path"])
+    return int(answer[-3:]), answer[:-3]
+
+
+@contextmanager
+def _local_stack() -> Iterator[None]:
+    with (
+        tempfile.NamedTemporaryFile() as output,
+        _running([sys.executable, "-m", "tools.local", "--host", "0.0.0.0"], output) as process,  # noqa: S104 - containers
+    ):
+        said = Path(output.name)
+        while b"\nready\n" not in said.read_bytes():
+            if process.poll() is not None:
+                sys.exit(said.read_text())
+            time.sleep(0.1)
+        yield
+
+
+@contextmanager
+def _api() -> Iterator[None]:
+    with _running(_sam_local("start-api", "--warm-containers", "LAZY"), subprocess.DEVNULL):
+        _run("curl", "-sS", "--retry", "60", "--retry-connrefused", "--retry-delay", "1", API)
+        yield
+
+
+def _sam_local(*arguments: str) -> list[str]:
+    """The first command pulls Lambda's image, unless it is there."""
+    has_image = _run("docker", "image", "ls", "--quiet", f"*/lambda/python:3.13-{ARCHITECTURE}")
+    options = ["--parameter-overrides", f"Architecture={ARCHITECTURE}", *(["--skip-pull-image"] if has_image else [])]
+    return ["sam", "local", *arguments, *options]
+
+
+@contextmanager
+def _running(command: list[str], output: IO[bytes] | int) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def _run(*command: str) -> bytes:
+    """Standard output. What the command says besides is shown if it fails."""
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    if result.returncode:
+        sys.exit(f"{' '.join(command)}\n{result.stderr.decode()}")
+    return result.stdout
+
+
+def _docker_answers() -> bool:
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+if __name__ == "__main__":
+    main()
