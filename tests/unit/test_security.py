@@ -1,0 +1,72 @@
+"""What docs/security.md says of this repository itself: threats have tests, locks and licences are in order."""
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.kit.named_tests import all_tests, named_in
+from tools.template import ROOT
+
+THREATS = [row for row in (ROOT / "docs" / "security.md").read_text().splitlines() if row.startswith("| **")]
+
+DEPLOYED = ROOT / "layers" / "dependencies" / "requirements.txt"
+LOCKS = [DEPLOYED, *ROOT.glob("requirements*.txt"), *ROOT.glob("tools/bench/peers/*/requirements.txt")]
+PINNED = re.compile(
+    r"(?P<name>[a-z0-9-]+)(\[[a-z0-9,-]+\])?==(?P<version>[a-z0-9.]+)( ; [^\\\n/]+)?"
+    r"( \\\n    --hash=sha256:[0-9a-f]{64})+"
+)
+
+PERMISSIVE = {
+    "Apache Software License",
+    "Apache-2.0",
+    "BSD License",
+    "MIT",
+    "MIT License",
+    "MIT No Attribution License (MIT-0)",
+    "PSF-2.0",
+}
+"""Licences that ask for no more than to be named."""
+
+SILENCED = {"delays.py: S311", "records.py: S311", "settings.py: S105"}
+"""Pauses are drawn at random without need of secrecy, and `{secret}` is a placeholder."""
+
+
+def requirements(lock: Path) -> list[str]:
+    return re.split(r"\n(?! )", lock.read_text().strip()) if lock.stat().st_size else []
+
+
+def licences(package: str) -> set[str]:
+    said = importlib.metadata.metadata(package)
+    classifiers = [line for line in said.get_all("Classifier", []) if line.startswith("License :: ")]
+    words = [said["License-Expression"]] if "License-Expression" in said else classifiers or [said["License"]]
+    return {word.removeprefix("License :: OSI Approved :: ") for word in words}
+
+
+def test_the_owasp_api_security_top_ten_is_among_the_threats() -> None:
+    assert {f"API{number}" for number in range(1, 11)} <= {word for row in THREATS for word in re.findall(r"\w+", row)}
+
+
+@pytest.mark.parametrize("threat", THREATS, ids=lambda row: row.split("**")[1])
+def test_every_threat_has_its_tests(threat: str) -> None:
+    assert named_in(threat)
+    assert named_in(threat) - all_tests() == set()
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
+def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Path) -> None:
+    assert [line for line in requirements(lock) if not PINNED.fullmatch(line)] == []
+
+
+def test_what_is_deployed_has_a_permissive_licence() -> None:
+    pinned = [PINNED.fullmatch(line) for line in requirements(DEPLOYED)]
+    packages = {one["name"]: one["version"] for one in pinned if one}
+    assert {name: importlib.metadata.version(name) for name in packages} == packages
+    assert {name for name in packages if licences(name) - PERMISSIVE} == set()
+
+
+def test_no_security_rule_is_silenced_in_deployed_code_but_where_it_does_not_fit() -> None:
+    sources = [path for folder in ("functions", "layers/signing") for path in (ROOT / folder).rglob("*.py")]
+    silenced = {f"{path.name}: {rule}" for path in sources for rule in re.findall(r"noqa:.* (S\d+)", path.read_text())}
+    assert silenced == SILENCED
