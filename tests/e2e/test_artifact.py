@@ -123,7 +123,7 @@ def test_two_sandboxes_that_fetch_at_once_serve_one_content(running: LocalStack)
     both_are_fetching = threading.Barrier(2)
 
     def render() -> bytes:
-        both_are_fetching.wait(10)
+        both_are_fetching.wait(15)  # less than what a fetch may take
         return pdf(seed=next(renderings))
 
     renderings = itertools.count()

@@ -70,7 +70,7 @@ def test_the_first_line_downloads_also_without_the_provider(
             assert run(curl, tmp_path).startswith(f"HTTP/1.1 {situation.status} ")
     url = curls[0].split()[-1]
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == 0
+    assert process.wait(20) == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url)  # noqa: S310
 
