@@ -4,6 +4,8 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +14,14 @@ import urllib3
 from moto.moto_server import threaded_moto_server, werkzeug_app
 
 from tests.kit.calls import Call, Recorder
+from tests.kit.cloud import Cloud
+from tests.kit.faults import Ran, run
+from tests.kit.sandboxes import Sandboxes
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
 from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack, local_stack
+from tools.template import Stack
 
 
 @dataclass(frozen=True)
@@ -112,3 +118,31 @@ def calls(running: LocalStack, recorder: Recorder) -> set[Call]:
     wait_until(lambda: archived(running, id_))
     time.sleep(4 * POLL_SECONDS)
     return recorder.calls
+
+
+@pytest.fixture(scope="package")
+def cloud(stack: Stack) -> Iterator[Cloud]:
+    with Cloud(stack) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def sandboxes(cloud: Cloud) -> Iterator[Sandboxes]:
+    with Sandboxes(cloud, 8) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def ran(request: pytest.FixtureRequest, cloud: Cloud, sandboxes: Sandboxes) -> Iterator[Callable[[str], Ran]]:
+    """What became of each of the modules' FAULTS. They run at once, since most of their time is spent waiting."""
+    modules = {item.module for item in request.session.items if isinstance(item, pytest.Function)}
+    faults = {name: fault for module in modules for name, fault in getattr(module, "FAULTS", {}).items()}
+    places = {(): sandboxes}
+    with ExitStack() as running:
+        for fault in faults.values():
+            if fault.place not in places:
+                places[fault.place] = running.enter_context(Sandboxes(cloud, **fault.settings))
+        pool = ThreadPoolExecutor(len(faults))
+        running.callback(pool.shutdown, cancel_futures=True)
+        futures = {name: pool.submit(run, name, fault, cloud, places[fault.place]) for name, fault in faults.items()}
+        yield lambda name: futures[name].result()

@@ -1,7 +1,6 @@
 """The download function in this process: AWS is moto, made from the template; the provider is a scripted server."""
 
 import io
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,9 @@ from signing.archive import Archive
 from signing.provider import Provider, Secret
 from signing.records import Records
 from signing.telemetry import logger
+from tests.kit.answers import ID, REQUEST_ID
 from tests.kit.aws import Bucket, Item, Tables, Vault
+from tests.kit.log import Line, Metrics, parse_log
 from tests.kit.pdf import pdf
 from tests.kit.server import ScriptedServer, reply
 from tools.local import seeds
@@ -33,9 +34,7 @@ S3 = AWS.client("s3")
 SQS = AWS.client("sqs")
 PROJECT = seeds.PROJECT
 KEY = seeds.KEY
-ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 OTHER = "22222222-2222-4222-8222-222222222222"
-REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
 def get(signature_id: str = ID, key: str | None = KEY, **headers: str) -> dict[str, Any]:
@@ -108,16 +107,9 @@ class Service:
         captured = self.lines.readouterr()
         return str(captured.out + captured.err)
 
-    def written(self) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+    def written(self) -> tuple[list[Line], Metrics]:
         """The log lines, and the metrics by name, since the last call."""
-        entries = [json.loads(line) for line in self.output().splitlines()]
-        metrics: dict[str, list[dict[str, Any]]] = {}
-        for entry in entries:
-            for directive in entry.get("_aws", {}).get("CloudWatchMetrics", []):
-                name = directive["Metrics"][0]["Name"]
-                dimensions = {dimension: entry[dimension] for dimension in directive["Dimensions"][0]}
-                metrics.setdefault(name, []).append(dimensions)
-        return [entry for entry in entries if "_aws" not in entry], metrics
+        return parse_log(self.output().splitlines())
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from functions.download_certificate import download
 from tests.conftest import bounded
 from tests.integration.conftest import World, get
-from tests.integration.test_download import not_modified, part, refusal, whole
+from tests.kit.answers import not_modified, part, refusal, whole
 from tests.kit.aws import etag
 from tests.kit.pdf import pdf
 from tests.kit.rfc9110 import respond

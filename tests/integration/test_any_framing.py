@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from signing import provider as signing_provider
 from tests.conftest import bounded
-from tests.integration.conftest import ID, PROJECT, World, get
-from tests.integration.test_download import UPSTREAM, whole
+from tests.integration.conftest import PROJECT, World, get
+from tests.kit.answers import ID, UPSTREAM, whole
 from tests.kit.aws import etag
 from tests.kit.pdf import pdf
 from tests.kit.server import raw

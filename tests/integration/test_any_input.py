@@ -10,17 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.conftest import bounded
-from tests.integration.conftest import ID, KEY, OTHER, PROJECT, World, get
-from tests.integration.test_download import INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
+from tests.integration.conftest import KEY, OTHER, PROJECT, World, get
+from tests.kit.answers import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
 from tests.kit.aws import Item, etag
 from tests.kit.pdf import pdf
 from tools.local import seeds
 
 URL = "https://api.craftkit.example/v1/signatures/{}/certificate"
 SERVED = whole(pdf(), etag(pdf()))
-OTHER_SERVED = SERVED | {
-    "headers": SERVED["headers"] | {"Content-Disposition": f'attachment; filename="{OTHER}-certificate.pdf"'}
-}
+OTHER_SERVED = whole(pdf(), etag(pdf()), OTHER)
 
 # ── Keys and ids ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,7 +17,8 @@ from functions.archive_certificate.settings import ArchiveSettings
 from signing import provider
 from signing.aws import connect_sqs
 from signing.telemetry import logger
-from tests.integration.conftest import ID, PROJECT, S3, SQS, Service
+from tests.integration.conftest import PROJECT, S3, SQS, Service
+from tests.kit.answers import ID
 from tests.kit.pdf import pdf
 from tests.kit.server import ScriptedServer, reply, reset
 from tools.local.runtime import Context

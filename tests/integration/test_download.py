@@ -1,7 +1,6 @@
 """Every row of the contract's table, whole responses."""
 
 import hashlib
-import json
 import threading
 from base64 import b64decode, b64encode
 from typing import Any
@@ -9,67 +8,22 @@ from typing import Any
 import pytest
 
 from functions.download_certificate.download import INLINE_LIMIT
-from tests.integration.conftest import DYNAMODB, ID, KEY, PROJECT, REQUEST_ID, S3, Service, get
+from tests.integration.conftest import DYNAMODB, KEY, PROJECT, S3, Service, get
+from tests.kit.answers import (
+    ID,
+    INTERNAL,
+    NOT_FOUND,
+    REQUEST_ID,
+    UNAUTHORIZED,
+    UPSTREAM,
+    not_modified,
+    part,
+    refusal,
+    whole,
+)
 from tests.kit.pdf import pdf
 from tests.kit.server import reply
 from tools.local import seeds
-
-COMMON = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": REQUEST_ID}
-JSON = COMMON | {"Content-Type": "application/json"}
-PDF = COMMON | {
-    "Content-Type": "application/pdf",
-    "Content-Disposition": f'attachment; filename="{ID}-certificate.pdf"',
-    "Accept-Ranges": "bytes",
-}
-
-
-def digest(content: bytes) -> str:
-    return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
-
-
-def whole(content: bytes, etag: str) -> dict[str, Any]:
-    return {
-        "statusCode": 200,
-        "headers": PDF | {"ETag": etag, "Repr-Digest": digest(content)},
-        "body": b64encode(content).decode(),
-        "isBase64Encoded": True,
-    }
-
-
-def part(content: bytes, etag: str, content_range: str) -> dict[str, Any]:
-    return {
-        "statusCode": 206,
-        "headers": PDF | {"ETag": etag, "Content-Range": content_range},
-        "body": b64encode(content).decode(),
-        "isBase64Encoded": True,
-    }
-
-
-def not_modified(etag: str) -> dict[str, Any]:
-    return {
-        "statusCode": 304,
-        "headers": COMMON | {"ETag": etag, "Accept-Ranges": "bytes"},
-        "body": "",
-        "isBase64Encoded": False,
-    }
-
-
-def refusal(status: int, code: str, message: str, **headers: str) -> dict[str, Any]:
-    return {
-        "statusCode": status,
-        "headers": JSON | {name.replace("_", "-"): value for name, value in headers.items()},
-        "body": json.dumps({"error": {"code": code, "message": message}}),
-        "isBase64Encoded": False,
-    }
-
-
-UNAUTHORIZED = refusal(401, "unauthorized", "Missing or invalid API key.")
-NOT_FOUND = refusal(404, "not_found", "No such signature request in this project.")
-INTERNAL = refusal(500, "internal", "Something went wrong on our side.")
-UPSTREAM = refusal(
-    502, "upstream_error", "The completion certificate could not be retrieved from the signature service."
-)
-
 
 # ── 200 ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -13,14 +13,14 @@ from botocore.retries.standard import ExponentialBackoff
 from functions.download_certificate import handler as download
 from functions.download_certificate.settings import DownloadSettings
 from signing import archive, provider, records
-from tests.integration.conftest import DYNAMODB, ID, PROJECT, REQUEST_ID, S3, Service, get
-from tests.integration.test_download import INTERNAL, JSON, UNAUTHORIZED, refusal
+from tests.integration.conftest import DYNAMODB, PROJECT, S3, Service, get
+from tests.kit.answers import ID, INTERNAL, JSON, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
+from tests.kit.cloud import dynamodb_error, s3_error
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, ScriptedServer, raw, reply, reset
 from tools.local import seeds
 from tools.local.runtime import Context
 
-UNAVAILABLE = refusal(503, "service_unavailable", "The service is temporarily unavailable.", Retry_After="5")
 PDF = pdf()
 ETAG = '"0123456789abcdef"'
 
@@ -49,14 +49,6 @@ def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     yield run
     for server in open_servers:
         server.__exit__()
-
-
-def dynamodb_error(status: int, code: str) -> Answer:
-    return reply(status, json.dumps({"__type": f"com.amazonaws.dynamodb#{code}", "message": "canary"}).encode())
-
-
-def s3_error(status: int, code: str) -> Answer:
-    return reply(status, f"<Error><Code>{code}</Code><Message>canary</Message></Error>".encode())
 
 
 def found(body: bytes = PDF, **headers: str) -> Answer:

@@ -68,7 +68,7 @@ class ScriptedServer:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection:
-                request = _read_request(connection)
+                request = read_request(connection)
                 if request is None:
                     return
                 self._thread.request = request
@@ -78,7 +78,7 @@ class ScriptedServer:
             return  # the client hung up, as many tests want it to
 
 
-def _read_request(connection: socket.socket) -> Request | None:
+def read_request(connection: socket.socket) -> Request | None:
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)

@@ -1,0 +1,164 @@
+"""The signature service and its secret when they fail, before the built artifact. docs/reliability.md has a row for
+each fault."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.kit.answers import UPSTREAM, whole
+from tests.kit.aws import etag
+from tests.kit.cloud import Script, secret, well
+from tests.kit.faults import PDF, SERVICE, Fault, Ran, refused, served, signature_id
+from tests.kit.server import Answer, hang, raw, reply, reset
+
+Faults = dict[str, Fault]
+Run = Callable[[str], Ran]
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CUT = raw(HEAD + b"Content-Length: 2001\r\n\r\n" + PDF)
+CANARY = b"<html>canary</html>"
+
+
+def first(asked: str, certificate: Answer = well, *, reason: str = "", **detail: object) -> Fault:
+    """The first download of a certificate, for which the signature service is asked."""
+    script = {"Certificate": [certificate]}
+    words = {"reason": reason, "passing": False} | detail
+    return Fault(f"BatchGetItem GetObject {asked}", script, is_archived=False, detail=words)
+
+
+# ── The signature service ─────────────────────────────────────────────────────────────────────────────────────────────
+
+ONCE, TWICE = "Certificate", "Certificate Certificate"
+
+
+def status(asked: str, number: int, **detail: object) -> Fault:
+    headers = {"Retry-After": str(detail.get("retry_after", "canary")), "Location": "/files/canary"}
+    return first(asked, reply(number, CANARY, headers), reason="status", upstream_status=number, **detail)
+
+
+def broken(asked: str, reason: str, certificate: Answer, **detail: object) -> Fault:
+    return first(asked, certificate, reason=reason, upstream_status=200, **detail)
+
+
+def slow(certificate: Answer) -> Fault:
+    """Of its 15 seconds the function keeps 9.5 for the archive."""
+    return replace(first(ONCE, certificate, reason="timed_out"), settings={"number": 2, "timeout": 15})
+
+
+PROVIDER: Faults = {
+    "provider-no-answer": slow(hang(10)),
+    "provider-drips": slow(raw(HEAD + b"Content-Length: 2000\r\n\r\n%PDF-", *[b"x"] * 100, pause=0.1)),
+    "provider-202": status(ONCE, 202),
+    "provider-302": status(ONCE, 302),
+    "provider-401": status(ONCE, 401),
+    "provider-404": status(ONCE, 404),
+    "provider-500": status(TWICE, 500, passing=True),
+    "provider-429-for-an-hour": status(ONCE, 429, passing=True, retry_after=3600),
+    "provider-hangs-up": first(TWICE, reset, reason="unreachable", passing=True),
+    "provider-cut": broken(TWICE, "broken_answer", CUT, passing=True),
+    "provider-no-pdf": broken(ONCE, "not_a_pdf", reply(body=CANARY)),
+    "provider-pdf-without-end": broken(ONCE, "not_a_pdf", reply(body=PDF[:-9])),
+    "provider-too-large": broken(ONCE, "too_large", raw(HEAD + b"Content-Length: 20971521\r\n\r\n")),
+}
+
+# ── Links ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ELSEWHERE = reply(body=b'{"url": "http://127.0.0.2/canary"}')
+
+
+def linked(asked: str, script: Script, reason: str, number: int = 200) -> Fault:
+    """The signature service answers with a link to its own host."""
+    settings = {"PROVIDER_LINK_FIELD": "url", "PROVIDER_LINK_HOSTS": "127.0.0.1"}
+    return replace(first(asked, reason=reason, upstream_status=number), script=script, settings=settings)
+
+
+LINK: Faults = {
+    "link-missing": linked(ONCE, {ONCE: [reply(body=b"{}")]}, "link_missing"),
+    "link-refused": linked(ONCE, {ONCE: [ELSEWHERE]}, "link_refused"),
+    "link-expired": linked(f"{ONCE} File", {"File": [reply(403, CANARY)]}, "link_status", 403),
+    "link-302": linked(f"{ONCE} File", {"File": [reply(302, headers={"Location": "/canary"})]}, "link_status", 302),
+    "link-no-pdf": linked(f"{ONCE} File", {"File": [reply(body=CANARY)]}, "not_a_pdf"),
+}
+
+# ── The secret ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def secretly(name: str, asked: str, *answers: Answer, reason: str = "") -> Faults:
+    """In a sandbox that has not read the secret yet."""
+    fault = first(asked, reason=reason)
+    settings = {"PROVIDER_SECRET_NAME": signature_id(name)}
+    return {name: replace(fault, script={"GetSecretValue": answers}, settings=settings)}
+
+
+READ = "GetSecretValue"
+DENIED = reply(400, b'{"__type": "AccessDeniedException", "message": "canary"}')
+SECRET: Faults = {
+    **secretly("secret-slow", f"{READ} {READ}", hang(10), reason="secret_unavailable"),
+    **secretly("secret-reset", f"{READ} {READ}", reset, reason="secret_unavailable"),
+    **secretly("secret-denied", READ, DENIED, reason="secret_unavailable"),
+    **secretly("secret-empty", READ, secret(""), reason="secret_malformed"),
+}
+
+REFUSED = PROVIDER | LINK | SECRET
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_whatever_the_signature_service_does_is_502_and_nothing_is_archived(name: str, ran: Run) -> None:
+    got = ran(name)
+    assert got.outcome.reply == UPSTREAM
+    assert got.lines == refused(REFUSED[name], got, 502, "upstream_error")
+    assert got.outcome.metrics == {
+        "ProviderMilliseconds": [SERVICE],
+        "RequestsRefused": [{"code": "upstream_error"} | SERVICE],
+        "UpstreamFailures": [SERVICE],
+    }
+    assert (got.asked, got.archived) == (REFUSED[name].asked, None)
+
+
+def passing(asked: str, *certificates: Answer) -> Fault:
+    fault = first(f"{asked} PutObject GetObject")
+    return replace(fault, script={"Certificate": [*certificates, well]})
+
+
+PASSING: Faults = {
+    "provider-503-once": passing(TWICE, reply(503, CANARY)),
+    "provider-429-for-a-second": passing(TWICE, reply(429, CANARY, {"Retry-After": "1"})),
+    "provider-hangs-up-once": passing(TWICE, reset),
+    "provider-cut-once": passing(TWICE, CUT),
+    **secretly("secret-rotated", f"{READ} {ONCE} {READ} {ONCE} PutObject GetObject", secret("revoked-canary"), well),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, ran: Run) -> None:
+    got = ran(name)
+    content = got.archived or b""
+    assert got.outcome.reply == whole(content, etag(content), got.signature_id)
+    assert got.lines == [served(got, "provider")]
+    assert got.outcome.metrics == {
+        "ProviderMilliseconds": [SERVICE],
+        "CertificatesServed": [{"source": "provider"} | SERVICE],
+    }
+    assert got.asked == PASSING[name].asked
+
+
+ARCHIVED: Faults = {
+    "archived-without-provider": Fault("BatchGetItem GetObject", {ONCE: [reset], READ: [reset]}),
+}
+
+
+def test_what_is_archived_needs_neither_the_signature_service_nor_its_secret(ran: Run) -> None:
+    got = ran("archived-without-provider")
+    assert got.outcome.reply == whole(PDF, etag(PDF), got.signature_id)
+    assert got.lines == [served(got, "archive")]
+    assert got.asked == ARCHIVED["archived-without-provider"].asked
+
+
+FAULTS = REFUSED | PASSING | ARCHIVED
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_once_a_fault_of_the_signature_service_is_over_the_next_request_is_served(name: str, ran: Run) -> None:
+    got = ran(name)
+    assert got.after == whole(got.kept, etag(got.kept), got.signature_id)
