@@ -15,7 +15,7 @@ from moto.moto_server import threaded_moto_server, werkzeug_app
 
 from tests.kit.calls import Call, Recorder
 from tests.kit.cloud import Cloud
-from tests.kit.faults import Ran, run
+from tests.kit.faults import Run, run
 from tests.kit.sandboxes import Sandboxes
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
@@ -133,7 +133,7 @@ def sandboxes(cloud: Cloud) -> Iterator[Sandboxes]:
 
 
 @pytest.fixture(scope="package")
-def ran(request: pytest.FixtureRequest, cloud: Cloud, sandboxes: Sandboxes) -> Iterator[Callable[[str], Ran]]:
+def ran(request: pytest.FixtureRequest, cloud: Cloud, sandboxes: Sandboxes) -> Iterator[Run]:
     """What became of each of the modules' FAULTS. They run at once, since most of their time is spent waiting."""
     modules = {item.module for item in request.session.items if isinstance(item, pytest.Function)}
     faults = {name: fault for module in modules for name, fault in getattr(module, "FAULTS", {}).items()}

@@ -1,20 +1,16 @@
 """AWS when it does not do as asked, before the built artifact. docs/reliability.md has a row for each fault."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from tests.kit.answers import UNAVAILABLE, whole
 from tests.kit.aws import etag
 from tests.kit.cloud import dynamodb_error, lost, s3_error, sha256, well
-from tests.kit.faults import PDF, SERVICE, Fault, Ran, refused, served, signature_id
+from tests.kit.faults import PDF, SERVICE, Fault, Faults, Run, refused, served, signature_id
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, hang, raw, reply, reset
 from tools.local import seeds
-
-Faults = dict[str, Fault]
-Run = Callable[[str], Ran]
 
 SLOW = hang(10)
 OTHER = pdf(seed=99)
@@ -60,7 +56,7 @@ AWAY: Faults = {
     "dynamodb-throttled": dynamodb("ProvisionedThroughputExceededException", THRICE, THROTTLED),
     "dynamodb-5xx": dynamodb("InternalServerError", THRICE, dynamodb_error(500, "InternalServerError")),
     "dynamodb-reset": dynamodb("ConnectionClosedError", THRICE, reset),
-    "dynamodb-left": dynamodb("UnprocessedKeys", f"{THRICE} {GET}", nothing_read("dynamodb-left")),
+    "dynamodb-unprocessed": dynamodb("UnprocessedKeys", f"{THRICE} {GET}", nothing_read("dynamodb-unprocessed")),
     "dynamodb-cut": dynamodb("MalformedAnswer", GET, raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")),
     "dynamodb-denied": dynamodb("AccessDeniedException", GET, dynamodb_error(400, "AccessDeniedException")),
     "dynamodb-clock": dynamodb("InvalidSignatureException", GET, dynamodb_error(400, "InvalidSignatureException")),
@@ -176,11 +172,12 @@ UNREAD: Faults = {
 }
 
 
-def test_what_is_archived_and_cannot_be_read_back_is_served_as_it_was_fetched(ran: Run) -> None:
-    got = ran("s3-read-back")
+@pytest.mark.parametrize("name", ["s3-read-back"])
+def test_what_is_archived_and_cannot_be_read_back_is_served_as_it_was_fetched(name: str, ran: Run) -> None:
+    got = ran(name)
     assert got.outcome.reply == whole(PDF, f'"{sha256(PDF)}"', got.signature_id)
     assert got.lines == [served(got, "provider")]
-    assert (got.asked, got.archived) == (UNREAD["s3-read-back"].asked, PDF)
+    assert (got.asked, got.archived) == (UNREAD[name].asked, PDF)
 
 
 @pytest.mark.parametrize("name", ["s3-412-unreadable", "s3-409-unreadable"])

@@ -1,7 +1,6 @@
 """The signature service and its secret when they fail, before the built artifact. docs/reliability.md has a row for
 each fault."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,11 +8,8 @@ import pytest
 from tests.kit.answers import UPSTREAM, whole
 from tests.kit.aws import etag
 from tests.kit.cloud import Script, secret, well
-from tests.kit.faults import PDF, SERVICE, Fault, Ran, refused, served, signature_id
+from tests.kit.faults import PDF, SERVICE, Fault, Faults, Run, refused, served, signature_id
 from tests.kit.server import Answer, hang, raw, reply, reset
-
-Faults = dict[str, Fault]
-Run = Callable[[str], Ran]
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CUT = raw(HEAD + b"Content-Length: 2001\r\n\r\n" + PDF)
@@ -143,16 +139,25 @@ def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, ran: Run
     assert got.asked == PASSING[name].asked
 
 
+def test_a_short_retry_after_is_kept_to(ran: Run) -> None:
+    assert ran("provider-429-for-a-second").outcome.lines[0]["milliseconds"] >= 1000
+
+
 ARCHIVED: Faults = {
-    "archived-without-provider": Fault("BatchGetItem GetObject", {ONCE: [reset], READ: [reset]}),
+    "archived-without-provider": Fault(
+        "BatchGetItem GetObject",
+        {ONCE: [reset], READ: [reset]},
+        settings={"PROVIDER_SECRET_NAME": signature_id("archived-without-provider")},
+    ),
 }
 
 
-def test_what_is_archived_needs_neither_the_signature_service_nor_its_secret(ran: Run) -> None:
-    got = ran("archived-without-provider")
+@pytest.mark.parametrize("name", ARCHIVED)
+def test_what_is_archived_needs_neither_the_signature_service_nor_its_secret(name: str, ran: Run) -> None:
+    got = ran(name)
     assert got.outcome.reply == whole(PDF, etag(PDF), got.signature_id)
     assert got.lines == [served(got, "archive")]
-    assert got.asked == ARCHIVED["archived-without-provider"].asked
+    assert got.asked == ARCHIVED[name].asked
 
 
 FAULTS = REFUSED | PASSING | ARCHIVED

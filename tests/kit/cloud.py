@@ -126,6 +126,8 @@ class Cloud:
                 return _kept(200, json.dumps(self.tables.batch_get_item(**json.loads(self.request.body))).encode())
             case "GetSecretValue":
                 return secret(seeds.PROVIDER_SECRET)
+            case "ChangeMessageVisibility":
+                return _kept(200, b"{}")
             case "Certificate" | "File":
                 return self._render(operation, name)
         try:

@@ -1,7 +1,7 @@
 """One fault, what the client gets while it lasts, and what is there afterwards."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,13 @@ class Ran:
         """Without what differs from one to the next."""
         names = ("level", "message", "status", "signature_id", "source", "code", "detail")
         return [{name: line[name] for name in names if name in line} for line in self.outcome.lines]
+
+
+Faults = dict[str, Fault]
+"""By name."""
+
+Run = Callable[[str], Ran]
+"""What became of a fault, by its name."""
 
 
 def run(name: str, fault: Fault, cloud: Cloud, sandboxes: Sandboxes) -> Ran:

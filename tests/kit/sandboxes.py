@@ -1,4 +1,4 @@
-"""The built download function in sandboxes of its own, and what becomes of a request."""
+"""A built function in sandboxes of its own, and what becomes of a request."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -41,12 +41,16 @@ class Outcome:
 
 
 class Sandboxes:
-    """So many, of which each call takes one that is free: the one that was used last. `timeout` in seconds."""
+    """So many, of which each call takes one that is free: the one that was used last. `timeout` in seconds, or 0 for
+    the template's."""
 
-    def __init__(self, cloud: Cloud, number: int = 1, timeout: int = 28, **environment: str) -> None:
+    def __init__(
+        self, cloud: Cloud, number: int = 1, *, function: str = DOWNLOAD, timeout: int = 0, **environment: str
+    ) -> None:
         self.number = number
-        self._package = replace(built(DOWNLOAD), timeout=timeout)
-        self._environment: Mapping[str, str] = cloud.environment(DOWNLOAD) | environment
+        package = built(function)
+        self._package = replace(package, timeout=timeout or package.timeout)
+        self._environment: Mapping[str, str] = cloud.environment(function) | environment
         self._free: LifoQueue[Sandbox] = LifoQueue()
         self._running = ExitStack()
 

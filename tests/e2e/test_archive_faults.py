@@ -1,0 +1,107 @@
+"""AWS and the signature service when they fail a message of the queue, before the built artifact. docs/reliability.md
+has a row for each fault."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.kit.cloud import Cloud, Script, dynamodb_error, s3_error, well
+from tests.kit.faults import signature_id
+from tests.kit.log import Line
+from tests.kit.sandboxes import Outcome, Sandboxes
+from tests.kit.server import reply
+from tools.local import seeds
+from tools.local.stack import ARCHIVE
+
+SERVICE = {"service": "archive_certificate"}
+DENIED, CONFLICT, EXISTS = (
+    s3_error(status, code)
+    for status, code in [(403, "AccessDenied"), (409, "ConditionalRequestConflict"), (412, "PreconditionFailed")]
+)
+LATER: dict[str, tuple[Script, str, dict[str, Any]]] = {
+    "archive-dynamodb-denied": (
+        {"BatchGetItem": [dynamodb_error(400, "AccessDeniedException")]},
+        "RecordsUnavailable",
+        {"cause": "AccessDeniedException"},
+    ),
+    "archive-s3-denied": ({"HeadObject": [reply(403)]}, "ArchiveUnavailable", {"cause": "403"}),
+    "archive-s3-write-denied": ({"PutObject": [DENIED]}, "ArchiveUnavailable", {"cause": "AccessDenied"}),
+    "archive-provider-503": (
+        {"Certificate": [reply(503)]},
+        "ProviderFailed",
+        {"reason": "status", "upstream_status": 503, "passing": True},
+    ),
+}
+"""The error that the log names, and its details."""
+DONE: dict[str, tuple[Script, str]] = {
+    "archive-s3-409-once": ({"PutObject": [CONFLICT, well]}, "certificate_archived"),
+    "archive-s3-412": ({"PutObject": [EXISTS]}, "already_archived"),
+}
+
+
+@dataclass(frozen=True)
+class Batches:
+    """One with a message for each fault, and the same once the faults are over."""
+
+    during: Outcome
+    after: Outcome
+
+    def line(self, name: str) -> Line:
+        """What the log says of the message while the fault lasts."""
+        (line,) = (line for line in self.during.lines if line["signature_id"] == signature_id(name))
+        names = ("level", "message", "error", "detail")
+        return {name: line[name] for name in names if name in line}
+
+
+@pytest.fixture(scope="module")
+def batches(cloud: Cloud) -> Batches:
+    scripts = {name: script for name, (script, _, _) in LATER.items()}
+    scripts |= {name: script for name, (script, _) in DONE.items()}
+    for name, script in scripts.items():
+        cloud.put_signature(signature_id(name))
+        cloud.script(signature_id(name), script)
+    (record,) = seeds.event("archive_available")["Records"]
+    bodies = {name: json.dumps({"signatureRequestId": signature_id(name)}) for name in scripts}
+    event = json.dumps({"Records": [record | {"messageId": name, "body": body} for name, body in bodies.items()]})
+    with Sandboxes(cloud, function=ARCHIVE, ARCHIVE_FETCHES_PER_MINUTE="6000000") as sandboxes:
+        during = sandboxes(event.encode())
+        for name in scripts:
+            cloud.script(signature_id(name), {})
+        return Batches(during, sandboxes(event.encode()))
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_message_that_meets_a_fault_stays_in_the_queue(name: str, batches: Batches) -> None:
+    _, error, detail = LATER[name]
+    assert {"itemIdentifier": name} in batches.during.reply["batchItemFailures"]
+    assert batches.line(name) == {"level": "ERROR", "message": "archive_later", "error": error, "detail": detail}
+
+
+@pytest.mark.parametrize("name", DONE)
+def test_a_message_whose_certificate_is_archived_meanwhile_is_done_with(name: str, batches: Batches) -> None:
+    _, message = DONE[name]
+    assert {"itemIdentifier": name} not in batches.during.reply["batchItemFailures"]
+    assert batches.line(name) == {"level": "INFO", "message": message}
+
+
+def test_every_fault_of_a_batch_is_counted(batches: Batches) -> None:
+    metrics = batches.during.metrics
+    assert Counter(dimensions["error"] for dimensions in metrics["ArchiveRetries"]) == {
+        "RecordsUnavailable": 1,
+        "ArchiveUnavailable": 2,
+        "ProviderFailed": 1,
+    }
+    assert metrics["UpstreamFailures"] == [SERVICE]
+    assert metrics["ArchiveWriteFailures"] == [SERVICE] * 2
+    assert metrics["CertificatesArchived"] == [SERVICE]
+
+
+@pytest.mark.parametrize("name", [*LATER, *DONE])
+def test_once_a_fault_is_over_the_next_receive_archives_the_certificate(
+    name: str, cloud: Cloud, batches: Batches
+) -> None:
+    assert batches.after.reply == {"batchItemFailures": []}
+    assert cloud.written.count(signature_id(name)) == 1

@@ -1,0 +1,37 @@
+"""docs/reliability.md against the tests that it names, in both directions."""
+
+import re
+from types import ModuleType
+
+import pytest
+
+from tests.e2e import test_archive_faults, test_faults, test_provider_faults, test_sandbox_faults
+from tools.template import ROOT
+
+MODULES = [test_archive_faults, test_faults, test_provider_faults, test_sandbox_faults]
+FAULTS = {
+    *test_faults.FAULTS,
+    *test_provider_faults.FAULTS,
+    *test_sandbox_faults.KILLED,
+    *test_archive_faults.LATER,
+    *test_archive_faults.DONE,
+}
+ROWS = [line for line in (ROOT / "docs" / "reliability.md").read_text().splitlines() if line.startswith("| ")]
+NAMED = {name for row in ROWS for name in re.findall(r"`([\w-]+)`", row.split("|")[-2])}
+
+
+def unparametrised(module: ModuleType) -> set[str]:
+    """Those with parameters are there once for each fault."""
+    return {name for name, test in vars(module).items() if name.startswith("test_") and not hasattr(test, "pytestmark")}
+
+
+def test_every_row_names_tests_that_there_are() -> None:
+    written = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    assert NAMED - written == FAULTS
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_test_of_a_fault_has_a_row(module: ModuleType) -> None:
+    assert unparametrised(module) - NAMED == set()
