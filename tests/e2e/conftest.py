@@ -13,6 +13,7 @@ import pytest
 import urllib3
 from moto.moto_server import threaded_moto_server, werkzeug_app
 
+from tests.e2e import test_faults, test_provider_faults
 from tests.kit.calls import Call, Recorder
 from tests.kit.cloud import Cloud
 from tests.kit.faults import Run, run
@@ -133,11 +134,10 @@ def sandboxes(cloud: Cloud) -> Iterator[Sandboxes]:
 
 
 @pytest.fixture(scope="package")
-def ran(request: pytest.FixtureRequest, cloud: Cloud, sandboxes: Sandboxes) -> Iterator[Run]:
-    """What became of each of the modules' FAULTS. They run at once, since most of their time is spent waiting."""
-    modules = {item.module for item in request.session.items if isinstance(item, pytest.Function)}
-    faults = {name: fault for module in modules for name, fault in getattr(module, "FAULTS", {}).items()}
-    places = {(): sandboxes}
+def ran(cloud: Cloud, sandboxes: Sandboxes) -> Iterator[Run]:
+    """What became of each fault of a download. They run at once, since most of their time is spent waiting."""
+    faults = test_faults.FAULTS | test_provider_faults.FAULTS
+    places: dict[tuple[tuple[str, Any], ...], Sandboxes] = {(): sandboxes}
     with ExitStack() as running:
         for fault in faults.values():
             if fault.place not in places:

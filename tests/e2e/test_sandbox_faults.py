@@ -134,11 +134,12 @@ def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(cloud: Clou
     cloud.put_key(item)
     cloud.put_signature(id_)
     cloud.script(id_, {"Certificate": [revoke]})
-    running = sandboxes(download(id_, key))
+    with sandboxes.one() as sandbox:
+        running = ask(sandbox, download(id_, key))
+        cloud.script(id_, {})
+        after = ask(sandbox, download(id_, key))
     content = cloud.archived(id_) or b""
     assert running.reply == whole(content, etag(content), id_)
-    cloud.script(id_, {})
-    after = sandboxes(download(id_, key))
     assert after.reply == UNAUTHORIZED
     assert after.metrics == {"RequestsRefused": [{"code": "unauthorized"} | SERVICE]}
     assert cloud.asked[id_] == ["BatchGetItem"]

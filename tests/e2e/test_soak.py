@@ -24,7 +24,7 @@ from tests.kit.sandboxes import Sandboxes, download
 from tests.kit.server import raw, reply
 from tools.template import Stack
 
-REQUESTS = int(os.environ.get("REQUESTS", "300"))
+REQUESTS = int(os.environ.get("REQUESTS", "150"))
 """Every tenth of them holds every kind."""
 CONTENT, LARGE = pdf(200_000), pdf(4_500_001)
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.kit.cloud import Cloud, Script
 from tests.kit.log import Line
 from tests.kit.pdf import pdf
-from tests.kit.sandboxes import Outcome, Sandboxes, download
+from tests.kit.sandboxes import Outcome, Sandboxes, ask, download
 
 PDF = pdf()
 SERVICE = {"service": "download_certificate"}
@@ -39,8 +39,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Ran:
-    """`archived` is what the archive holds while the fault lasts; `after` the reply to the next request once it is
-    over, and `kept` what the archive holds then."""
+    """`archived` is what the archive holds while the fault lasts; `after` the sandbox's reply to the next request once
+    it is over, and `kept` what the archive holds then."""
 
     signature_id: str
     outcome: Outcome
@@ -69,10 +69,11 @@ def run(name: str, fault: Fault, cloud: Cloud, sandboxes: Sandboxes) -> Ran:
     if fault.is_archived:
         cloud.archive(id_, PDF)
     cloud.script(id_, fault.script)
-    outcome = sandboxes(download(id_, **fault.headers))
-    asked, archived = " ".join(cloud.asked[id_]), cloud.archived(id_)
-    cloud.script(id_, {})
-    after = sandboxes(download(id_)).reply
+    with sandboxes.one() as sandbox:
+        outcome = ask(sandbox, download(id_, **fault.headers))
+        asked, archived = " ".join(cloud.asked[id_]), cloud.archived(id_)
+        cloud.script(id_, {})
+        after = ask(sandbox, download(id_)).reply
     return Ran(id_, outcome, asked, archived, after, cloud.archived(id_) or b"")
 
 
