@@ -52,4 +52,5 @@ def test_base64_instead_of_bytes_is_a_miss(smoke: Smoke) -> None:
 
 def test_nothing_that_answers_is_told_in_one_line(smoke: Smoke) -> None:
     result = smoke("http://127.0.0.1:1")
-    assert (result.exit_code, result.stderr) == (2, "Error: No answer from there (NewConnectionError).\n")
+    message = "Error: No answer from there (NewConnectionError). Check --url and the network.\n"
+    assert (result.exit_code, result.stderr) == (2, message)

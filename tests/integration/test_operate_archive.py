@@ -1,6 +1,7 @@
 """`python -m tools archive`, on resources made from the template."""
 
 import json
+import re
 import signal
 import socket
 import threading
@@ -74,8 +75,8 @@ def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None
 
 
 def summary(text: str) -> dict[str, str]:
-    """What the lines of a summary say, by name."""
-    pairs = [line.rsplit("  ", 1) for line in text.splitlines()]
+    """What the lines of a summary say, by name, but for the time."""
+    pairs = [line.rsplit("  ", 1) for line in text.splitlines() if not line.startswith("this run took ")]
     return {name.strip(): value.strip() for name, value in pairs}
 
 
@@ -133,12 +134,12 @@ def test_an_interrupted_run_goes_on_and_sends_each_message_once(
     with monkeypatch.context() as first_run:
         before(first_run, "sqs.SendMessageBatch", interrupt)
         result = operate("archive", "reconcile", "--segments", "3")
-    message = f"Error: Interrupted. Run it again to go on where it stopped ({STATE}).\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (130, "", message)
     sent = operate.enqueued()
     counts = json.loads(STATE.read_text())["counts"]
     assert 0 < len(sent) < 60
     n = len(sent)
+    message = f"Error: Interrupted after {n} items. Run it again to go on where it stopped ({STATE}).\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", message)
     assert counts == {"scanned": n, "available": n, "archived": 0, "enqueued": n, "broken": 0}
 
     result = operate("archive", "reconcile")
@@ -162,8 +163,8 @@ def test_a_run_that_fails_goes_on_and_doubles_only_the_page_in_hand(
         before(first_run, "sqs.SendMessageBatch", fail)
         result = operate("archive", "reconcile", "--segments", "1")
     assert (result.exit_code, result.stdout) == (2, "")
-    again = f'"https://sqs.example". Run it again to go on where it stopped ({STATE}).\n'
-    assert result.stderr == f"Error: Connect timeout on endpoint URL: {again}"
+    again = f"Check the network, the proxy and the region. Run it again to go on where it stopped ({STATE}).\n"
+    assert result.stderr == f'Error: Connect timeout on endpoint URL: "https://sqs.example". {again}'
     done = json.loads(STATE.read_text())
     assert done["segments"] == [{"after": {"id": {"S": signature_id(19)}}, "is_done": False}]
     assert done["counts"] == {"scanned": 20, "available": 20, "archived": 0, "enqueued": 20, "broken": 0}
@@ -285,7 +286,9 @@ def test_an_intact_archive_is_verified(operate: Operator) -> None:
     table, as_json = operate("archive", "verify"), operate("archive", "verify", "--json")
     counts = {"scanned": 3, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "broken": 1}
     assert (table.exit_code, summary(table.stdout)) == (0, {name: str(value) for name, value in counts.items()})
-    assert (as_json.exit_code, json.loads(as_json.stdout)) == (0, {"findings": []} | counts)
+    found = json.loads(as_json.stdout)
+    assert found.pop("seconds") >= 0
+    assert (as_json.exit_code, found) == (0, {"findings": []} | counts)
     assert table.stderr == as_json.stderr == f"broken item {signature_id(3)} (status: literal_error)\n"
 
 
@@ -302,6 +305,7 @@ def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator)
 
     result = operate("archive", "verify", "--json")
     found = json.loads(result.stdout)
+    assert found.pop("seconds") >= 0
     found["findings"].sort(key=lambda finding: finding["signatureRequestId"])
     assert (result.exit_code, result.stderr, found) == (
         1,
@@ -361,7 +365,13 @@ def test_verify_is_interrupted(operate: Operator, monkeypatch: pytest.MonkeyPatc
     main_thread = threading.main_thread().ident or 0
     before(monkeypatch, "s3.GetObject", lambda _: signal.pthread_kill(main_thread, signal.SIGINT))
     result = operate("archive", "verify")
-    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted.\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted after 0 items.\n")
+
+
+@pytest.mark.parametrize("command", ["reconcile", "verify"])
+def test_long_work_ends_with_the_time_that_it_took(operate: Operator, command: str) -> None:
+    operate.seed(1)
+    assert re.fullmatch(r"this run took +\d:\d\d:\d\d", operate("archive", command).stdout.splitlines()[-1])
 
 
 # ── status ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -457,9 +467,11 @@ def test_each_command_takes_one_stack(command: tuple[str, ...], options: tuple[s
 def test_a_stack_that_does_not_exist_is_named(operate: Operator) -> None:
     assert operate
     result = run("archive", "status", "--stack", "none")
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: There is no stack none in {REGION}.\n")
+    advice = "`aws cloudformation describe-stacks` shows those that there are."
+    message = f"Error: There is no stack none in {REGION}. {advice}\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
     result = run("archive", "status", "--stack", operate.stack.name, "--region", "eu-west-1")
-    message = f"Error: There is no stack {operate.stack.name} in eu-west-1.\n"
+    message = f"Error: There is no stack {operate.stack.name} in eu-west-1. {advice}\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 

@@ -1,6 +1,7 @@
 """`python -m tools keys`, on tables made from the template."""
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from signing.models import ApiKey
 from tests.kit.operator import Operator, operator
 from tools.operate.api_keys import ApiKeys
+from tools.operate.commands import main
 from tools.template import Stack
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -139,11 +141,11 @@ def test_keys_are_listed_for_people_without_what_a_terminal_obeys(listed: Operat
         "",
         [
             ["PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE"],
-            ["ck_test_eeeee", "prj_0", "\N{REPLACEMENT CHARACTER}[31mred", CREATED["S"], "active"],
-            ["ck_live_aaaaa", "prj_1", "CI", CREATED["S"], "active"],
-            ["ck_live_bbbbb", "prj_1", "2026-06-02T09:00:00.000Z", "revoked"],
-            ["ck_live_ccccc", "prj_1", "2026-06-03T09:00:00.000Z", REVOKED["S"], "expired"],
-            ["ck_live_ddddd", "prj_1", "2026-06-04T09:00:00.000Z", "never", "broken"],
+            ["ck_test_eeeee", "prj_0", "\N{REPLACEMENT CHARACTER}[31mred", "2026-06-01", "active"],
+            ["ck_live_aaaaa", "prj_1", "CI", "2026-06-01", "active"],
+            ["ck_live_bbbbb", "prj_1", "2026-06-02", "revoked"],
+            ["ck_live_ccccc", "prj_1", "2026-06-03", "2026-06-02", "expired"],
+            ["ck_live_ddddd", "prj_1", "2026-06-04", "never", "broken"],
         ],
     )
 
@@ -182,10 +184,22 @@ def test_a_key_that_was_deleted_does_not_come_back(listed: Operator) -> None:
 def test_without_a_yes_nothing_is_revoked(listed: Operator) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", "ck_live_aaaaa", answer="n\n")
-    assert (result.exit_code, result.stderr) == (1, "Revoke ck_live_aaaaa of project prj_1? [y/N]:Aborted!\n")
+    question = "Revoke ck_live_aaaaa of project prj_1? [y/N]:"
+    assert (result.exit_code, result.stderr) == (1, f"{question}Error: Nothing was revoked.\n")
     assert revoked(listed) == before
     assert listed("keys", "revoke", "ck_live_aaaaa", answer="y\n").exit_code == 0
     assert revoked(listed) != before
+
+
+def test_where_nobody_answers_nothing_is_revoked(
+    listed: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = revoked(listed)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(SystemExit) as end:
+        main(["keys", "revoke", "ck_live_aaaaa", "--stack", listed.stack.name])
+    assert (end.value.code, revoked(listed)) == (130, before)
+    assert capsys.readouterr().err.endswith("Error: Not answered: nothing was revoked. --yes does not ask.\n")
 
 
 def test_of_several_keys_none_is_revoked(listed: Operator) -> None:

@@ -14,8 +14,8 @@ from signing import provider
 from tests.conftest import PARAMETERS
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, ScriptedServer, raw, reply
-from tools.__main__ import main
 from tools.operate import target
+from tools.operate.commands import main
 from tools.operate.provider import ADVICE
 from tools.operate.target import Target
 from tools.template import REGION, ROOT

@@ -11,9 +11,9 @@ import moto
 from click.testing import CliRunner, Result
 
 from tests.kit.pdf import pdf
-from tools.__main__ import main
 from tools.local import seeds
 from tools.local.resources import create_resources
+from tools.operate.commands import main
 from tools.template import REGION, Stack
 
 

@@ -5,6 +5,7 @@ builds and installs what is measured, then measures everything, which takes abou
 """
 
 import signal
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +25,11 @@ from tools.bench.plots import draw_contenders, draw_growth
 from tools.bench.results import Results
 from tools.bench.stub import Delays, in_a_process
 from tools.bench.tables import Table, tables
+from tools.operate.failures import CannotRun, Command
+from tools.operate.help import HELP_OPTIONS, examples
 from tools.template import ROOT
 
-CONSOLE = Console()
+CONSOLE = Console(force_terminal=sys.stdout.isatty())  # rich takes FORCE_COLOR for a terminal, bar and all
 if not CONSOLE.is_terminal:
     CONSOLE.width = 120
 PARTS = {
@@ -47,7 +50,16 @@ def _parts(_context: click.Context, _parameter: click.Parameter, text: str) -> s
     return parts
 
 
-@click.command(help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Command,
+    help=HELP,
+    epilog=examples(
+        "make bench",
+        "python -m tools.bench --only cold,warm --rounds 5",
+        "python -m tools.bench --only endurance --requests 1000",
+    ),
+    context_settings=HELP_OPTIONS,
+)
 @click.option(
     "--rounds", default=15, show_default=True, type=click.IntRange(min=1), help="How often; a third of it for growth."
 )
@@ -67,7 +79,7 @@ def _parts(_context: click.Context, _parameter: click.Parameter, text: str) -> s
 )
 def main(rounds: int, requests: int, parts: set[str], docs: Path) -> None:
     if not is_built():
-        raise click.ClickException("There is nothing to measure yet: `make bench` builds it.")
+        raise CannotRun("There is nothing to measure yet: `make bench` builds it.")
     for sign in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)  # no sandbox outlives its measuring
     results = _measure(rounds, requests, parts)

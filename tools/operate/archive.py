@@ -10,6 +10,7 @@ from signing.aws import AwsError
 from signing.errors import SigningError
 from tools.operate import archive_queue
 from tools.operate.failures import CannotRun, Interrupted, in_one_line
+from tools.operate.help import examples
 from tools.operate.output import Output, printable
 from tools.operate.reconcile import reconcile
 from tools.operate.resume import Counts, Memory
@@ -21,12 +22,23 @@ from tools.operate.verify_report import JsonReport, TableReport
 DEFAULT_SEGMENTS = 4
 
 
-@click.group()
+@click.group(
+    epilog=examples(
+        "python -m tools archive status --local",
+        "python -m tools archive reconcile --stack craftkit-certificates",
+    )
+)
 def archive() -> None:
     """Whether certificates are in the archive, and on their way there."""
 
 
-@archive.command("reconcile")
+@archive.command(
+    "reconcile",
+    epilog=examples(
+        "python -m tools archive reconcile --local --dry-run",
+        "python -m tools archive reconcile --stack craftkit-certificates",
+    ),
+)
 @click.option("--dry-run", is_flag=True, help="Only count: send nothing, remember nothing.")
 @click.option(
     "--segments",
@@ -64,11 +76,11 @@ def reconcile_command(target: Target, *, dry_run: bool, segments: int | None, st
 
             reconcile(target, signatures, memory, report, dry_run=dry_run)
     except KeyboardInterrupt as error:
-        raise Interrupted(f"Interrupted.{again}") from error
+        raise Interrupted(f"Interrupted after {memory.counts.scanned:,} items.{again}") from error
     except (CannotRun, SigningError, *AwsError) as error:
         raise CannotRun(in_one_line(error) + again) from error
     memory.forget()
-    output.summary(_words(memory.counts, dry_run=dry_run))
+    output.numbers(_words(memory.counts, dry_run=dry_run))
 
 
 def _words(counts: Counts, *, dry_run: bool) -> dict[str, int]:
@@ -81,32 +93,48 @@ def _words(counts: Counts, *, dry_run: bool) -> dict[str, int]:
     }
 
 
-@archive.command("verify")
+@archive.command(
+    "verify",
+    epilog=examples(
+        "python -m tools archive verify --local",
+        "python -m tools archive verify --stack craftkit-certificates --json",
+    ),
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @on_a_stack
 def verify_command(target: Target, *, as_json: bool) -> None:
-    """Read every available certificate back: is it there, are its bytes right, is it a whole PDF?
+    """Read every available certificate back.
 
+    Is it there, are its bytes right, is it a whole PDF?
     Exit code 1 says that a certificate is missing or damaged.
     """
     output = Output()
     signatures = Signatures(target.dynamodb(), target.signatures_table)
     total = signatures.describe().items
     report = JsonReport(output) if as_json else TableReport(output)
-    with output.progress("Verifying", total) as advance:
+    try:
+        with output.progress("Verifying", total) as advance:
 
-        def show(page: Page, findings: list[Finding]) -> None:
-            _name_broken(output, page)
-            report.add(page, findings)
-            advance(page.scanned)
+            def show(page: Page, findings: list[Finding]) -> None:
+                _name_broken(output, page)
+                report.add(page, findings)
+                advance(page.scanned)
 
-        verify(target, signatures, show)
+            verify(target, signatures, show)
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"Interrupted after {report.scanned:,} items.") from error
     report.end()
     if report.found:
         raise click.exceptions.Exit(1)
 
 
-@archive.command("status")
+@archive.command(
+    "status",
+    epilog=examples(
+        "python -m tools archive status --local --port 4000",
+        "python -m tools archive status --stack craftkit-certificates --json",
+    ),
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @on_a_stack
 def status_command(target: Target, *, as_json: bool) -> None:

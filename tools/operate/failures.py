@@ -3,10 +3,21 @@
 from typing import Any
 
 import click
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
 
-from signing.aws import AwsError
+from signing.aws import AwsError, error_code
 from signing.errors import SigningError
+
+_NOT_SIGNED_IN = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
 
 
 class CannotRun(click.ClickException):
@@ -21,31 +32,42 @@ class Interrupted(click.ClickException):
     exit_code = 130
 
 
-class Commands(click.Group):
-    """Turns the failures of AWS, and Ctrl-C, into the two above."""
+class Command(click.Command):
+    """Turns the failures of AWS, of output, and Ctrl-C, into the two above."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except AwsError as error:
+        except (*AwsError, ResponseParserError, OSError) as error:
             raise CannotRun(in_one_line(error)) from error
         except KeyboardInterrupt as error:
             raise Interrupted("Interrupted.") from error
 
 
+class Commands(Command, click.Group):
+    """A group whose commands fail so."""
+
+
 def in_one_line(error: Exception) -> str:
-    """One sentence."""
+    """What is wrong, and what to do about it."""
     match error:
-        case NoCredentialsError():
+        case aws.NoCredentialsError():
             return "No AWS credentials found. Sign in, or set AWS_PROFILE."
-        case NoRegionError():
-            return "No AWS region known. Give --region, or set AWS_REGION."
-        case EndpointConnectionError():
-            return "AWS can't be reached from here."
-        case ClientError():
+        case aws.NoRegionError():
+            return "No AWS region known. Give --region, or set AWS_DEFAULT_REGION."
+        case aws.ProfileNotFound():
+            text, advice = str(error), "Set AWS_PROFILE to one of `aws configure list-profiles`."
+        case aws.ConnectionError():
+            text, advice = str(error), "Check the network, the proxy and the region."
+        case aws.TokenRetrievalError() | aws.CredentialRetrievalError():
+            text, advice = str(error), "Sign in again."
+        case aws.ClientError():
             text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
+            advice = "Sign in again, or set AWS_PROFILE." if error_code(error) in _NOT_SIGNED_IN else ""
+        case ResponseParserError():
+            return "What answered is not AWS. Check the proxy and AWS_ENDPOINT_URL."
         case SigningError():
-            text = f"AWS gave no usable answer: {error}"
+            text, advice = f"AWS gave no usable answer: {error}", ""
         case _:
-            text = str(error)
-    return " ".join(text.split()).removesuffix(".") + "."
+            text, advice = str(error), ""
+    return f"{' '.join(text.split()).removesuffix('.')}. {advice}".rstrip()

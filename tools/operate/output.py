@@ -1,10 +1,14 @@
 """Results go to standard output; the progress bar and what is said besides go to standard error. Colours and bars are
 for terminals only."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 
+import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,8 +27,17 @@ _SPEED_SECONDS = 300
 """What the remaining time is reckoned from: pages come in bursts, one of each segment."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever reads has had enough. The exit code is what shells give: 128 + SIGPIPE."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+        raise click.exceptions.Exit(141)
+
+
 class Output:
     def __init__(self) -> None:
+        self._started = time.monotonic()
         self._results = _console(stderr=False)
         self._remarks = _console(stderr=True)
         self._bar = self._results if self._results.is_terminal else self._remarks
@@ -37,6 +50,36 @@ class Output:
         # Only the console of the bar knows how to write above it.
         console = self._bar if self._remarks.is_terminal else self._remarks
         console.print(Text(line, style), soft_wrap=True)
+
+    def table(self, headings: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> None:
+        """Each row with its style. Where columns would break words, each cell gets a line of its own."""
+        table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+        for cells, style in rows:
+            table.add_row(*(Text(cell) for cell in cells), style=style)
+        unbounded = self._results.options.update(max_width=_PLAIN_WIDTH)
+        if Measurement.get(self._results, unbounded, table).minimum <= self._results.width:
+            self.result(table)
+            return
+        for cells, style in rows:
+            block = Table.grid(padding=(0, 2))
+            for heading, cell in zip(headings, cells, strict=True):
+                block.add_row(heading, Text(cell, overflow="fold"), style=style)
+            self.result(block)
+            self.result("")
+
+    def row(self, *cells: str, style: str) -> None:
+        """One of a table that is not known yet: the last cell is as long as it is, the others fill their columns.
+        Where it would not fit, each cell gets a line of its own."""
+        line = "  ".join(cells)
+        self.result(line if len(line) <= self._results.width else "\n  ".join(cell.rstrip() for cell in cells), style)
+
+    def seconds(self) -> float:
+        """Since the command began."""
+        return time.monotonic() - self._started
+
+    def numbers(self, values: Mapping[str, int]) -> None:
+        """What long work ends with."""
+        self.summary({**values, "this run took": str(timedelta(seconds=round(self.seconds())))})
 
     def summary(self, values: Mapping[str, int | str]) -> None:
         table = Table.grid(padding=(0, 2))
@@ -68,8 +111,9 @@ class Output:
 
 
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_PLAIN_WIDTH)
+    console = _Console(stderr=stderr)
+    # rich takes FORCE_COLOR for a terminal, bar and all.
+    return console if console.file.isatty() else _Console(stderr=stderr, force_terminal=False, width=_PLAIN_WIDTH)
 
 
 def printable(text: object) -> str:

@@ -14,6 +14,7 @@ from signing.provider import PROVIDER_SECONDS, Provider, Secret
 from signing.settings import ProviderSettings
 from signing.urls import Url
 from tools.operate.failures import CannotRun
+from tools.operate.help import examples
 from tools.operate.output import Output, printable
 from tools.operate.target import Target, on_a_stack
 
@@ -87,12 +88,18 @@ class WatchedProvider(Provider):
         return answer
 
 
-@click.group()
+@click.group(epilog=examples("python -m tools provider check --stack craftkit-certificates --request 1234"))
 def provider() -> None:
     """The signature service, as the stack is configured to ask it."""
 
 
-@provider.command("check")
+@provider.command(
+    "check",
+    epilog=examples(
+        "python -m tools provider check --local --request req_first",
+        "python -m tools provider check --stack craftkit-certificates --request 1234",
+    ),
+)
 @click.option("--request", "request_id", required=True, metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
 def check_command(target: Target, *, request_id: str) -> None:

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 import click
 import urllib3
-from rich.table import Table
 
 from tools.operate.failures import CannotRun
+from tools.operate.help import examples
 from tools.operate.output import Output
 
 ROUTE = "/v1/signatures/{id}/certificate"
@@ -40,26 +42,54 @@ class Check:
     problems: list[str]
 
 
-@click.command()
-@click.option("--url", envvar="URL", required=True, metavar="URL", help="The stack's output CertificateUrl.")
-@click.option("--key", envvar="KEY", required=True, metavar="KEY", help="An API key; better from the environment.")
-@click.option("--id", "id_", envvar="ID", required=True, metavar="ID", help="A signature request with a certificate.")
-def smoke(url: str, key: str, id_: str) -> None:
-    """Ask a deployment for one certificate in every way that clients do.
+def _url(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not re.match("https?://[^/]", value):
+        raise click.BadParameter("give it from https:// on, as the stack's output CertificateUrl has it")
+    return value
 
-    The certificate must be one of at most 4,500,000 bytes. Exit code 1 says that an answer was not as it should be.
+
+def _key(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise click.BadParameter("a key has nothing but A-Z a-z 0-9 _ -")  # not repeated: it may be most of one
+    return value
+
+
+@click.command(
+    epilog=examples(
+        "KEY=ck_test_LocalStackProjectKey01 python -m tools smoke \\",
+        "  --url http://127.0.0.1:3000 --id d23f0824-128b-4f33-8c5c-7fd0a6a3a450",
+    )
+)
+@click.option(
+    "--url", envvar="URL", required=True, callback=_url, metavar="URL", help="The stack's output CertificateUrl."
+)
+@click.option("--key", envvar="KEY", required=True, callback=_key, metavar="KEY", help="Better from the environment.")
+@click.option(
+    "--id",
+    "uuid",
+    envvar="ID",
+    required=True,
+    type=click.UUID,
+    metavar="ID",
+    help="A signature request with a certificate.",
+)
+def smoke(url: str, key: str, uuid: UUID) -> None:
+    """Ask a deployment for a certificate, as clients do.
+
+    The environment may say the options, as URL, KEY and ID. The certificate must be one of at most 4,500,000 bytes.
+    Exit code 1 says that an answer was not as it should be.
     """
     output = Output()
     with urllib3.PoolManager(retries=False, timeout=SECONDS) as http:
         try:
-            checks = list(_checks(_asker(http, url.removesuffix(ROUTE).rstrip("/"), key), id_))
+            checks = list(_checks(_asker(http, url.removesuffix(ROUTE).rstrip("/"), key), str(uuid)))
         except urllib3.exceptions.HTTPError as error:
-            raise CannotRun(f"No answer from there ({type(error).__name__}).") from error
-    table = Table("CHECK", "STATUS", "RESULT", box=None, pad_edge=False, header_style="bold")
-    for check in checks:
-        words = "; ".join(check.problems) or "ok"
-        table.add_row(check.name, str(check.reply.status), words, style="red" if check.problems else None)
-    output.result(table)
+            raise CannotRun(f"No answer from there ({type(error).__name__}). Check --url and the network.") from error
+    rows = [
+        ([check.name, str(check.reply.status), "; ".join(check.problems) or "ok"], "red" if check.problems else "")
+        for check in checks
+    ]
+    output.table(("CHECK", "STATUS", "RESULT"), rows)
     missed = sum(bool(check.problems) for check in checks)
     output.result(f"{missed} of {len(checks)} checks missed." if missed else f"All {len(checks)} checks hold.")
     if missed:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import click
 from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
-from signing.aws import client_config
+from signing.aws import AwsError, client_config
 from tools.operate.failures import CannotRun
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ CONNECTIONS = 32
 
 _CONFIG = client_config(read_timeout=20, attempts=6).merge(Config(max_pool_connections=CONNECTIONS))
 _FIRST_CONFIG = client_config(read_timeout=10, attempts=2)
+_NO_PROXY = Config(proxies={})
 _LOCAL_PORT = 3000
 
 
@@ -42,20 +44,24 @@ class Target:
     dead_letter_queue_url: str
     parameters: Mapping[str, str]
 
+    @property
+    def _config(self) -> Config:
+        return _CONFIG.merge(_NO_PROXY) if self.endpoint_url else _CONFIG
+
     def dynamodb(self) -> "DynamoDBClient":
-        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self._config)
 
     def s3(self) -> "S3Client":
-        return self.session.client("s3", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("s3", endpoint_url=self.endpoint_url, config=self._config)
 
     def sqs(self) -> "SQSClient":
-        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=self._config)
 
     def secrets_manager(self) -> "SecretsManagerClient":
-        return self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self._config)
 
     def cloudwatch(self) -> "CloudWatchClient":
-        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=self._config)
 
 
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
@@ -82,10 +88,16 @@ def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
 def _deployed(name: str, region: str | None) -> Target:
     session = boto3.Session(region_name=region)
     try:
-        stacks = session.client("cloudformation", config=_FIRST_CONFIG).describe_stacks(StackName=name)["Stacks"]
+        cloudformation = session.client("cloudformation", config=_FIRST_CONFIG)
+    except ValueError as error:
+        words = str(error).removesuffix(".")
+        raise CannotRun(f"{words}. Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.") from error
+    try:
+        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         if "does not exist" in str(error):
-            raise CannotRun(f"There is no stack {name} in {session.region_name}.") from error
+            words = "`aws cloudformation describe-stacks` shows those that there are."
+            raise CannotRun(f"There is no stack {name} in {session.region_name}. {words}") from error
         raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
 
@@ -116,13 +128,13 @@ def _local(port: int) -> Target:
     stack = make_stack(port + 2)
     endpoint_url = f"http://127.0.0.1:{port + 1}"
     session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
-    sqs = session.client("sqs", endpoint_url=endpoint_url, config=_FIRST_CONFIG)
+    sqs = session.client("sqs", endpoint_url=endpoint_url, config=_FIRST_CONFIG.merge(_NO_PROXY))
     try:
         queue_url, dead_letter_queue_url = (
             sqs.get_queue_url(QueueName=stack.physical_id(queue))["QueueUrl"]
             for queue in ("ArchiveQueue", "ArchiveDeadLetterQueue")
         )
-    except EndpointConnectionError as error:
+    except (*AwsError, ResponseParserError) as error:
         raise CannotRun(f"No local stack runs at port {port}. Start it: make run PORT={port}") from error
     return Target(
         stack.name,

@@ -20,6 +20,10 @@ class Report(ABC):
         """How many certificates are missing or damaged."""
         return sum(self._counts[problem] for problem in Problem)
 
+    @property
+    def scanned(self) -> int:
+        return self._counts["scanned"]
+
     def add(self, page: Page, findings: list[Finding]) -> None:
         for finding in findings:
             self._show(finding)
@@ -36,7 +40,7 @@ class Report(ABC):
     def _numbers(self) -> dict[str, int]:
         missing = self._counts[Problem.MISSING]
         return {
-            "scanned": self._counts["scanned"],
+            "scanned": self.scanned,
             "available": self._counts["available"],
             "intact": self._counts["available"] - self.found,
             "missing": missing,
@@ -51,13 +55,14 @@ class TableReport(Report):
     def end(self) -> None:
         if self.found:
             self._output.result("")
-        self._output.summary(self._numbers())
+        self._output.numbers(self._numbers())
 
     def _show(self, finding: Finding) -> None:
         if not self.found:
-            self._output.result(f"{'PROBLEM':14}  {'SIGNATURE REQUEST':36}  PROJECT", "bold")
+            self._output.row(f"{'PROBLEM':14}", f"{'SIGNATURE REQUEST':36}", "PROJECT", style="bold")
         signature = finding.signature
-        self._output.result(f"{finding.problem:14}  {printable(signature.id):36}  {signature.project_id}", "red")
+        cells = f"{finding.problem:14}", f"{printable(signature.id):36}", signature.project_id
+        self._output.row(*cells, style="red")
 
 
 class JsonReport(Report):
@@ -67,7 +72,8 @@ class JsonReport(Report):
 
     def end(self) -> None:
         start = "" if self.found else self._START
-        self._output.result(f"{start}], {json.dumps(self._numbers())[1:]}")
+        numbers = {**self._numbers(), "seconds": round(self._output.seconds(), 1)}
+        self._output.result(f"{start}], {json.dumps(numbers)[1:]}")
 
     def _show(self, finding: Finding) -> None:
         signature = finding.signature

@@ -1,0 +1,22 @@
+"""The operator's commands, on a deployed stack or on the one that `make run` started."""
+
+from tools.operate.archive import archive
+from tools.operate.failures import Commands
+from tools.operate.help import HELP_OPTIONS, examples
+from tools.operate.keys import keys
+from tools.operate.provider import provider
+from tools.operate.smoke import smoke
+
+main = Commands(
+    "tools",
+    commands=[archive, keys, provider, smoke],
+    help=__doc__,
+    epilog=examples(
+        "python -m tools archive status --local",
+        "python -m tools keys list --stack craftkit-certificates",
+        "python -m tools archive verify --help",
+    )
+    + "\n\n"
+    "Exit code 2 says that a command could not do its work, 130 that it was interrupted, 141 that nobody read on.",
+    context_settings=HELP_OPTIONS,
+)
