@@ -97,7 +97,7 @@ def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
 @keys.command(
     "revoke",
     epilog=examples(
-        "python -m tools keys revoke --local ck_test_Local --project prj_local",
+        "python -m tools keys revoke --local ck_live_aBcDe --yes",
         "python -m tools keys revoke --stack craftkit-certificates ck_live_aBcDe",
     ),
 )
