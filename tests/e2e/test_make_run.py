@@ -68,6 +68,9 @@ def test_the_first_line_downloads_also_without_the_provider(
     for situation, curl in zip(SITUATIONS, curls, strict=False):
         if situation.status != 200:
             assert run(curl, tmp_path).startswith(f"HTTP/1.1 {situation.status} ")
+    reference = lines[lines.index("# the API reference, to read and to try") + 1]
+    with urllib.request.urlopen(reference) as page:  # noqa: S310
+        assert b"<title>Craftkit completion certificates</title>" in page.read()
     url = curls[0].split()[-1]
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0

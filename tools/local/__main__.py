@@ -9,6 +9,7 @@ import sys
 import threading
 
 from tools.local import seeds
+from tools.local.reference import with_reference
 from tools.local.runtime import in_processes
 from tools.local.stack import LocalStack, local_stack
 
@@ -22,7 +23,7 @@ def main() -> None:
         signal.signal(sign, signal.default_int_handler)
     _leave_out_the_users_own()
     try:
-        with local_stack(in_processes, arguments.host, arguments.port) as running:
+        with local_stack(in_processes, arguments.host, arguments.port, with_reference) as running:
             _announce(running)
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -62,6 +63,7 @@ def _announce(running: LocalStack) -> None:
     print("\n# the provider hangs up from now on, and answers again")
     print(f"curl -sS -X POST {provider}/stop")
     print(f"curl -sS -X POST {provider}/start")
+    print("\n# the API reference, to read and to try\n" + running.url + "/")
     print("\nready", flush=True)
 
 

@@ -45,6 +45,10 @@ class Reply:
     body: bytes
 
 
+Answer = Callable[[str, str, Message, bytes], Reply]
+"""Answers a request: method, target, headers and body."""
+
+
 @dataclass(frozen=True)
 class Route:
     method: str
@@ -170,14 +174,14 @@ def _header_text(value: object) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    gateway: Gateway
+    answer: Answer
 
     def _do(self) -> None:
         length = self.headers.get("Content-Length", "0")
         # One byte above the limit tells that it is exceeded; what is left unread ends the connection.
         body = self.rfile.read(min(int(length), MOST_BODY_BYTES + 1)) if length.isdecimal() else b""
         self.close_connection |= str(len(body)) != length or "Transfer-Encoding" in self.headers
-        reply = self.gateway.answer(self.command, self.path, self.headers, body)
+        reply = self.answer(self.command, self.path, self.headers, body)
         self.send_response_only(reply.status)
         self.send_header("Date", self.date_time_string())
         for name, value in reply.headers:
@@ -200,9 +204,9 @@ class _Handler(BaseHTTPRequestHandler):
         """The functions log; a second line for each request would only repeat them."""
 
 
-def serve(gateway: Gateway, host: str, port: int) -> ThreadingHTTPServer:
+def serve(answer: Answer, host: str, port: int) -> ThreadingHTTPServer:
     """A server that is bound and not yet running: call `serve_forever` and `server_close`."""
-    handler = type("Handler", (_Handler,), {"gateway": gateway})
+    handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
     server = ThreadingHTTPServer((host, port), handler)
     server.daemon_threads = True
     return server

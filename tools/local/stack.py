@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from tools.local import seeds
 from tools.local.archiving import Archiving
-from tools.local.gateway import Gateway, Invoke, serve
+from tools.local.gateway import Answer, Gateway, Invoke, serve
 from tools.local.provider import PATH, StandInProvider
 from tools.local.resources import create_resources
 from tools.local.runtime import CREDENTIALS
@@ -33,6 +33,7 @@ class LocalStack:
     aws_url: str
     provider: StandInProvider
     functions: Mapping[str, Invoke]
+    api: Answer
 
     def client(self, service: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
         """A boto3 client of this stack's AWS."""
@@ -40,8 +41,14 @@ class LocalStack:
 
 
 @contextmanager
-def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: int = 0) -> Iterator[LocalStack]:
-    """The gateway listens on `port`, AWS and the provider on the next two; 0 takes any that are free."""
+def local_stack(
+    start_function: StartFunction,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    before: Callable[[Answer], Answer] = lambda api: api,
+) -> Iterator[LocalStack]:
+    """The gateway listens on `port`, AWS and the provider on the next two; 0 takes any that are free. What `before`
+    makes of the API answers in its place."""
     aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
     with ExitStack() as running:
         provider = StandInProvider(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
@@ -63,9 +70,10 @@ def local_stack(start_function: StartFunction, host: str = "127.0.0.1", port: in
 
         provider.complete = complete
         running.enter_context(archiving.running())
-        gateway = serve(Gateway(stack, functions), host, port)
-        running.enter_context(serving(gateway))
-        yield LocalStack(stack, f"http://127.0.0.1:{gateway.server_address[1]}", aws_url, provider, functions)
+        api = Gateway(stack, functions).answer
+        server = serve(before(api), host, port)
+        running.enter_context(serving(server))
+        yield LocalStack(stack, f"http://127.0.0.1:{server.server_address[1]}", aws_url, provider, functions, api)
 
 
 def make_stack(provider_port: int) -> Stack:

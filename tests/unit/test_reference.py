@@ -1,0 +1,56 @@
+from email.message import Message
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from tools.local import seeds
+from tools.local.gateway import Reply
+from tools.local.reference import document, with_reference
+from tools.template import ROOT
+
+THE_API = Reply(404, [], b"the API")
+
+
+def ask(target: str, method: str = "GET") -> Reply:
+    return with_reference(lambda *_: THE_API)(method, target, Message(), b"")
+
+
+@pytest.mark.parametrize("situation", seeds.SITUATIONS, ids=lambda situation: situation.event)
+def test_the_examples_are_what_the_situation_sends(situation: seeds.Situation) -> None:
+    event = seeds.event(situation.event)
+    parameters = document(situation.event)["paths"][event["resource"]]["get"]["parameters"]
+    examples = {parameter["name"]: parameter["example"] for parameter in parameters if "example" in parameter}
+    of_the_browser = {"Accept", "Authorization", "Host", "User-Agent"}
+    headers = {name: value for name, value in event["headers"].items() if name not in of_the_browser}
+    assert examples == headers | event["pathParameters"]
+
+
+def test_all_else_is_as_published() -> None:
+    published, shown = yaml_parse((ROOT / "docs" / "openapi.yaml").read_text()), document("download_archived")
+    for api in (published, shown):
+        del api["servers"]
+        for parameter in api["paths"]["/v1/signatures/{id}/certificate"]["get"]["parameters"]:
+            parameter["schema"].pop("format", None)
+            for name in ("example", "examples"):
+                parameter.pop(name, None)
+    assert shown == published
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", f"/v1/signatures/{seeds.signature_id('download_archived')}/certificate"),
+        ("GET", "/?situation=unheard-of"),
+        ("GET", "/reference/unheard-of"),
+        ("GET", "/reference/../swagger-ui.css"),
+        ("HEAD", "/"),
+        ("POST", "/"),
+    ],
+)
+def test_whatever_is_not_of_the_reference_is_the_apis_to_answer(method: str, target: str) -> None:
+    assert ask(target, method) is THE_API
+
+
+def test_the_page_lets_the_browser_ask_no_other_host() -> None:
+    policy = dict(ask("/").headers)["Content-Security-Policy"]
+    assert policy == "default-src 'self' 'unsafe-inline' data:"

@@ -1,0 +1,99 @@
+"""The API reference of `make run`, to read and to try: docs/openapi.yaml in Swagger UI, one seeded situation at a time.
+
+It is no part of the API: it answers `/` and `/reference/…` before the gateway is asked. Everything comes from here; the
+content security policy keeps the browser from asking anyone else.
+"""
+
+import copy
+import html
+import json
+from email.message import Message
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from samtranslator.yaml_helper import yaml_parse
+
+from tools.local import seeds
+from tools.local.gateway import Answer, Reply
+from tools.template import ROOT
+
+PAGE = Path(__file__).with_suffix(".html")
+RENDERER = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+"""The files of Swagger UI that the page uses, with their media types."""
+
+_SITUATIONS = {situation.event: situation for situation in seeds.SITUATIONS}
+
+
+def with_reference(api: Answer) -> Answer:
+    """The API with the reference before it."""
+
+    def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
+        reference = _reference(target) if method == "GET" else None
+        return reference or api(method, target, headers, body)
+
+    return answer
+
+
+def document(situation: str) -> dict[str, Any]:
+    """docs/openapi.yaml, with this server as its server, and with what the situation's event sends as its examples."""
+    api = copy.deepcopy(_published())
+    event = seeds.event(situation)
+    values = event["headers"] | event["pathParameters"]
+    api["servers"] = [{"url": "/"}]
+    for parameter in api["paths"][event["resource"]][event["httpMethod"].lower()]["parameters"]:
+        for name in ("example", "examples"):
+            parameter.pop(name, None)
+        if parameter["name"] in values:
+            parameter["example"] = values[parameter["name"]]
+        # The page would not send an id of another form, which is one of the situations.
+        parameter["schema"].pop("format", None)
+    return api
+
+
+@cache
+def _published() -> dict[str, Any]:
+    return dict(yaml_parse((ROOT / "docs" / "openapi.yaml").read_text()))
+
+
+def _reference(target: str) -> Reply | None:
+    """None: there is no such page."""
+    url = urlsplit(target)
+    situation = parse_qs(url.query).get("situation", [next(iter(_SITUATIONS))])[-1]
+    name = url.path.removeprefix("/reference/")
+    if situation not in _SITUATIONS:
+        return None
+    if url.path == "/":
+        return _reply("text/html", _page(situation).encode())
+    if name == "openapi.json":
+        return _reply("application/json", json.dumps(document(situation)).encode())
+    if name in RENDERER:
+        return _reply(RENDERER[name], (files("flask_swagger_ui") / "dist" / name).read_bytes())
+    return None
+
+
+def _page(chosen: str) -> str:
+    options = "".join(
+        f'<option value="{event}"{" selected" if event == chosen else ""}>'
+        f"{situation.status} {html.escape(situation.words)}</option>\n"
+        for event, situation in _SITUATIONS.items()
+    )
+    key = seeds.event(chosen)["headers"].get("Authorization", "").removeprefix("Bearer ")
+    return Template(PAGE.read_text()).substitute(options=options, situation=chosen, key=html.escape(key))
+
+
+def _reply(media_type: str, body: bytes) -> Reply:
+    headers = {
+        "Content-Type": f"{media_type}; charset=utf-8",
+        "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data:",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return Reply(200, list(headers.items()), body)
