@@ -1,0 +1,85 @@
+"""The examples in docs/clients, against the built artifact."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import SECONDS, wait_until
+from tests.kit.clients import FOLDER, NODE, PROGRAMS, Client
+from tools.local import seeds
+from tools.local.stack import LocalStack
+
+
+@pytest.fixture(params=PROGRAMS)
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
+    return Client(request.param, tmp_path)
+
+
+def url(running: LocalStack, situation: str) -> str:
+    return running.url + str(seeds.event(situation)["path"])
+
+
+def archived(running: LocalStack, situation: str) -> bytes:
+    key = f"{seeds.PROJECT}/{seeds.signature_id(situation)}.pdf"
+    bucket = running.stack.physical_id("CertificatesBucket")
+    return bytes(running.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def test_a_certificate_is_downloaded_once_and_then_known_to_be_current(running: LocalStack, client: Client) -> None:
+    address = url(running, "download_archived")
+    assert client.run(address) == (0, f"{client.file} downloaded\n")
+    assert client.file.read_bytes() == archived(running, "download_archived")
+    assert client.run(address) == (0, f"{client.file} is current\n")
+    client.file.unlink()
+    assert client.run(address) == (0, f"{client.file} downloaded\n")
+
+
+def test_a_large_certificate_comes_in_ranges(running: LocalStack, client: Client) -> None:
+    assert client.run(url(running, "download_large")) == (0, f"{client.file} downloaded\n")
+    assert client.file.read_bytes() == archived(running, "download_large")
+
+
+def test_a_certificate_that_is_not_available_yet_is_waited_for(running: LocalStack, client: Client) -> None:
+    id_ = f"5000000{list(PROGRAMS).index(client.name)}-0000-4000-8000-000000000000"
+    table, dynamodb = running.stack.physical_id("SignaturesTable"), running.client("dynamodb")
+    dynamodb.put_item(TableName=table, Item=seeds.signature(id_, "sent", "req_first", is_available=False))
+    with client.started(f"{running.url}/v1/signatures/{id_}/certificate") as process:
+        wait_until(lambda: len(client.pauses) > 1)
+        dynamodb.put_item(TableName=table, Item=seeds.signature(id_, "completed", "req_first", is_available=True))
+        assert process.communicate(timeout=SECONDS) == (f"{client.file} downloaded\n", "")
+    assert client.file.read_bytes().startswith(b"%PDF-")
+    assert set(client.pauses) == {30}
+
+
+@pytest.mark.parametrize(("situation", "status"), [("download_declined", 409), ("download_unknown_id", 404)])
+def test_what_will_never_be_is_not_asked_for_again(
+    running: LocalStack, client: Client, situation: str, status: int
+) -> None:
+    code, output = client.run(url(running, situation))
+    assert code == 1
+    assert f'{status} {{"error": {{"code": ' in output
+    assert client.pauses == []
+    assert list(client.file.parent.glob("certificate.pdf*")) == []
+
+
+def test_the_commands_of_the_page_say_what_it_says(running: LocalStack, tmp_path: Path) -> None:
+    """One after the other, each finds the copy of the one before."""
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    block = re.search(r"```\n(export .*?)```", (FOLDER / "README.md").read_text(), re.DOTALL)
+    assert block
+    commands = block[1].replace("http://127.0.0.1:3000", running.url)
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(Path(NODE).parent), os.environ["PATH"]])
+    said = subprocess.run(
+        ["bash", "-ec", commands],  # noqa: S607
+        cwd=tmp_path,
+        env={"PATH": path},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.splitlines() == re.findall("# (.*)", block[1])

@@ -1,0 +1,92 @@
+"""The examples in docs/clients, as programs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from tools.local import seeds
+from tools.template import ROOT
+
+SECONDS = 30
+FOLDER = ROOT / "docs" / "clients"
+NODE = shutil.which("node") or str(files("playwright") / "driver" / "node")
+PROGRAMS = {
+    "curl": ["bash", str(FOLDER / "certificate.sh")],
+    "python": [sys.executable, str(FOLDER / "certificate.py")],
+    "javascript": [NODE, str(FOLDER / "certificate.mjs")],
+}
+
+# Each writes down how many seconds it was told to wait, and waits a moment.
+SHORT_WAITS = {
+    "sleep": '#!/bin/sh\necho "$1" >>"$PAUSES"\nexec /bin/sleep 0.05\n',
+    "sitecustomize.py": """
+import os, time
+wait = time.sleep
+def sleep(seconds):
+    with open(os.environ["PAUSES"], "a") as pauses:
+        print(seconds, file=pauses)
+    wait(0.05)
+time.sleep = sleep
+""",
+    "waits.cjs": """
+const timers = require("node:timers/promises");
+const wait = timers.setTimeout;
+timers.setTimeout = (milliseconds) => {
+  require("node:fs").appendFileSync(process.env.PAUSES, `${milliseconds / 1000}\\n`);
+  return wait(50);
+};
+require("node:module").syncBuiltinESMExports();
+""",
+}
+
+
+class Client:
+    """One of the programs, which saves a certificate in `folder` as `file`."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.file = folder / "certificate.pdf"
+        self._pauses = folder / "pauses"
+        waits = folder / "waits"
+        waits.mkdir()
+        for script, text in SHORT_WAITS.items():
+            (waits / script).write_text(text)
+        (waits / "sleep").chmod(0o755)
+        self._environment = {
+            "CRAFTKIT_API_KEY": seeds.KEY,
+            "PATH": f"{waits}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(waits),
+            "NODE_OPTIONS": f"--require={waits / 'waits.cjs'}",
+            "PAUSES": str(self._pauses),
+        }
+
+    @property
+    def pauses(self) -> list[int]:
+        """The seconds that it was told to wait, so far."""
+        return [int(line) for line in self._pauses.read_text().split()] if self._pauses.exists() else []
+
+    @contextmanager
+    def started(self, url: str) -> Iterator[subprocess.Popen[str]]:
+        """Ended if it does not end by itself: some would ask for ever."""
+        with subprocess.Popen(
+            [*PROGRAMS[self.name], url, str(self.file)],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def run(self, url: str) -> tuple[int, str]:
+        """The exit code, and what it said."""
+        with self.started(url) as process:
+            output, errors = process.communicate(timeout=SECONDS)
+        return process.returncode, output + errors
