@@ -3,7 +3,6 @@ titles and legends and without any data."""
 
 import json
 import re
-import textwrap
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -15,10 +14,7 @@ COLUMNS = 24
 COLUMN, ROW = 45, 36
 """Pixels."""
 
-LEGEND_CHARACTERS = 46
-"""Of a line in a chart of eight columns."""
-
-ALARMS_IN_A_ROW = 4
+ALARMS_IN_A_ROW = 5
 INK, QUIET, GRID, PAPER, OK = "#16191f", "#545b64", "#d5dbdb", "#f2f3f3", "#e6f4ea"
 LINES = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728"]
 STYLE = f"text{{font:11px sans-serif;fill:{QUIET}}}.title{{font-size:13px;font-weight:bold;fill:{INK}}}"
@@ -50,18 +46,13 @@ def _draw_widget(widget: dict[str, Any]) -> Iterator[str]:
         return
     words = [properties.get("stat", ""), f"each {properties['period'] // 60} minutes", _stacked(properties)]
     yield _text(x + 12, y + 38, ", ".join(filter(None, words)))
-    legend = [
-        (line, None if indent else LINES[number])
-        for number, label in enumerate(_labels(properties["metrics"]))
-        for indent, line in enumerate(textwrap.wrap(label, LEGEND_CHARACTERS))
-    ]
+    legend = _labels(properties["metrics"])
     bottom = y + height - 10 - 16 * len(legend)
     for level in range(4):
         yield _line(x + 12, x + width - 12, bottom - 8 - level * (bottom - y - 60) / 3, GRID)
-    for number, (line, stroke) in enumerate(legend):
-        if stroke:
-            yield _line(x + 12, x + 26, bottom + 8 + 16 * number, stroke, 3)
-        yield _text(x + 32, bottom + 12 + 16 * number, line)
+    for number, label in enumerate(legend):
+        yield _line(x + 12, x + 26, bottom + 8 + 16 * number, LINES[number], 3)
+        yield _text(x + 32, bottom + 12 + 16 * number, label)
 
 
 def _draw_alarms(arns: list[str], x: float, y: float, width: float) -> Iterator[str]:
@@ -77,7 +68,7 @@ def _stacked(properties: dict[str, Any]) -> str:
 
 
 def _labels(metrics: list[list[Any]]) -> list[str]:
-    """The metric, the dimensions in which it differs from the others, and its own statistic."""
+    """A metric's own label; else its name, the dimensions in which it differs from the others, and its statistic."""
     dimensions = [_dimensions(metric) for metric in metrics]
     values: dict[str, set[str]] = {}
     for each in dimensions:
@@ -88,9 +79,9 @@ def _labels(metrics: list[list[Any]]) -> list[str]:
         if isinstance(metric[0], dict):
             labels.append(_expression(metric[0]["expression"]))
             continue
+        end = metric[-1] if isinstance(metric[-1], dict) else {}
         differing = [_last(value) for name, value in each.items() if len(values[name]) > 1]
-        statistic = [end["stat"] for end in metric if isinstance(end, dict)]
-        labels.append(" ".join([metric[1], *differing, *statistic]))
+        labels.append(end.get("label") or " ".join([metric[1], *differing, end.get("stat", "")]).strip())
     return labels
 
 

@@ -7,9 +7,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.kit.commands import parse
+from tools.local.seeds import SITUATIONS
 from tools.template import ROOT
 
-PAGES = sorted(str(path.relative_to(ROOT)) for folder in (ROOT, ROOT / "docs") for path in folder.glob("*.md"))
+PAGES = sorted(str(path.relative_to(ROOT)) for glob in ("*.md", "docs/**/*.md") for path in ROOT.glob(glob))
 SOURCES = [ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("*.yaml"), *ROOT.glob("docs/*.yaml")]
 SOURCES += [path for folder in ("functions", "layers", "tests", "tools") for path in (ROOT / folder).rglob("*.py")]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -21,6 +23,12 @@ NAMED = re.compile(
 
 def prose(page: str) -> str:
     return FENCE.sub("", (ROOT / page).read_text())
+
+
+def typed(page: str, program: str) -> list[str]:
+    """What follows the program's name in blocks of commands, with a word for each <placeholder>, without comments."""
+    lines = "\n".join(FENCE.findall((ROOT / page).read_text()))
+    return re.findall(rf"^(?:\w+=\$\()?{program} ([^#)\n]+)", re.sub("<[^>]*>", "X", lines), re.MULTILINE)
 
 
 def links(page: str) -> list[str]:
@@ -88,3 +96,24 @@ def test_every_file_that_pages_and_comments_name_exists() -> None:
     named = {path for source in (*map(ROOT.joinpath, PAGES), *SOURCES) for path in NAMED.findall(source.read_text())}
     assert {"docs/decisions.md", "tests/e2e/test_package.py"} <= named
     assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md", "docs/providers.md"])
+def test_a_command_of_a_page_can_be_typed(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = typed(page, "python -m tools")
+    assert commands
+    for command in commands:
+        parse(f"python -m tools {command}", monkeypatch)
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {command.split()[0] for command in typed(page, "make")} <= targets
+
+
+def test_the_tests_that_the_readme_runs_exist() -> None:
+    paths = [path for command in typed("README.md", "python -m pytest") for path in command.split()[1:]]
+    assert len(paths) == 4
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
+def test_the_readme_shows_what_make_run_prints() -> None:
+    first = SITUATIONS[0]
+    assert f"\n# {first.status}  {first.words}\ncurl -sS -o certificate.pdf -H " in (ROOT / "README.md").read_text()

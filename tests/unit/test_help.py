@@ -1,18 +1,14 @@
 """`--help` of every command: what it does, and examples that can be typed."""
 
 import re
-import shlex
 from collections.abc import Iterator
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from tools.bench.__main__ import main as bench
+from tests.kit.commands import PROGRAMS, parse
 from tools.local import seeds
-from tools.operate.commands import main as tools
-
-PROGRAMS = {"python -m tools": tools, "python -m tools.bench": bench}
 
 
 def walk(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[str, ...]]:
@@ -36,22 +32,6 @@ def examples(path: tuple[str, ...]) -> list[str]:
     """One line each: a backslash joins two."""
     block = help_of(path).partition("\n  Examples:\n")[2].partition("\n\n")[0].replace("\\\n", "")
     return block.splitlines()
-
-
-def parse(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The path of the command that a line starts, after click has taken its options and arguments."""
-    words = shlex.split(line)
-    while "=" in words[0]:
-        monkeypatch.setenv(*words.pop(0).split("=", 1))
-    (program,) = [name for name in PROGRAMS if words[:3] == name.split()]
-    path, arguments = [program], words[3:]
-    command: click.Command = PROGRAMS[program]
-    while isinstance(command, click.Group):
-        path.append(arguments.pop(0))
-        command = command.commands[path[-1]]
-    if arguments != ["--help"]:
-        command.make_context(path[-1], arguments)
-    return path
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

@@ -79,7 +79,7 @@ class RangeNotSatisfiable(SigningError):
 class ProviderFailed(SigningError):
     """The provider gave no valid certificate in time.
 
-    `reason` is one of the constant words in `provider` and `http`; `upstream_status` the provider's HTTP status, if
+    `reason` is one of the constant words in `provider` and `https`; `upstream_status` the provider's HTTP status, if
     it answered; `retry_after` the seconds it asked to wait; `passing` whether another try may help soon.
     """
 

@@ -1,0 +1,27 @@
+"""The command lines of this project, taken apart without being run."""
+
+import shlex
+
+import click
+import pytest
+
+from tools.bench.__main__ import main as bench
+from tools.operate.commands import main as tools
+
+PROGRAMS = {"python -m tools": tools, "python -m tools.bench": bench}
+
+
+def parse(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The path of the command that a line starts, after click has taken its options and arguments."""
+    words = shlex.split(line)
+    while "=" in words[0]:
+        monkeypatch.setenv(*words.pop(0).split("=", 1))
+    (program,) = [name for name in PROGRAMS if words[:3] == name.split()]
+    path, arguments = [program], words[3:]
+    command: click.Command = PROGRAMS[program]
+    while isinstance(command, click.Group):
+        path.append(arguments.pop(0))
+        command = command.commands[path[-1]]
+    if arguments != ["--help"]:
+        command.make_context(path[-1], arguments)
+    return path
