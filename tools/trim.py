@@ -25,7 +25,7 @@ BY_BOTOCORE_ITSELF: dict[str, set[str]] = {"s3": {"HeadBucket"}}
 """What botocore asks on its own: where a bucket is, after S3 has said that it is elsewhere."""
 
 READ = {
-    "GetObjectOutput": {"Body", "ContentLength", "ContentRange", "ETag"},
+    "GetObjectOutput": {"Body", "ChecksumSHA256", "ChecksumType", "ContentLength", "ContentRange", "ETag"},
     "HeadObjectOutput": {"ContentLength", "ETag"},
 }
 """Of long outputs, what is read: botocore looks for a header for each member, in each answer."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -179,6 +180,16 @@ def test_the_digest_is_that_of_the_bytes(service: Service, place: Place, headers
     place("S3", reply(200, PDF, {"ETag": ETAG} | headers))
     checksum = b64encode(hashlib.sha256(PDF).digest()).decode()
     assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{checksum}:"
+
+
+def test_the_digest_is_the_archived_one_so_that_a_client_sees_what_goes_wrong_later(
+    service: Service, place: Place
+) -> None:
+    service.seed()
+    archived = b64encode(hashlib.sha256(b"as archived").digest()).decode()
+    crc32 = b64encode(zlib.crc32(PDF).to_bytes(4)).decode()  # what botocore verifies, where there are two
+    place("S3", found(x_amz_checksum_crc32=crc32, x_amz_checksum_sha256=archived, x_amz_checksum_type="FULL_OBJECT"))
+    assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{archived}:"
 
 
 # ── S3 writes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

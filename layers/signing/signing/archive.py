@@ -32,11 +32,13 @@ class Stored:
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes of an archived certificate, from the offset `first`."""
+    """Bytes of an archived certificate, from the offset `first`. `sha256` is that of the whole, in base64, where it need
+    not be computed."""
 
     stored: Stored
     content: bytes
     first: int = 0
+    sha256: str | None = None
 
 
 class Archive:
@@ -114,7 +116,9 @@ def _read_whole(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
         if stored.size > limit:
             raise CertificateTooLarge(stored.size)
         content = body.read()
-    return Part(stored, content)
+    # Of an object that was written in parts, the checksum is that of their checksums.
+    sha256 = answer.get("ChecksumSHA256") if answer.get("ChecksumType") == "FULL_OBJECT" else None
+    return Part(stored, content, sha256=sha256)
 
 
 def _read_range(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
