@@ -32,8 +32,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes of an archived certificate, from the offset `first`. `sha256` is that of the whole, in base64, where it need
-    not be computed."""
+    """Bytes of an archived certificate, from the offset `first`. `sha256` is that of the whole, in base64, where it
+    need not be computed."""
 
     stored: Stored
     content: bytes
