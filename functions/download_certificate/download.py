@@ -158,4 +158,4 @@ def _serve_unread(request: Request, certificate: Certificate) -> Download:
         raise ArchiveUnavailable("too large to serve whole") if request.range else CertificateTooLarge(stored.size)
     if _is_current(request, stored):
         return Download(stored, None, source="provider")
-    return Download(stored, Part(stored, certificate.content, sha256=certificate.sha256), source="provider")
+    return Download(stored, Part(stored, certificate.content), source="provider")
