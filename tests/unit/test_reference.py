@@ -23,6 +23,8 @@ def test_the_examples_are_what_the_situation_sends(situation: seeds.Situation) -
     of_the_browser = {"Accept", "Authorization", "Host", "User-Agent"}
     headers = {name: value for name, value in event["headers"].items() if name not in of_the_browser}
     assert examples == headers | event["pathParameters"]
+    # What is of no such format, the page would not send.
+    assert [parameter for parameter in parameters if "format" in parameter["schema"]] == []
 
 
 def test_all_else_is_as_published() -> None:

@@ -61,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")  # the functions hang up on what they refuse
         self.end_headers()
         self.wfile.write(body)
 
