@@ -115,13 +115,57 @@ def test_the_request_is_what_the_settings_say() -> None:
         reply(body=PDF, headers={"Content-Encoding": ""}),
         reply(body=PDF, headers={"Content-Encoding": "aws-chunked"}),
         raw(HEAD + b"Content-Length: 3000\r\n\r\n" + PDF[:1500], PDF[1500:], pause=0.05),
+        reply(body=PDF, headers={"Content-Encoding": "identity, aws-chunked"}),
+        reply(body=PDF, headers={"Content-Encoding": "utf-8"}),
+        reply(body=gzip.compress(PDF), headers={"Content-Encoding": "gzip,aws-chunked"}),
+        raw(HEAD + b"Content-Encoding: aws-chunked\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(PDF)),
+        chunked([PDF], end=b"00;last\r\nX-Trailer: 1\r\n\r\n"),
+        chunked([PDF], end=b"0\r\n"),
         raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"Content-Length: 3000\r\n\r\n" + PDF),
+        raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 50 + HEAD + b"Content-Length: 3000\r\n\r\n" + PDF),
+        raw(b"HTTP/1.1 102 Processing\r\nContent-Length: 9\r\n\r\n" + HEAD + b"\r\n" + PDF),
     ],
 )
 def test_a_whole_pdf_counts_whatever_its_type_and_framing(answer: Answer) -> None:
     content, server = fetch(answer)
     assert content == PDF
     assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"X-FRAME-OPTIONS : SAMEORIGIN\r\n",
+        b"no colon at all\r\n",
+        b": no name\r\n",
+        b"X-Folded: a\r\n b: c\r\n\td\r\n",
+        b" folded behind the status line\r\n",
+        b"X: y\r\n" * 2000,
+        b"X: " + b"y" * 200_000 + b"\r\n",
+        b"X: \xff\x00\x7f\r\n",
+        b"X: bare line ends\n",
+        b"Content-Length\r\n",
+    ],
+)
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        (b"Content-Length : 3000\r\n", PDF),
+        (b"content-LENGTH:\r\n 3000\r\n", PDF),
+        (b"Content-Length: 3000, 3000\r\n", PDF),
+        (b"Content-Length: 3000\r\nContent-Length: 3000\r\n", PDF),
+        (b"Transfer-Encoding\t: chunked\r\n", b"bb8\r\n" + PDF + b"\r\n0\r\n\r\n"),
+        (b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n", b"bb8\r\n" + PDF + b"\r\n0\r\n\r\n"),
+    ],
+)
+def test_no_header_hides_those_behind_it(
+    header: bytes, framing: bytes, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a connection that stays open, only the framing says where the certificate ends."""
+    content, server = fetch(raw(HEAD + header + framing + b"\r\n" + body, b"", pause=20), seconds=15)
+    assert content == PDF
+    assert server.connections == 1
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
@@ -150,8 +194,17 @@ def test_a_passing_fault_is_tried_once_more(status: int) -> None:
         (reset, "unreachable"),
         (raw(), "unreachable"),
         (raw(b"nonsense\r\n\r\n"), "unreachable"),
-        (raw(HEAD + b"X: " + b"y" * 70000 + b"\r\n\r\n"), "unreachable"),
-        (raw(HEAD + b"X: y\r\n" * 200 + b"\r\n"), "unreachable"),
+        (raw(HEAD + b"X: " + b"y" * 1_100_000 + b"\r\n\r\n"), "unreachable"),
+        (raw(HEAD + b"X: y\r\n" * 200_000 + b"\r\n"), "unreachable"),
+        (raw(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50_000), "unreachable"),
+        (raw(HEAD + b"Content-Length: 3000\r\n"), "unreachable"),
+        (raw(HEAD + b"Content-Le"), "unreachable"),
+        (raw(b"HTTP/1.1 103 Early Hints\r\n\r\n"), "unreachable"),
+        (chunked([PDF], end=b"0"), "broken_answer"),
+        (chunked([PDF], end=b"00"), "broken_answer"),
+        (chunked([PDF], end=b"0\r"), "broken_answer"),
+        (chunked([PDF], end=b"0;name"), "broken_answer"),
+        (chunked([PDF + b"2 0 obj <<"], end=b"0"), "broken_answer"),
         (raw(HEAD + b"Content-Length: 3001\r\n\r\n" + PDF), "broken_answer"),
         (chunked([PDF], end=b""), "broken_answer"),
         (raw(HEAD + b"Content-Length: -1\r\n\r\n" + PDF), "broken_answer"),
@@ -180,13 +233,14 @@ def test_an_answer_cut_short_or_garbled_is_tried_once_more(answer: Answer, reaso
     "answer",
     [
         raw(HEAD + b"\r\n" + PDF + b"2 0 obj <<"),
-        chunked([PDF + b"2 0 obj <<"], end=b"0"),
+        chunked([PDF + b"2 0 obj <<"]),
+        reply(body=PDF + b"2 0 obj <<"),
+        reply(body=gzip.compress(PDF + b"2 0 obj <<"), headers={"Content-Encoding": "gzip"}),
         raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PDF + b"2 0 obj <<")),
         raw(HEAD + b"Content-Length: 2900\r\n\r\n" + PDF),
-        raw(b"HTTP/1.1 200 OK\r\nContent-Le"),
     ],
 )
-def test_a_certificate_cut_short_unseen_is_refused(answer: Answer) -> None:
+def test_a_certificate_cut_short_before_it_was_sent_is_refused(answer: Answer) -> None:
     assert refusal(answer) == ("not_a_pdf", 200, 1)
 
 
@@ -400,9 +454,14 @@ def test_a_link_is_followed_without_the_secret(linked: Linked) -> None:
         "http://user@localhost:{port}/c",
         "http://user:pass@localhost:{port}/c",
         "http://localhost:{port}\\@evil.example.com/c",
-        "http://localhost:{port}/c d",
-        "http://localhost:{port}/c\n",
-        "http://localhost:{port}/c#d",
+        "http://localhost:{port}#@evil.example.com/c",
+        "http://localhost:{port}/c\\d",
+        "http://localhost:{port}/c\nd",
+        "http://localhost:{port}/c\x7f",
+        "http://localhost:{port}/" + "c" * 9000,
+        "http://local host:{port}/c",
+        "http://l\u00f6calhost:{port}/c",
+        "http://\uff4cocalhost:{port}/c",
         "http://[::1]:{port}/c",
         "http://2130706433:{port}/c",
         "http://0:{port}/c",
@@ -417,6 +476,25 @@ def test_a_link_to_elsewhere_is_never_connected_to(linked: Linked, link: str) ->
     failure, api, store = linked(link)
     assert isinstance(failure, ProviderFailed)
     assert (failure.reason, len(api.requests), store.connections) == ("link_refused", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("/object/sign/b/my file.pdf?token=a.b-c", "/object/sign/b/my%20file.pdf?token=a.b-c"),
+        ("/Pr\u00fcfung\u20ac.pdf", "/Pr%C3%BCfung%E2%82%AC.pdf"),
+        ('/c[2]{{1}}"x"^<y>`', "/c%5B2%5D%7B1%7D%22x%22%5E%3Cy%3E%60"),
+        ("?filter[id]=1 2", "/?filter%5Bid%5D=1%202"),
+        ("/a%2fB%2F%20%zz?s=%3d+ ", "/a%2fB%2F%20%zz?s=%3d+"),
+        (" /c\r\n".strip(" "), "/c"),
+        ("/c#page=1", "/c"),
+        ("/c?a#b?c", "/c?a"),
+    ],
+)
+def test_a_link_is_asked_for_as_browsers_do(linked: Linked, link: str, target: str) -> None:
+    content, _, store = linked("{files}" + link)
+    assert content == PDF
+    assert [request.target for request in store.requests] == [target]
 
 
 def test_a_link_to_a_port_that_is_not_listed_is_never_connected_to(linked: Linked) -> None:
@@ -479,8 +557,13 @@ def test_a_redirect_of_the_links_host_is_never_followed(linked: Linked) -> None:
     assert (failure.reason, len(store.requests)) == ("link_status", 1)
 
 
+def test_a_large_link_document_is_read(linked: Linked) -> None:
+    content, _, _ = linked(document='{{"data": {{"url": "{link}"}}, "events": "' + "e" * 8_000_000 + '"}}')
+    assert content == PDF
+
+
 def test_a_huge_link_document_is_refused() -> None:
-    failure, server = fetch(reply(body=b" " * 2_000_000), link_field="url", link_hosts="localhost", most=9_000_000)
+    failure, server = fetch(reply(body=b" " * 8_400_000), link_field="url", link_hosts="localhost", most=9_000_000)
     assert isinstance(failure, ProviderFailed)
     assert (failure.reason, len(server.requests)) == ("too_large", 1)
 

@@ -9,7 +9,7 @@ from pydantic_core import ValidationError
 
 from signing.certificate import Certificate
 from signing.errors import ProviderFailed
-from signing.https import Answer, Exchange
+from signing.https import Exchange
 from signing.provider import PROVIDER_SECONDS, Provider, Secret
 from signing.settings import ProviderSettings
 from signing.urls import Url
@@ -32,7 +32,7 @@ ADVICE = {
     "unreachable": "No answer: is the host of ProviderCertificateUrl right, with a valid TLS certificate?",
     "status": "Only 200 counts. 401 or 403: the secret or ProviderAuthHeader. 404: the URL or the request's id.",
     "link_status": "The link's host refused. The link may have expired already, or want a header that is not sent.",
-    "too_large": "The answer is larger than MaxCertificateBytes, or than 1 MiB where JSON with a link is expected.",
+    "too_large": "The answer is larger than MaxCertificateBytes, or than 8 MiB where JSON with a link is expected.",
     "broken_answer": "The answer ended early, or is not encoded as it says.",
     "secret_unavailable": "Secrets Manager did not give the secret: does ProviderSecretName exist, may you read it?",
     "secret_malformed": "The secret is empty, binary, or unfit for a header: does it end with a new line?",
@@ -50,7 +50,7 @@ class WatchedProvider(Provider):
         super().__init__(settings, secret)
         self._say = say
 
-    def ask(self, provider_request_id: str, exchange: Exchange) -> Answer:
+    def ask(self, provider_request_id: str, exchange: Exchange) -> bytes:
         url = self._settings.provider_certificate_url.expand(provider_request_id)
         header = self._settings.provider_auth_header.fill("********")
         self._say(f"GET {url.scheme}://{url.host}:{url.port}{url.target}")
@@ -72,20 +72,20 @@ class WatchedProvider(Provider):
         self._say(f"GET {url.scheme}://{url.host}:{url.port}/… (without the secret)")
         return url
 
-    def follow(self, link: Url, exchange: Exchange) -> Answer:
+    def follow(self, link: Url, exchange: Exchange) -> bytes:
         return self._watch(lambda: super(WatchedProvider, self).follow(link, exchange))
 
-    def _watch(self, step: Callable[[], Answer]) -> Answer:
+    def _watch(self, step: Callable[[], bytes]) -> bytes:
         started = time.perf_counter()
         try:
-            answer = step()
+            content = step()
         except ProviderFailed as failure:
             status = failure.upstream_status or "no answer"
             self._say(f"    {status} after {time.perf_counter() - started:.1f} s")
             raise
         seconds = time.perf_counter() - started
-        self._say(f"    200 after {seconds:.1f} s: {len(answer.content):,} bytes, {_kind(answer.content)}")
-        return answer
+        self._say(f"    200 after {seconds:.1f} s: {len(content):,} bytes, {_kind(content)}")
+        return content
 
 
 @click.group(epilog=examples("python -m tools provider check --stack craftkit-certificates --request 1234"))
@@ -138,7 +138,7 @@ def _problem(problem: Any, names: dict[str, str]) -> str:
 
 def _host(link: str) -> str:
     try:
-        url = Url.parse(link)
+        url = Url.parse_link(link)
     except ValueError as error:
         return f"something that {error}"
     return f"{url.host}:{url.port}"

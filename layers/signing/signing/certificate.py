@@ -1,9 +1,32 @@
-"""What counts as a certificate."""
+"""What counts as a certificate: a PDF that is whole, byte for byte as the provider sent it."""
 
+import codecs
 import hashlib
+import re
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+
+MAX_BYTES_BEFORE_HEADER = 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}".encode()
+# A search can't be interrupted, so long ones are made in slices. No match is longer than the overlap.
+_SLICE = 1024 * 1024
+_OVERLAP = 100
+
+# White space and keywords: ISO 32000-1, 7.2.2, 7.3.10 and 7.5. Repetitions are bounded and never backtrack: the time is
+# linear in the length, whatever the bytes are.
+_WHITE_SPACE = b"\0\t\n\f\r "
+_WS = rb"[\0\t\n\f\r ]"
+_OBJECT = rb"(?<![0-9])[0-9]{1,10}+" + _WS + rb"{1,16}+[0-9]{1,5}+" + _WS + rb"{1,16}+obj(?![A-Za-z])"
+_REVISION = re.compile(_OBJECT + rb"|\b(?:xref|trailer|startxref)\b")
+_XREF = re.compile(_WS + rb"{0,16}+(?:xref\b|" + _OBJECT + rb")")
+_STARTXREF = re.compile(rb"startxref" + _WS + rb"{0,16}+([0-9]{1,10})")
+_FILE_LENGTH = re.compile(rb"/L" + _WS + rb"{1,16}+([0-9]{1,15})")
+_BYTE_RANGE = re.compile(rb"/ByteRange" + _WS + rb"{0,16}+\[" + (_WS + rb"{0,16}+([0-9]{1,15})") * 4)
+# The comment behind the header has at least four bytes above 127 (7.5.2). Here they are characters in UTF-8.
+_TEXT_COMMENT = re.compile(rb"%PDF-[^\r\n]{1,16}[\r\n]{1,2}%(?:[\xc2-\xf4][\x80-\xbf]{1,3}){4}")
 
 
 @dataclass(frozen=True)
@@ -18,14 +41,70 @@ class Certificate:
         return b64encode(hashlib.sha256(self.content).digest()).decode("ascii")
 
 
-def is_whole_pdf(content: bytes, *, must_end: bool = False) -> bool:
-    """Whether the bytes begin and end as a PDF does.
+def is_whole_pdf(content: bytes) -> bool:
+    """Whether readers open the bytes as a whole PDF, as far as the bytes can tell. `https` checks their length.
 
-    The end marker may be followed by some bytes of other software: readers look for it in the last 1,024.
-    `must_end` allows white space only: a PDF that was signed in steps holds an end marker for each, so that one cut
-    short behind an earlier marker would pass.
-    Source: ISO 32000-1, 7.5.5, and implementation note 18 to the PDF Reference 1.7.
+    Readers forgive white space before the header, and bytes of any kind behind the last end marker. Both are common.
+    What is never a whole PDF: one that goes on behind its last end marker, one that is shorter than it says itself, and
+    one whose bytes were decoded as text on the way.
     """
-    tail = content[-1024:]
-    is_ended = tail.rstrip(b"\0\t\n\f\r ").endswith(b"%%EOF") if must_end else b"%%EOF" in tail
-    return content.startswith(b"%PDF-") and is_ended
+    start = content.find(b"%PDF-", 0, MAX_BYTES_BEFORE_HEADER + len(b"%PDF-"))
+    end = content.rfind(b"%%EOF")
+    return (
+        0 <= start < end
+        and not content[:start].replace(_BYTE_ORDER_MARK, b"", 1).strip(_WHITE_SPACE)
+        and not _has_revision(content, end)
+        and all(length <= len(content) for length in _find_stated_lengths(content, start))
+        and not _was_decoded_as_text(content, start)
+    )
+
+
+def _has_revision(content: bytes, end: int) -> bool:
+    """Whether PDF syntax follows the last end marker: the beginning of a revision whose end was cut off."""
+    for position in range(end, len(content), _SLICE):
+        match = _REVISION.search(content, position, position + _SLICE + _OVERLAP)
+        # Once more without the slice's end, at which a longer word looks like a keyword.
+        if match and _REVISION.match(content, match.start()):
+            return True
+    return False
+
+
+def _find_stated_lengths(content: bytes, start: int) -> Iterator[int]:
+    """What a linearized file states in its first object (ISO 32000-1, F.2.2), and the ends of the two parts of the file
+    that a digital signature covers (12.8.1)."""
+    first_object = content[start : start + 1024].partition(b"endobj")[0]
+    if b"/Linearized" in first_object:
+        yield from (int(match[1]) for match in _FILE_LENGTH.finditer(first_object))
+    for match in _BYTE_RANGE.finditer(content):
+        first, first_length, second, second_length = map(int, match.groups())
+        yield first + first_length
+        yield second + second_length
+
+
+def _was_decoded_as_text(content: bytes, start: int) -> bool:
+    """Bytes beyond ASCII were replaced by U+FFFD, or read as characters and written in UTF-8. Both move what follows:
+    `startxref` leads nowhere. In a PDF of text alone it still leads to its table."""
+    return (
+        (content.count(_REPLACEMENT_CHARACTER) >= 2 or _TEXT_COMMENT.match(content, start) is not None)
+        and not _has_cross_references(content, start)
+        and _is_utf8(content)
+    )
+
+
+def _has_cross_references(content: bytes, start: int) -> bool:
+    """Whether the last `startxref` leads to a cross-reference table or stream, counted from the first byte or from the
+    header (ISO 32000-1, 7.5.5)."""
+    match = _STARTXREF.match(content, max(content.rfind(b"startxref"), 0))
+    return match is not None and any(_XREF.match(content, int(match[1]) + origin) for origin in (0, start))
+
+
+def _is_utf8(content: bytes) -> bool:
+    """In slices: as one text it would take up to four times the memory."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for position in range(0, len(content), _SLICE):
+            decoder.decode(content[position : position + _SLICE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,6 +1,8 @@
 """GET from a hostile world: one time budget for everything, one size cap, no redirect, nothing cut short."""
 
+import io
 import logging
+import re
 import socket
 import ssl
 import time
@@ -8,9 +10,10 @@ import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
+from http.client import HTTPResponse as ServerResponse
+from typing import BinaryIO
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, InvalidHeader
@@ -22,19 +25,13 @@ from signing.urls import Url
 
 CONNECT_TIMEOUT = 5.0
 CHUNK = 64 * 1024
+MAX_HEAD_BYTES = 1024 * 1024
 PASSING_STATUSES = {408, 429, 500, 502, 503, 504}
+_HEADERS = {b"content-length", b"transfer-encoding", b"content-encoding", b"retry-after"}
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]\b")
 
-# urllib3 warns of malformed headers with the URL and the header's text.
+# urllib3 warns of contradicting headers, and not in our log's format.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A 200 answer. `is_framed`: its length was announced, so that it can't be cut short unseen. Python's http.client
-    takes a connection that closes within the last chunk's size for the end of a chunked one."""
-
-    content: bytes
-    is_framed: bool
 
 
 def within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
@@ -72,8 +69,11 @@ class Exchange:
                 # socket's own shutdown: the one of SSLSocket pulls the TLS state from under the reader.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def get(self, url: Url, headers: Mapping[str, str], max_bytes: int) -> Answer:
-        """Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer."""
+    def get(self, url: Url, headers: Mapping[str, str], max_bytes: int) -> bytes:
+        """The body of a 200 response, whole by every length that came with it.
+
+        Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer.
+        """
         connection = _connection(url, timeout=min(CONNECT_TIMEOUT, self.remaining()))
         with closing(connection), closing(self._ask(connection, url.target, headers)) as response:
             if response.status != 200:
@@ -81,7 +81,7 @@ class Exchange:
                     "status",
                     response.status,
                     passing=response.status in PASSING_STATUSES,
-                    retry_after=_retry_after(response),
+                    retry_after=parse_retry_after(response),
                 )
             return self._read(response, max_bytes)
 
@@ -96,18 +96,19 @@ class Exchange:
             self.remaining()
             raise ProviderFailed("unreachable", passing=True) from error
 
-    def _read(self, response: HTTPResponse, max_bytes: int) -> Answer:
-        if (response.length_remaining or 0) > max_bytes:
+    def _read(self, response: HTTPResponse, max_bytes: int) -> bytes:
+        length = response.length_remaining
+        if (length or 0) > max_bytes:
             raise ProviderFailed("too_large", response.status)
-        is_framed = response.length_remaining is not None
-        if "Content-Length" in response.headers and not is_framed and not response.chunked:
-            raise ProviderFailed("broken_answer", response.status, passing=True)  # a length that is none
-        is_gzip = response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
-        decoder = _Gzip() if is_gzip else _Identity()
+        if "Content-Length" in response.headers and length is None and not response.chunked:
+            raise ProviderFailed("broken_answer", response.status, passing=True)  # invalid Content-Length
+        decoder = _Gzip() if _is_gzip(response) else _Identity()
         content = bytearray()
         try:
             # Not stream(), which takes a chunk's size on trust and reads all of it, or with a negative size everything.
-            while chunk := response.read1(CHUNK, decode_content=False):
+            while (left := response.length_remaining) != 0 and (
+                chunk := response.read1(min(CHUNK, left or CHUNK), decode_content=False)
+            ):
                 content += decoder.decompress(chunk, max_bytes + 1 - len(content))
                 if len(content) > max_bytes:
                     raise ProviderFailed("too_large", response.status)
@@ -117,7 +118,61 @@ class Exchange:
             self.remaining()
             raise ProviderFailed("broken_answer", response.status, passing=True) from error
         self.remaining()
-        return Answer(bytes(content), is_framed)
+        return bytes(content)
+
+
+class _Response(ServerResponse):
+    """A response as servers send it. http.client alone treats 103 as the final response, stops reading headers at the
+    first malformed one and at the hundredth, and accepts a connection that closes within the last chunk's size."""
+
+    def begin(self) -> None:
+        self.fp = stream = _Lines(self.fp.detach())
+        head = read_head(stream)
+        try:
+            self.fp = io.BufferedReader(io.BytesIO(head))
+            super().begin()
+        finally:
+            self.fp = stream
+
+
+class _Lines(io.BufferedReader):
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A whole line, or b"" at the end. Raises IncompleteRead: the end came within a line, or it is too long."""
+        line = super().readline(size)
+        if line and not line.endswith(b"\n"):
+            raise IncompleteRead(line)
+        return line
+
+
+def read_head(stream: BinaryIO) -> bytes:
+    """The status line of the final response (RFC 9110 section 15.2), and the few headers that matter here, however many
+    others there are. Raises IncompleteRead."""
+    left = MAX_HEAD_BYTES
+    head: list[bytes] = []
+    is_kept = False
+    while line := stream.readline(left):
+        left -= len(line)
+        if not head:
+            head.append(line)
+        elif not line.strip():
+            if not _INTERIM.match(head[0]):
+                return b"".join([*head, line])
+            head.clear()
+        elif line[:1] in b" \t":  # goes on with the header before (RFC 9112 section 5.2)
+            if is_kept:
+                head.append(line)
+        else:
+            name, colon, value = line.partition(b":")
+            is_kept = bool(colon) and name.rstrip().lower() in _HEADERS
+            if is_kept:
+                head.append(name.rstrip() + colon + value)
+    raise IncompleteRead(b"")
+
+
+def _is_gzip(response: HTTPResponse) -> bool:
+    """Other codings are none, or wrong: `aws-chunked` is left over from an upload to S3. The bytes decide."""
+    codings = response.headers.get("Content-Encoding", "").lower().split(",")
+    return not {"gzip", "x-gzip"}.isdisjoint(coding.strip() for coding in codings)
 
 
 class _Identity:
@@ -151,9 +206,13 @@ def _gzip_member() -> "zlib._Decompress":
 
 
 def _connection(url: Url, timeout: float) -> HTTPConnection:
-    if url.scheme == "https":
-        return HTTPSConnection(url.host, url.port, timeout=timeout, ssl_context=_tls())
-    return HTTPConnection(url.host, url.port, timeout=timeout)
+    connection = (
+        HTTPSConnection(url.host, url.port, timeout=timeout, ssl_context=_tls())
+        if url.scheme == "https"
+        else HTTPConnection(url.host, url.port, timeout=timeout)
+    )
+    connection.response_class = _Response
+    return connection
 
 
 @cache
@@ -161,7 +220,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _retry_after(response: HTTPResponse) -> int | None:
+def parse_retry_after(response: HTTPResponse) -> int | None:
     """Seconds, from either form of the header (RFC 9110 section 10.2.3)."""
     try:
         return int(Retry(0).parse_retry_after(response.headers["Retry-After"]))

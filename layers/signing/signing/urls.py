@@ -1,4 +1,5 @@
-"""URLs of the provider. One strict grammar, parsed once: what is checked here is what is connected to."""
+"""URLs of the provider. One strict grammar, parsed once: what is checked here is what is connected to. URL libraries
+normalise paths and queries, which breaks signed links."""
 
 import ipaddress
 import re
@@ -10,10 +11,13 @@ from urllib.parse import quote
 # control character, quote or bracket that another parser could read in another way.
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<target>(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?|-]*)?)",
-    re.ASCII,
+    r"(?P<target>(?:[/?](?-i:[A-Za-z0-9._~!$&'()*+,;=:@%/?|-]*))?)",
+    re.ASCII | re.IGNORECASE,
 )
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
+# What browsers percent-encode in a path or a query, and brackets. What is encoded already stays as it is.
+_UNENCODED = re.compile(r"[ \"<>\[\]^`{}\x80-\U0010ffff]+")
+_MAX_LINK_CHARACTERS = 8192
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _PLACEHOLDER = "{providerRequestId}"
 
@@ -28,19 +32,33 @@ class Url:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError, whose text never holds the URL."""
-        # Scheme and host know no case (RFC 3986 section 6.2.2.1); path and query do.
-        text = _AUTHORITY.sub(lambda authority: authority[0].lower(), text, count=1)
         match = _URL.fullmatch(text)
         if match is None:
             raise ValueError("is not a plain https URL")
-        scheme, host = match["scheme"], match["host"].strip("[]")
+        # Case-insensitive (RFC 3986 section 6.2.2.1), unlike path and query.
+        scheme, host = match["scheme"].lower(), match["host"].strip("[]").lower()
         port = int(match["port"] or _DEFAULT_PORTS[scheme])
         if not 0 < port < 65536:
-            raise ValueError("is a URL with a port that is none")
+            raise ValueError("has an invalid port")
         if scheme == "http" and not is_loopback(host):
             raise ValueError("is http to another machine; only https is allowed")
         target = match["target"] if match["target"].startswith("/") else "/" + match["target"]
         return cls(scheme, host, port, target)
+
+    @classmethod
+    def parse_link(cls, text: str) -> Self:
+        """A URL as services write it, with blanks, quotes, brackets or letters beyond ASCII in its path or query, and a
+        fragment, which is never sent. Its authority is as strict as any other's. Raises ValueError, as `parse` does."""
+        if len(text) > _MAX_LINK_CHARACTERS:
+            raise ValueError("is too long")
+        text = text.strip(" \t\r\n")
+        authority = _AUTHORITY.match(text)
+        if authority is None:
+            raise ValueError("is not a plain https URL")
+        target = text[authority.end() :]
+        if target.startswith(("/", "?")):
+            target = target.partition("#")[0]
+        return cls.parse(authority[0] + _UNENCODED.sub(lambda characters: quote(characters[0], safe=""), target))
 
     @property
     def has_default_port(self) -> bool:

@@ -1,0 +1,92 @@
+"""Whatever parses foreign text takes time in proportion to its length, whatever the text is: none of them can be
+interrupted."""
+
+import io
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import permutations
+from types import SimpleNamespace
+
+import pytest
+
+from functions.archive_certificate.message import parse_message
+from functions.download_certificate.conditions import matches_weakly, parse_range
+from functions.download_certificate.request import Request
+from signing import https
+from signing.certificate import is_whole_pdf
+from signing.models import ApiKey, Signature
+from signing.provider import Provider, Secret
+from signing.settings import HeaderTemplate, ProviderSettings
+from signing.urls import HostRule, Url, UrlTemplate
+
+PROVIDER = Provider(
+    ProviderSettings(
+        UrlTemplate.parse("https://a.example/{providerRequestId}"),
+        HeaderTemplate.parse("Authorization: {secret}"),
+        "secret",
+        "a.b",
+        (HostRule.parse("a.example"),),
+        1,
+    ),
+    Secret(lambda: None, "secret"),  # type: ignore[arg-type, return-value]
+)
+REQUEST = {"requestContext": {"requestId": "1"}}
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "url": Url.parse,
+    "url's host": lambda text: Url.parse(f"https://{text}"),
+    "url's path": lambda text: Url.parse(f"https://a/{text}"),
+    "link": lambda text: Url.parse_link(f"https://a/{text}"),
+    "link in JSON": lambda text: PROVIDER.check_link(PROVIDER.find_link(f'{{"a": {{"b": "{text}"}}}}'.encode())),
+    "JSON": lambda text: PROVIDER.find_link(text.encode()),
+    "JSON number": lambda text: PROVIDER.find_link(f"[1{text}]".encode()),
+    "head": lambda text: https.read_head(io.BufferedReader(io.BytesIO(b"HTTP/1.1 200 OK\r\n" + text.encode()))),
+    "header": lambda text: https.read_head(
+        io.BufferedReader(io.BytesIO(b"HTTP/1.1 200 OK\r\nContent-Length" + text.encode() + b"\r\n\r\n"))
+    ),
+    "Retry-After": lambda text: https.parse_retry_after(SimpleNamespace(headers={"Retry-After": text})),  # type: ignore[arg-type]
+    "PDF": lambda text: is_whole_pdf(b"%PDF-1.7\n" + text.encode() + b"%%EOF"),
+    "bytes behind a PDF": lambda text: is_whole_pdf(b"%PDF-1.7\n%%EOF" + text.encode()),
+    "PDF's comment": lambda text: is_whole_pdf(
+        b"%PDF-1.7\n%" + "é".encode() * 4 + text.encode() + b"startxref\n9%%EOF"
+    ),
+    "PDF's lengths": lambda text: is_whole_pdf(
+        f"%PDF-1.7/Linearized /L{text}/ByteRange[{text}startxref{text}%%EOF".encode()
+    ),
+    "message": parse_message,
+    "message's id": lambda text: parse_message(f'{{"signatureRequestId": "{text}"}}'),
+    "Authorization": lambda text: Request.parse(REQUEST | {"headers": {"Authorization": f"Bearer {text}"}}),
+    "API key": lambda text: Request.parse(REQUEST | {"headers": {"Authorization": f"Bearer ck_live_{text}"}}),
+    "id in a path": lambda text: Request.parse(REQUEST | {"pathParameters": {"id": text}}),
+    "Range": lambda text: parse_range(f"bytes={text}"),
+    "If-None-Match": lambda text: matches_weakly(text, '"a"'),
+    "key's item": lambda text: ApiKey.parse({"projectId": text, "expiresAt": text, "revokedAt": text}),
+    "signature request's item": lambda text: Signature.parse(
+        {"id": text, "projectId": text, "status": text, "certificateUrl": text, "providerRequestId": text}
+    ),
+}
+CHARACTERS = 'a1 \n\0é":/,[{%\\'
+UNITS = [*CHARACTERS, *map("".join, permutations('a1 :/",', 2))]
+LENGTHS = (16 * 1024, 128 * 1024, 1024 * 1024)
+LONG_ENOUGH_TO_COMPARE = 0.005
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_parser_of_foreign_text_is_linear(name: str) -> None:
+    for unit in UNITS:
+        seconds = [_measure(PARSERS[name], unit, LENGTHS[0])]
+        for length in LENGTHS[1:]:
+            seconds.append(_measure(PARSERS[name], unit, length))
+            # Eight times the length: 8 times the steps, or 64 times if they were quadratic.
+            is_linear = seconds[-2] < LONG_ENOUGH_TO_COMPARE or seconds[-1] < 24 * seconds[-2]
+            assert is_linear, (unit, length, seconds)
+
+
+def _measure(parse: Callable[[str], object], unit: str, length: int) -> float:
+    """Seconds of this thread's CPU, so that other work does not count."""
+    text = unit * (length // len(unit))
+    started = time.thread_time()
+    with suppress(Exception):
+        parse(text)
+    return time.thread_time() - started
