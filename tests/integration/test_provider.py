@@ -506,7 +506,7 @@ def test_a_link_to_a_port_that_is_not_listed_is_never_connected_to(linked: Linke
 def test_an_ip_address_is_connected_to_only_if_it_is_listed(linked: Linked) -> None:
     content, _, _ = linked("http://127.0.0.1:{port}/c", hosts="*.example.com, 127.0.0.1")
     assert content == PDF
-    failure, _, store = linked("http://127.0.0.1:{port}/c", hosts="localhost, *.0.0.1")
+    failure, _, store = linked("http://127.0.0.1:{port}/c", hosts="localhost, *.example.com")
     assert isinstance(failure, ProviderFailed)
     assert store.connections == 0
 

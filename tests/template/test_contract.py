@@ -1,9 +1,5 @@
 """What the contract fixes: names, parameters, routes, statuses."""
 
-import re
-
-import pytest
-
 from functions.download_certificate.responses import REFUSALS
 from tests.conftest import PARAMETERS
 from tests.template.conftest import DOWNLOAD, statements
@@ -32,39 +28,6 @@ def test_all_but_the_providers_parameters_have_working_defaults() -> None:
         "20971520",
         "arm64",
     )
-
-
-@pytest.mark.parametrize(
-    ("parameter", "good", "bad"),
-    [
-        (
-            "ProviderCertificateUrl",
-            [
-                "https://api.example.com/v1/requests/{providerRequestId}/certificate",
-                "https://api.example.com/c?id={providerRequestId}&merge=true",
-                "http://127.0.0.1:3002/{providerRequestId}",
-            ],
-            [
-                "",
-                "https://api.example.com/c",
-                "ftp://e.com/{providerRequestId}",
-                "https://{providerRequestId}.e.com/",
-                "http://10.0.0.1/{providerRequestId}",
-            ],
-        ),
-        (
-            "ProviderAuthHeader",
-            ["Authorization: Bearer {secret}", "X-API-KEY: {secret}", "Authorization: {secret}"],
-            ["", "{secret}", "Authorization: secret", "X Y: {secret}"],
-        ),
-        ("ProviderSecretName", ["craftkit/provider-api-key", "a+b=c@d.e_f-g"], ["", "a b", "a*"]),
-        ("ProviderLinkHosts", ["", "files.example.com,*.storage.example.com"], ["https://files.example.com"]),
-    ],
-)
-def test_a_deployment_refuses_what_the_settings_refuse(parameter: str, good: list[str], bad: list[str]) -> None:
-    pattern = re.compile(translated()["Parameters"][parameter]["AllowedPattern"])
-    assert [value for value in good if not pattern.fullmatch(value)] == []
-    assert [value for value in bad if pattern.fullmatch(value)] == []
 
 
 def test_the_statuses_and_codes_of_the_contract() -> None:

@@ -7,7 +7,7 @@ from signing.urls import HostRule, Url, UrlTemplate
     ("text", "url"),
     [
         ("https://files.example.com/a?b=c", Url("https", "files.example.com", 443, "/a?b=c")),
-        ("HTTPS://Files.Example.COM/A", Url("https", "files.example.com", 443, "/A")),
+        ("https://Files.Example.COM/A", Url("https", "files.example.com", 443, "/A")),
         ("https://files.example.com", Url("https", "files.example.com", 443, "/")),
         ("https://files.example.com?x=1", Url("https", "files.example.com", 443, "/?x=1")),
         ("https://files.example.com:8443/", Url("https", "files.example.com", 8443, "/")),
@@ -34,6 +34,14 @@ def test_a_url_is_taken_apart_and_otherwise_left_as_it_is(text: str, url: Url) -
         "http://files.example.com/a",
         "http://169.254.169.254/latest",
         "http://127.0.0.1.example.com/",
+        "HTTPS://files.example.com/",
+        "https://10.0.7/",
+        "https://012.0.0.7/",
+        "https://files.7/",
+        "https://files.0x7f/",
+        "http://LOCALHOST/",
+        "http://[0:0:0:0:0:0:0:1]/",
+        "http://[::ffff:127.0.0.1]/",
         "http://127.1/",
         "http://2130706433/",
         "http://0x7f.0.0.1/",
@@ -76,6 +84,43 @@ def test_a_url_that_two_parsers_could_read_differently_is_refused(text: str) -> 
     with pytest.raises(ValueError, match=r"^is |^has ") as error:
         Url.parse(text)
     assert text == "" or text not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("HTTPS://Files.Example.COM/A b", Url("https", "files.example.com", 443, "/A%20b")),
+        (" https://files.example.com/\u00e9\r\n", Url("https", "files.example.com", 443, "/%C3%A9")),
+        ("https://files.example.com?[x]", Url("https", "files.example.com", 443, "/?%5Bx%5D")),
+        ("https://files.example.com/%20#a b", Url("https", "files.example.com", 443, "/%20")),
+        ("https://files.example.com/" + "a" * 8166, Url("https", "files.example.com", 443, "/" + "a" * 8166)),
+    ],
+)
+def test_a_link_is_encoded_as_browsers_do(link: str, url: Url) -> None:
+    assert Url.parse_link(link) == url
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://files.example.com/" + "a" * 8167,
+        "https://files.example.com#a",
+        "https://files.example.com\\.evil.example.com/",
+        "https://files.example.com/\\",
+        "https://files.example.com/\x00",
+        "https://files.example.com/a\tb",
+        "https://files.example.com/\ud800",
+        "https://files example.com/",
+        "https://\u24d5iles.example.com/",
+        "https://user@files.example.com/a b",
+        "https://a b@files.example.com/",
+        "/a b",
+        "",
+    ],
+)
+def test_a_link_has_as_strict_an_authority_as_any_url(link: str) -> None:
+    with pytest.raises(ValueError, match=r"^is |surrogates"):
+        Url.parse_link(link)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +193,25 @@ def test_no_other_host_is_allowed(rule: str, link: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["", "*", "*.", "a.*.com", "*a.com", "**.a.com", "https://a.com", "a.com/b", "a b", "a,b"]
+    "rule",
+    [
+        "",
+        "*",
+        "*.",
+        "*.7",
+        "*.0.0.1",
+        "*.[::1]",
+        "a.com.",
+        "a.com/",
+        "a.com:0",
+        "a.*.com",
+        "*a.com",
+        "**.a.com",
+        "https://a.com",
+        "a.com/b",
+        "a b",
+        "a,b",
+    ],
 )
 def test_a_wrong_host_rule_is_refused(rule: str) -> None:
     with pytest.raises(ValueError, match="host names"):

@@ -56,14 +56,14 @@ class HeaderTemplate:
 
 
 def _split(text: str) -> tuple[HostRule, ...]:
-    return tuple(HostRule.parse(host.strip()) for host in text.split(",") if host.strip())
+    return tuple(HostRule.parse(host.strip(" ")) for host in text.split(",")) if text else ()
 
 
 @dataclass(frozen=True)
 class ProviderSettings(Settings):
     provider_certificate_url: Annotated[UrlTemplate, parsed(UrlTemplate.parse)]
     provider_auth_header: Annotated[HeaderTemplate, parsed(HeaderTemplate.parse)]
-    provider_secret_name: Annotated[str, TEXT]
+    provider_secret_name: Annotated[str, text(r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
     provider_link_field: Annotated[str, text("")]
     provider_link_hosts: Annotated[tuple[HostRule, ...], parsed(_split)]
     max_certificate_bytes: Annotated[int, POSITIVE]

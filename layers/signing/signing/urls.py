@@ -1,19 +1,22 @@
 """URLs of the provider. One strict grammar, parsed once: what is checked here is what is connected to. URL libraries
 normalise paths and queries, which breaks signed links."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote
 
 # scheme://host[:port][/path][?query] of RFC 3986 in ASCII. No user information and no fragment, and no backslash,
-# control character, quote or bracket that another parser could read in another way.
+# control character, quote or bracket that another parser could read differently. The last label of a name begins with a
+# letter: resolvers read `127.1` and `0x7f.1` as addresses. The patterns in template.yaml accept the same.
+_NAME = r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z][A-Za-z0-9_-]*"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IP = rf"{_OCTET}(?:\.{_OCTET}){{3}}|\[[0-9A-Fa-f:.]+\]"
+_PORT = r"(?::(?P<port>6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
 _URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<target>(?:[/?](?-i:[A-Za-z0-9._~!$&'()*+,;=:@%/?|-]*))?)",
-    re.ASCII | re.IGNORECASE,
+    rf"(?P<scheme>https?)://(?P<host>{_NAME}|{_IP}){_PORT}(?P<target>(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?|-]*)?)"
 )
+_HOST_RULE = re.compile(rf"(?:\*\.(?P<suffix>{_NAME})|(?P<host>{_NAME}|{_IP})){_PORT}")
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
 # What browsers percent-encode in a path or a query, and brackets. What is encoded already stays as it is.
 _UNENCODED = re.compile(r"[ \"<>\[\]^`{}\x80-\U0010ffff]+")
@@ -35,15 +38,11 @@ class Url:
         match = _URL.fullmatch(text)
         if match is None:
             raise ValueError("is not a plain https URL")
-        # Case-insensitive (RFC 3986 section 6.2.2.1), unlike path and query.
-        scheme, host = match["scheme"].lower(), match["host"].strip("[]").lower()
-        port = int(match["port"] or _DEFAULT_PORTS[scheme])
-        if not 0 < port < 65536:
-            raise ValueError("has an invalid port")
+        scheme, host = match["scheme"], match["host"].strip("[]")
         if scheme == "http" and not is_loopback(host):
             raise ValueError("is http to another machine; only https is allowed")
         target = match["target"] if match["target"].startswith("/") else "/" + match["target"]
-        return cls(scheme, host, port, target)
+        return cls(scheme, host.lower(), int(match["port"] or _DEFAULT_PORTS[scheme]), target)
 
     @classmethod
     def parse_link(cls, text: str) -> Self:
@@ -58,7 +57,10 @@ class Url:
         target = text[authority.end() :]
         if target.startswith(("/", "?")):
             target = target.partition("#")[0]
-        return cls.parse(authority[0] + _UNENCODED.sub(lambda characters: quote(characters[0], safe=""), target))
+        # Scheme and host are case-insensitive (RFC 3986 section 6.2.2.1).
+        return cls.parse(
+            authority[0].lower() + _UNENCODED.sub(lambda characters: quote(characters[0], safe=""), target)
+        )
 
     @property
     def has_default_port(self) -> bool:
@@ -66,16 +68,8 @@ class Url:
 
 
 def is_loopback(host: str) -> bool:
-    """127.0.0.0/8, ::1 and localhost. Shorthands such as `127.1` are not addresses here."""
-    address = _address(host)
-    return address.is_loopback if address else host == "localhost"
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+    """127.0.0.0/8, ::1 and localhost."""
+    return host in {"localhost", "::1"} or re.fullmatch(rf"127(?:\.{_OCTET}){{3}}", host) is not None
 
 
 @dataclass(frozen=True)
@@ -112,18 +106,13 @@ class HostRule:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError."""
-        is_suffix = text.startswith("*.")
-        host = text.removeprefix("*.")
-        try:
-            url = Url.parse(f"https://{host}")
-        except ValueError:
-            raise ValueError("must be host names, with * only as a whole first label") from None
-        if url.target != "/":
-            raise ValueError("must be host names without a path")
-        return cls(url.host, url.port if re.search(r":[0-9]+$", host) else None, is_suffix)
+        match = _HOST_RULE.fullmatch(text)
+        if match is None:
+            raise ValueError("must be host names, with * only as a whole first label")
+        host = (match["suffix"] or match["host"]).strip("[]").lower()
+        return cls(host, int(match["port"]) if match["port"] else None, is_suffix=bool(match["suffix"]))
 
     def allows(self, url: Url) -> bool:
-        is_below = self.is_suffix and url.host.endswith("." + self.host) and not _address(url.host)
-        if not is_below and (self.is_suffix or url.host != self.host):
+        if not (url.host.endswith("." + self.host) if self.is_suffix else url.host == self.host):
             return False
         return url.port == self.port if self.port else url.has_default_port or is_loopback(url.host)

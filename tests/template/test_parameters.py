@@ -1,0 +1,137 @@
+"""A deployment accepts exactly the parameters with which the functions start."""
+
+import os
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import ValidationError
+
+from signing.settings import ProviderSettings
+from tools.template import translated
+
+# Values to begin with. Each is changed in one place, many times.
+GOOD = {
+    "ProviderCertificateUrl": [
+        "https://api.example.com/v1/requests/{providerRequestId}/certificate",
+        "https://API.example.com:8443?id={providerRequestId}&merge=true&again={providerRequestId}",
+        "https://192.0.2.7/a%20b/{providerRequestId}",
+        "https://[2001:db8::1]:65535/{providerRequestId}",
+        "http://127.0.0.1:3002/{providerRequestId}",
+        "http://localhost/{providerRequestId}",
+        "http://[::1]:1/{providerRequestId}",
+    ],
+    "ProviderAuthHeader": ["Authorization: Bearer {secret}", "X-API-KEY:{secret}", "Authorization: {secret} "],
+    "ProviderSecretName": ["craftkit/provider-api-key", "a+b=c@d.e_f-g", "a" * 512],
+    "ProviderLinkHosts": [
+        "",
+        "files.example.com,*.storage.example.com",
+        "Files.example.com:8443 , 192.0.2.7",
+        "[::1]:9",
+        "localhost",
+    ],
+}
+BAD = {
+    "ProviderCertificateUrl": [
+        "",
+        "https://api.example.com/c",
+        "ftp://e.com/{providerRequestId}",
+        "HTTPS://e.com/{providerRequestId}",
+        "https://{providerRequestId}.e.com/",
+        "https://{providerRequestId}.e.com/{providerRequestId}",
+        "https://e.com:{providerRequestId}/",
+        "http://10.0.0.1/{providerRequestId}",
+        "http://LOCALHOST/{providerRequestId}",
+        "http://127.1/{providerRequestId}",
+        "http://127.0.0.256/{providerRequestId}",
+        "http://[0:0:0:0:0:0:0:1]/{providerRequestId}",
+        "https://api.example.com/x?filter[id]={providerRequestId}",
+        "https://api.example.com/{providerRequestId}#certificate",
+        "https://api.example.com/pr\u00fcfung/{providerRequestId}",
+        "https://api.example.com/{id}/{providerRequestId}",
+        'https://api.example.com/"{providerRequestId}"',
+        "https://api.example.com:/{providerRequestId}",
+        "https://api.example.com:0/{providerRequestId}",
+        "https://api.example.com:65536/{providerRequestId}",
+        "https://api.example.com:080/{providerRequestId}",
+        "https://api.example.com./{providerRequestId}",
+        "https://-/{providerRequestId}",
+        "https://user@api.example.com/{providerRequestId}",
+        "https://api.example.com/{providerRequestId}\n",
+    ],
+    "ProviderAuthHeader": [
+        "",
+        "{secret}",
+        "Authorization: secret",
+        "X Y: {secret}",
+        "X: {secret}\n",
+        "X: \u00e9{secret}",
+    ],
+    "ProviderSecretName": ["", "a b", "a*", "a" * 513, "a\n"],
+    "ProviderLinkHosts": [
+        " ",
+        "*",
+        "*.",
+        "*example.com",
+        "files.*.com",
+        "*.192.0.2.7",
+        "*.7",
+        "a..b",
+        "files.example.com.",
+        ",",
+        ",,,",
+        "a.com,",
+        "a.com/",
+        "https://files.example.com",
+        "files.example.com:99999",
+        "a.com\n",
+        "a.com\t",
+    ],
+}
+CHARACTERS = st.sampled_from("a7Z.:/?#[]{}@%,* \"'\\-_|\n\t\u00e9") | st.characters()
+
+
+@st.composite
+def changed(draw: st.DrawFn, values: list[str]) -> str:
+    text = draw(st.sampled_from(values))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        text = text[:start] + draw(st.text(CHARACTERS, max_size=3)) + text[start + draw(st.integers(0, 3)) :]
+    return text
+
+
+def is_deployed(parameter: str, value: str) -> bool:
+    return re.fullmatch(translated()["Parameters"][parameter]["AllowedPattern"], value) is not None
+
+
+def is_started_with(parameter: str, value: str) -> bool:
+    variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
+    try:
+        ProviderSettings.parse(os.environ | {variable: value})
+    except ValidationError:
+        return False
+    return True
+
+
+def pairs(values: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(parameter, value) for parameter in values for value in values[parameter]]
+
+
+@pytest.mark.parametrize(("parameter", "value"), pairs(GOOD))
+def test_a_right_value_is_accepted(parameter: str, value: str) -> None:
+    assert (is_deployed(parameter, value), is_started_with(parameter, value)) == (True, True)
+
+
+@pytest.mark.parametrize(("parameter", "value"), pairs(BAD))
+def test_a_wrong_value_is_refused_before_anything_is_created(parameter: str, value: str) -> None:
+    assert (is_deployed(parameter, value), is_started_with(parameter, value)) == (False, False)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("parameter", GOOD)
+@given(data=st.data())
+def test_any_value_is_deployed_if_and_only_if_the_functions_start_with_it(parameter: str, data: st.DataObject) -> None:
+    accepted = st.from_regex(translated()["Parameters"][parameter]["AllowedPattern"], fullmatch=True)
+    value = data.draw(changed(GOOD[parameter] + BAD[parameter]) | accepted)
+    assert is_deployed(parameter, value) == is_started_with(parameter, value)
