@@ -9,11 +9,13 @@ from tests.kit.answers import UPSTREAM, whole
 from tests.kit.aws import etag
 from tests.kit.cloud import Script, secret, well
 from tests.kit.faults import PDF, SERVICE, Fault, Faults, Run, refused, served, signature_id
-from tests.kit.server import Answer, hang, raw, reply, reset
+from tests.kit.pdf_kinds import linearize, plain
+from tests.kit.server import Answer, chunked, hang, raw, reply, reset
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CUT = raw(HEAD + b"Content-Length: 2001\r\n\r\n" + PDF)
 CANARY = b"<html>canary</html>"
+LINEARIZED = linearize()
 
 
 def first(asked: str, certificate: Answer = well, *, reason: str = "", **detail: object) -> Fault:
@@ -53,8 +55,13 @@ PROVIDER: Faults = {
     "provider-429-for-an-hour": status(ONCE, 429, passing=True, retry_after=3600),
     "provider-hangs-up": first(TWICE, reset, reason="unreachable", passing=True),
     "provider-cut": broken(TWICE, "broken_answer", CUT, passing=True),
+    "provider-cuts-last-chunk": broken(TWICE, "broken_answer", chunked([PDF], end=b"0"), passing=True),
+    "provider-cuts-head": first(TWICE, raw(HEAD + b"Content-Le"), reason="unreachable", passing=True),
     "provider-no-pdf": broken(ONCE, "not_a_pdf", reply(body=CANARY)),
     "provider-pdf-without-end": broken(ONCE, "not_a_pdf", reply(body=PDF[:-9])),
+    "provider-cuts-revision": broken(ONCE, "not_a_pdf", reply(body=PDF + b"2 0 obj\n<<")),
+    "provider-cuts-linearized": broken(ONCE, "not_a_pdf", reply(body=LINEARIZED[: LINEARIZED.index(b"%%EOF") + 5])),
+    "provider-decodes-as-text": broken(ONCE, "not_a_pdf", reply(body=plain(CANARY).decode("latin-1").encode())),
     "provider-too-large": broken(ONCE, "too_large", raw(HEAD + b"Content-Length: 20971521\r\n\r\n")),
 }
 
@@ -71,6 +78,8 @@ def linked(asked: str, script: Script, reason: str, number: int = 200) -> Fault:
 
 LINK: Faults = {
     "link-missing": linked(ONCE, {ONCE: [reply(body=b"{}")]}, "link_missing"),
+    "link-in-too-much": linked(ONCE, {ONCE: [reply(body=b" " * (8 * 1024 * 1024 + 1))]}, "too_large"),
+    "link-too-long": linked(ONCE, {ONCE: [reply(body=b'{"url": "' + b"a" * 1_000_000 + b'"}')]}, "link_refused"),
     "link-refused": linked(ONCE, {ONCE: [ELSEWHERE]}, "link_refused"),
     "link-expired": linked(f"{ONCE} File", {"File": [reply(403, CANARY)]}, "link_status", 403),
     "link-302": linked(f"{ONCE} File", {"File": [reply(302, headers={"Location": "/canary"})]}, "link_status", 302),
@@ -112,12 +121,18 @@ def test_whatever_the_signature_service_does_is_502_and_nothing_is_archived(name
     assert (got.asked, got.archived) == (REFUSED[name].asked, None)
 
 
+LENGTH = b"Content-Length : %d\r\n\r\n%s" % (len(PDF), PDF)
+WHOLE = HEAD + LENGTH
+
+
 def passing(asked: str, *certificates: Answer) -> Fault:
     fault = first(f"{asked} PutObject GetObject")
     return replace(fault, script={"Certificate": [*certificates, well]})
 
 
 PASSING: Faults = {
+    "provider-hints-first": passing(ONCE, raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + WHOLE)),
+    "provider-garbles-headers": passing(ONCE, raw(HEAD + b"X : y\r\nz\r\n" * 200 + LENGTH, b"", pause=30)),
     "provider-503-once": passing(TWICE, reply(503, CANARY)),
     "provider-429-for-a-second": passing(TWICE, reply(429, CANARY, {"Retry-After": "1"})),
     "provider-hangs-up-once": passing(TWICE, reset),

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 MAX_BYTES_BEFORE_HEADER = 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -25,8 +26,8 @@ _XREF = re.compile(_WS + rb"{0,16}+(?:xref\b|" + _OBJECT + rb")")
 _STARTXREF = re.compile(rb"startxref" + _WS + rb"{0,16}+([0-9]{1,10})")
 _FILE_LENGTH = re.compile(rb"/L" + _WS + rb"{1,16}+([0-9]{1,15})")
 _BYTE_RANGE = re.compile(rb"/ByteRange" + _WS + rb"{0,16}+\[" + (_WS + rb"{0,16}+([0-9]{1,15})") * 4)
-# The comment behind the header has at least four bytes above 127 (7.5.2). Here they are characters in UTF-8.
-_TEXT_COMMENT = re.compile(rb"%PDF-[^\r\n]{1,16}[\r\n]{1,2}%(?:[\xc2-\xf4][\x80-\xbf]{1,3}){4}")
+_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{1,3}")
+_MIN_CHARACTERS = 4
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,17 @@ def _find_stated_lengths(content: bytes, start: int) -> Iterator[int]:
 
 def _was_decoded_as_text(content: bytes, start: int) -> bool:
     """Bytes beyond ASCII were replaced by U+FFFD, or read as characters and written in UTF-8. Both move what follows:
-    `startxref` leads nowhere. In a PDF of text alone it still leads to its table."""
+    `startxref` leads nowhere. A binary PDF has at least four such bytes (ISO 32000-1, 7.5.2)."""
     return (
-        (content.count(_REPLACEMENT_CHARACTER) >= 2 or _TEXT_COMMENT.match(content, start) is not None)
+        not content.isascii()
         and not _has_cross_references(content, start)
+        and (content.count(_REPLACEMENT_CHARACTER) >= 2 or _has_characters(content))
         and _is_utf8(content)
     )
+
+
+def _has_characters(content: bytes) -> bool:
+    return sum(1 for _ in islice(_CHARACTER.finditer(content), _MIN_CHARACTERS)) == _MIN_CHARACTERS
 
 
 def _has_cross_references(content: bytes, start: int) -> bool:
