@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
+from signing.provider import MAX_LINK_ANSWER_BYTES
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, ScriptedServer, reply
-from tools.template import ROOT
+from tools.template import ROOT, Stack
 
 MIB = 1024 * 1024
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -25,9 +26,9 @@ def endless(head: bytes, chunk: bytes) -> Answer:
     return answer
 
 
-def fetch(answer: Answer) -> dict[str, float | str]:
+def fetch(answer: Answer, link_field: str = "", times: int = 1) -> dict[str, float | str]:
     with ScriptedServer(answer) as server:
-        run = [sys.executable, "-m", "tests.kit.fetch_once", server.url, "18"]
+        run = [sys.executable, "-m", "tests.kit.fetch_once", server.url, "18", link_field, str(times)]
         return dict(json.loads(subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=25).stdout))
 
 
@@ -54,3 +55,11 @@ def test_the_largest_certificate_fits_too() -> None:
     result = fetch(reply(body=pdf(20 * MIB)))
     assert result["outcome"] == 20 * MIB
     assert float(result["peak"]) < 160 * MIB
+
+
+def test_ten_link_documents_at_once_fit_into_the_archive_functions_memory(stack: Stack) -> None:
+    document = b"[" + b"{}," * (MAX_LINK_ANSWER_BYTES // 3 - 1) + b"0]"
+    result = fetch(reply(body=document), "url", 10)
+    memory = stack.resources["ArchiveCertificateFunction"]["Properties"]["MemorySize"]
+    assert result["outcome"] in {"link_missing", "timed_out"}
+    assert float(result["peak"]) < memory * MIB / 2

@@ -136,6 +136,30 @@ def test_an_id_cannot_leave_its_place(template: str, target: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("template", "request_id"),
+    [
+        ("https://e.com/{providerRequestId}", "."),
+        ("https://e.com/v1/{providerRequestId}/c", ".."),
+        ("https://e.com/.{providerRequestId}/c", "."),
+        ("https://e.com/%2e{providerRequestId}?x", "."),
+        ("https://e.com/%2E{providerRequestId}", ""),
+        ("https://e.com/{providerRequestId}{providerRequestId}", "."),
+        ("https://e.com/{providerRequestId}", "\ud800"),
+    ],
+)
+def test_an_id_that_would_leave_its_place_is_refused(template: str, request_id: str) -> None:
+    with pytest.raises(ValueError, match=r"dot segment|surrogates"):
+        UrlTemplate.parse(template).expand(request_id)
+
+
+def test_dots_are_dots_where_they_make_no_segment() -> None:
+    assert (
+        UrlTemplate.parse("https://e.com/a{providerRequestId}?id={providerRequestId}").expand("..").target
+        == "/a..?id=.."
+    )
+
+
+@pytest.mark.parametrize(
     "template",
     [
         "https://e.com/c",

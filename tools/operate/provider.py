@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -51,11 +52,12 @@ class WatchedProvider(Provider):
         self._say = say
 
     def ask(self, provider_request_id: str, exchange: Exchange) -> bytes:
-        url = self._settings.provider_certificate_url.expand(provider_request_id)
-        header = self._settings.provider_auth_header.fill("********")
-        self._say(f"GET {url.scheme}://{url.host}:{url.port}{url.target}")
-        for name, value in header.items():
-            self._say(f"    {name}: {value}")
+        with suppress(ValueError):  # the provider refuses this id
+            url = self._settings.provider_certificate_url.expand(provider_request_id)
+            header = self._settings.provider_auth_header.fill("********")
+            self._say(f"GET {url.scheme}://{url.host}:{url.port}{url.target}")
+            for name, value in header.items():
+                self._say(f"    {name}: {value}")
         return self._watch(lambda: super(WatchedProvider, self).ask(provider_request_id, exchange))
 
     def find_link(self, content: bytes) -> str:

@@ -104,11 +104,13 @@ class Provider:
     # The steps of one try. What watches a fetch overrides them; nothing else calls them.
 
     def ask(self, provider_request_id: str, exchange: Exchange) -> bytes:
-        if provider_request_id in {".", ".."}:  # dot segments, which percent-encoding leaves as they are
-            raise ProviderFailed("request_id_refused")
+        try:
+            url = self._settings.provider_certificate_url.expand(provider_request_id)
+        except ValueError:
+            raise ProviderFailed("request_id_refused") from None
         links = bool(self._settings.provider_link_field)
         return exchange.get(
-            self._settings.provider_certificate_url.expand(provider_request_id),
+            url,
             _USER_AGENT
             | {"Accept": "application/json" if links else "application/pdf, */*;q=0.8"}
             | self._settings.provider_auth_header.fill(self._secret.value()),

@@ -89,7 +89,13 @@ class UrlTemplate:
         return template
 
     def expand(self, provider_request_id: str) -> Url:
-        return Url.parse(self.text.replace(_PLACEHOLDER, quote(provider_request_id, safe="")))
+        """Raises ValueError if the id makes a dot segment (RFC 3986 section 3.3), which percent-encoding leaves alone."""
+        id_ = quote(provider_request_id, safe="")
+        segments = self.text.partition("?")[0].split("/")
+        filled = (segment.replace(_PLACEHOLDER, id_) for segment in segments if _PLACEHOLDER in segment)
+        if any(segment.lower().replace("%2e", ".") in {".", ".."} for segment in filled):
+            raise ValueError("has a dot segment")
+        return Url.parse(self.text.replace(_PLACEHOLDER, id_))
 
 
 @dataclass(frozen=True)
