@@ -1,6 +1,7 @@
 """What becomes of real PDFs: which are accepted, and which copies that were cut or decoded as text are accepted too."""
 
 import argparse
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ END = b"%%EOF"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.corpus", description=__doc__)
     parser.add_argument("folder", type=Path, help="searched for *.pdf, its subfolders too")
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     folder: Path = parser.parse_args().folder
     files = sorted(path for path in folder.rglob("*.pdf") if path.is_file())
     if not files:

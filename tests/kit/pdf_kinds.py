@@ -7,7 +7,8 @@ HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 
 def plain(stream: bytes = b"") -> bytes:
-    return _append(HEADER, [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>", _stream(stream)])
+    catalog, pages = b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
+    return _append(HEADER, [catalog, pages, b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>", _stream(stream)])
 
 
 def revise(whole: bytes, stream: bytes = b"") -> bytes:

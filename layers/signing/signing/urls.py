@@ -89,7 +89,7 @@ class UrlTemplate:
         return template
 
     def expand(self, provider_request_id: str) -> Url:
-        """Raises ValueError if the id makes a dot segment (RFC 3986 section 3.3), which percent-encoding leaves alone."""
+        """Raises ValueError if the id makes a dot segment (RFC 3986 section 3.3): percent-encoding leaves it alone."""
         id_ = quote(provider_request_id, safe="")
         segments = self.text.partition("?")[0].split("/")
         filled = (segment.replace(_PLACEHOLDER, id_) for segment in segments if _PLACEHOLDER in segment)
