@@ -1,4 +1,5 @@
 import hashlib
+import io
 import re
 from base64 import b64encode
 from collections.abc import Callable
@@ -6,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from signing.certificate import Certificate, is_whole_pdf
 from tests.kit.pdf import pdf
@@ -30,6 +32,7 @@ def whole(request: pytest.FixtureRequest) -> bytes:
 
 def test_a_whole_pdf_of_any_kind_is_accepted(whole: bytes) -> None:
     assert is_whole_pdf(whole)
+    assert len(PdfReader(io.BytesIO(whole), strict=True).pages) == 1
 
 
 @pytest.mark.parametrize(
