@@ -93,9 +93,9 @@ def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
 def download_parts(url: str, key: str) -> Certificate:
     content, etag, size = b"", None, None
     for _ in range(PARTS):
-        condition = {"If-Range": etag} if etag else {}
         end = len(content) + PART_BYTES - 1
-        response = ask(url, key, {"Range": f"bytes={len(content)}-{end}"} | condition)
+        headers = {"Range": f"bytes={len(content)}-{end}"} | ({"If-Range": etag} if etag else {})
+        response = ask(url, key, headers)
         if response.status != 206:
             raise describe_error(response)
         matched = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
