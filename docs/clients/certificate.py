@@ -50,6 +50,11 @@ class Certificate(NamedTuple):
     etag: str | None
 
 
+class Session(requests.Session):
+    def get_redirect_target(self, _: object) -> None:
+        """Follows none. With `allow_redirects=False`, requests would still read and decode them."""
+
+
 class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
@@ -155,7 +160,7 @@ def get(url: str, key: str, headers: dict[str, str]) -> Response:
     headers = {"Accept": "application/pdf", "Accept-Encoding": "identity", "Authorization": f"Bearer {key}"} | headers
     # Without `auth`, requests would replace the key by a login from ~/.netrc.
     auth, timeout = (lambda request: request), RESPONSE_SECONDS
-    with requests.get(url, headers=headers, auth=auth, allow_redirects=False, stream=True, timeout=timeout) as response:
+    with Session() as session, session.get(url, headers=headers, auth=auth, stream=True, timeout=timeout) as response:
         limit = RESPONSE_BYTES if response.status_code in {200, 206} else ERROR_BYTES
         body = b""
         for chunk in response.iter_content(65_536):

@@ -119,7 +119,7 @@ download_parts() {
     ((had == first && first <= last && last <= end && last < whole && whole <= certificate_bytes)) &&
       (($(wc -c <"$body") == last + 1 - first)) && [[ $tag && "$etag $whole" == "$tag $size" ]] ||
       fail "The parts do not belong together."
-    cat "$body" >>"$part"
+    cat <"$body" >>"$part"
     had=$((last + 1))
     ((had < size)) || return 0
     condition=(-H "If-Range: $tag")
@@ -141,7 +141,7 @@ case $status in
   200)
     [[ $repr_digest == "$(digest "$body")" ]] ||
       fail "The certificate arrived damaged: its SHA-256 is not that of Repr-Digest."
-    mv -f -- "$body" "$part"
+    cat <"$body" >"$part"
     ;;
   304)
     [[ $tag ]] || fail_with_error

@@ -71,7 +71,7 @@ def endless(status: int) -> Answer:
     """Sends until the client hangs up."""
 
     def answer(connection: socket.socket) -> None:
-        connection.sendall(f"HTTP/1.1 {status} Text\r\n\r\n".encode())
+        connection.sendall(f"HTTP/1.1 {status} Text\r\nLocation: /\xff\r\n\r\n".encode("latin-1"))
         while True:
             connection.sendall(bytes(65536))
 
@@ -129,6 +129,7 @@ ROWS = {
     "412 is final": fails(error(412), says=r"HTTP 412 some_code: No\."),
     "416 is final": fails(reply(416, b"", {"Content-Range": "bytes */15"}), says="HTTP 416"),
     "302 is final": fails(reply(302, b"", {"Location": "/elsewhere"}), says="HTTP 302"),
+    "an endless redirect": fails(endless(302), says="HTTP 302"),
     "204 is final": fails(reply(204, b""), says="HTTP 204"),
     "206 that was not asked for": fails(part(0, 15), says="HTTP 206"),
     "304 without a copy": fails(reply(304, b"", {"ETag": '"a"'}), says="HTTP 304"),
