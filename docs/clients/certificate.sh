@@ -24,6 +24,8 @@ whole_seconds='^[0-9]{1,9}$'
 http_date='^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$'
 envelope='^\{"error": ?\{"code": ?"([a-z_]+)", ?"message": ?"([^"\]*)"\}\}'
 
+written='%{http_code}\n%{errormsg}\n%header{retry-after}\n%header{repr-digest}\n%header{content-range}\n%header{etag}\n'
+
 fail() {
   local text=${1//[^ -~]/?} # a terminal obeys control characters
   printf '%s\n' "${text:0:300}" >&2
@@ -57,7 +59,9 @@ read_retry_after() {
   if [[ $retry_after =~ $whole_seconds ]]; then
     echo $((10#$retry_after))
   elif [[ $retry_after =~ $http_date ]]; then
-    time=$({ date -u -d "$retry_after" +%s || date -ju -f '%a, %d %b %Y %T GMT' "$retry_after" +%s; } 2>/dev/null) || return 0
+    # GNU, or BSD and macOS
+    time=$(date -u -d "$retry_after" +%s 2>/dev/null) ||
+      time=$(date -ju -f '%a, %d %b %Y %T GMT' "$retry_after" +%s 2>/dev/null) || return 0
     echo $((time - $(date +%s)))
   fi
 }
@@ -71,7 +75,7 @@ get() {
       curl -q -s -g --proto =http,https --max-time "$response_seconds" --url "$url" \
         -H @<(printf 'Authorization: Bearer %s\n' "$CRAFTKIT_API_KEY") \
         -H 'Accept: application/pdf' -H 'Accept-Encoding: identity' "$@" \
-        -w '%{stderr}%{http_code}\n%{errormsg}\n%header{retry-after}\n%header{repr-digest}\n%header{content-range}\n%header{etag}\n%{header_json}' \
+        -w "%{stderr}$written%{header_json}" \
         2>&3 | { head -c "$response_bytes" >"$body" || exit 99; }
     } 3>&1
   ) || code=$?

@@ -125,10 +125,12 @@ def test_a_failure_leaves_the_copy_and_its_tag(
 def test_a_full_disk_leaves_no_half_certificate(client: Client, in_parts: bool) -> None:  # noqa: FBT001
     start_writing_nothing_large(client)
     content_range = {"ETag": '"a"', "Content-Range": f"bytes 0-{len(LARGE) - 1}/{len(LARGE)}"}
-    with ScriptedServer(*([TOO_LARGE, reply(206, LARGE, content_range)] if in_parts else [whole(LARGE)])) as server:
+    answers = [TOO_LARGE, reply(206, LARGE, content_range)] if in_parts else [whole(LARGE)]
+    with ScriptedServer(*answers) as server:
         code, output = client.run(server.url)
     assert code == 1
     assert "Traceback" not in output
+    assert len(server.requests) == len(answers)
     assert client.saved == {}
 
 
