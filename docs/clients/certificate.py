@@ -1,93 +1,225 @@
-"""Downloads a completion certificate, unless the copy at hand is current, and waits until there is one.
+"""Downloads a completion certificate, unless the copy is current, and waits until there is one.
 
     CRAFTKIT_API_KEY=ck_live_… python certificate.py URL certificate.pdf
 
-certificate.pdf.etag keeps the copy's entity tag. Needs requests.
+certificate.pdf.etag keeps the copy's entity tag and digest. Needs Python 3.10 or newer, and requests.
 """
 
 import base64
 import hashlib
+import json
+import math
 import os
+import re
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 
-PART = 4_500_000
-PAUSES = (1, 2, 4, 8)
-"""Seconds between five tries."""
+PART_BYTES, RESPONSE_BYTES, CERTIFICATE_BYTES, ERROR_BYTES = 4_500_000, 5_000_000, 100_000_000, 65_536
+PARTS = 100
+RESPONSE_SECONDS = 60
+PAUSES, LONGEST_PAUSE = (1, 2, 4, 8), 60  # seconds between five tries
+DEFAULT_WAIT, LONGEST_WAIT, ALL_WAITS = 30, 300, 3600  # seconds until the certificate is available
+NO_RESPONSE = 0
+TRANSIENT = {NO_RESPONSE, 429, 500, 502, 503, 504}
 
-Get = Callable[[dict[str, str]], requests.Response]
+KEY = re.compile(r"ck_(live|test)_[A-Za-z0-9_-]{16,128}")
+STRONG_TAG = re.compile(r'"[!#-~]{1,200}"')
+TAG_FILE = re.compile(r'("[!#-~]{1,200}") (sha-256=:[A-Za-z0-9+/]{43}=:)\n')
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,9})-([0-9]{1,9})/([0-9]{1,9})")
+SECONDS = re.compile(r"[0-9]{1,9}")
+DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
+
+
+class CertificateError(Exception):
+    def __init__(self, text: str) -> None:
+        super().__init__(re.sub(r"[^ -~]", "?", text)[:300])  # a terminal obeys control characters
+
+
+class Certificate(NamedTuple):
+    content: bytes
+    etag: str | None
+
+
+class Session(requests.Session):
+    def get_redirect_target(self, _: object) -> None:
+        """Follows none. With `allow_redirects=False`, requests would still read and decode them."""
+
+
+class Response(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def etag(self) -> str | None:
+        etag = self.headers.get("ETag", "")
+        return etag if STRONG_TAG.fullmatch(etag) else None
 
 
 def update(file: Path, url: str, key: str) -> bool:
-    """False: the copy is current."""
-    tag = file.with_name(f"{file.name}.etag")
-    certificate = download(url, key, tag.read_text().strip() if file.exists() and tag.exists() else None)
+    """Returns False if the copy is current."""
+    tag_file = file.with_name(f"{file.name}.etag")
+    certificate = download(url, key, read_tag(file, tag_file))
     if certificate is None:
         return False
-    content, etag = certificate
-    file.write_bytes(content)
-    tag.write_text(etag)
+    tag_file.unlink(missing_ok=True)  # first, so that the old tag is never beside the new copy
+    replace(file, certificate.content)
+    if certificate.etag:
+        replace(tag_file, f"{certificate.etag} {digest(certificate.content)}\n".encode())
     return True
 
 
-def download(url: str, key: str, etag: str | None = None) -> tuple[bytes, str] | None:
-    """The certificate and its entity tag. None: it is still that of `etag`."""
-
-    def get(headers: dict[str, str]) -> requests.Response:
-        return ask(url, {"Authorization": f"Bearer {key}"} | headers)
-
-    answer = get({"If-None-Match": etag} if etag else {})
-    if answer.status_code == 304:
+def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
+    """Returns None if the certificate is still that of `etag`."""
+    if not KEY.fullmatch(key):
+        raise CertificateError("CRAFTKIT_API_KEY is not an API key.")
+    response = wait_for_certificate(url, key, {"If-None-Match": etag} if etag else {})
+    if response.status == 304 and etag:
         return None
-    if answer.status_code == 413:
-        return in_parts(get)
-    if answer.status_code != 200:
-        raise refusal(answer)
-    digest = base64.b64encode(hashlib.sha256(answer.content).digest()).decode()
-    if answer.headers["Repr-Digest"] != f"sha-256=:{digest}:":
-        raise ValueError("The certificate came damaged: its SHA-256 is not that of Repr-Digest.")
-    return answer.content, answer.headers["ETag"]
+    if response.status == 413:
+        return download_parts(url, key)
+    if response.status != 200:
+        raise describe_error(response)
+    if response.headers.get("Repr-Digest") != digest(response.body):
+        raise CertificateError("The certificate arrived damaged: its SHA-256 is not that of Repr-Digest.")
+    return Certificate(response.body, response.etag)
 
 
-def in_parts(get: Get) -> tuple[bytes, str]:
-    content, etag, size = b"", "", None
-    while len(content) != size:
-        headers = {"Range": f"bytes={len(content)}-{len(content) + PART - 1}"}
-        if etag:
-            headers["If-Range"] = etag  # keeps parts of two certificates apart
-        answer = get(headers)
-        if answer.status_code == 200:
-            raise ValueError("Another certificate came instead of the next part.")
-        if answer.status_code != 206:
-            raise refusal(answer)
-        content += answer.content
-        etag = answer.headers["ETag"]
-        size = int(answer.headers["Content-Range"].rpartition("/")[2])
-    return content, etag
+def download_parts(url: str, key: str) -> Certificate:
+    content, etag, size = b"", None, None
+    for _ in range(PARTS):
+        end = len(content) + PART_BYTES - 1
+        headers = {"Range": f"bytes={len(content)}-{end}"} | ({"If-Range": etag} if etag else {})
+        response = ask(url, key, headers)
+        if response.status != 206:
+            raise describe_error(response)
+        matched = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        first, last, whole = map(int, matched.groups()) if matched else (0, 0, 0)
+        etag, size = etag or response.etag, size or whole
+        is_next = len(content) == first <= last <= end and last < whole <= CERTIFICATE_BYTES
+        is_whole = last + 1 - first == len(response.body)
+        if not (is_next and is_whole and etag and (response.etag, whole) == (etag, size)):
+            raise CertificateError("The parts do not belong together.")
+        content += response.body
+        if len(content) == size:
+            return Certificate(content, etag)
+    raise CertificateError("The certificate arrived in too many parts.")
 
 
-def ask(url: str, headers: dict[str, str]) -> requests.Response:
-    """The answer, when there is no use in another try."""
-    pauses = iter(PAUSES)
-    while True:
-        answer = requests.get(url, headers=headers, timeout=30)
-        retry_after = int(answer.headers.get("Retry-After", 0))
-        if answer.status_code == 409 and retry_after:  # not available yet
-            time.sleep(retry_after)
-        elif answer.status_code in {429, 500, 502, 503} and (pause := next(pauses, None)):
-            time.sleep(max(pause, retry_after))
-        else:
-            return answer
+def wait_for_certificate(url: str, key: str, headers: dict[str, str]) -> Response:
+    """Without Retry-After, 409 is final: there will be no certificate."""
+    waited = 0
+    while (response := ask(url, key, headers)).status == 409 and "Retry-After" in response.headers:
+        seconds = read_retry_after(response)
+        seconds = DEFAULT_WAIT if seconds is None else min(max(seconds, 1), LONGEST_WAIT)
+        waited += seconds
+        if waited > ALL_WAITS:
+            raise CertificateError("The certificate is not available yet. Ask again later.")
+        time.sleep(seconds)
+    return response
 
 
-def refusal(answer: requests.Response) -> requests.HTTPError:
-    return requests.HTTPError(f"{answer.status_code} {answer.text}", response=answer)
+def ask(url: str, key: str, headers: dict[str, str]) -> Response:
+    """Tries up to five times."""
+    for pause in PAUSES:
+        response = get_in_time(url, key, headers)
+        if response.status not in TRANSIENT:
+            return response
+        time.sleep(min(max(pause, read_retry_after(response) or 0), LONGEST_PAUSE))
+    return get_in_time(url, key, headers)
+
+
+def get_in_time(url: str, key: str, headers: dict[str, str]) -> Response:
+    """In a thread, because a timeout of requests starts again with each byte that arrives."""
+    future: Future[Response] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(get(url, key, headers))
+        except Exception as error:  # noqa: BLE001 - future.result() raises it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return future.result(RESPONSE_SECONDS)
+    except (requests.RequestException, FutureTimeout) as error:
+        return Response(NO_RESPONSE, {}, (str(error) or "time-out").encode())
+
+
+def get(url: str, key: str, headers: dict[str, str]) -> Response:
+    headers = {"Accept": "application/pdf", "Accept-Encoding": "identity", "Authorization": f"Bearer {key}"} | headers
+    # Without `auth`, requests would replace the key by a login from ~/.netrc.
+    auth, timeout = (lambda request: request), RESPONSE_SECONDS
+    with Session() as session, session.get(url, headers=headers, auth=auth, stream=True, timeout=timeout) as response:
+        limit = RESPONSE_BYTES if response.status_code in {200, 206} else ERROR_BYTES
+        body = b""
+        for chunk in response.iter_content(65_536):
+            body += chunk
+            if len(body) > limit:
+                break
+        return Response(response.status_code, response.headers, body)
+
+
+def read_retry_after(response: Response) -> int | None:
+    """Returns the seconds, which may come as a date (RFC 9110 §10.2.3), or None if it holds neither."""
+    text = response.headers.get("Retry-After", "")
+    if SECONDS.fullmatch(text):
+        return int(text)
+    try:
+        return math.ceil(parsedate_to_datetime(text).timestamp() - time.time()) if DATE.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def describe_error(response: Response) -> CertificateError:
+    if response.status == NO_RESPONSE:
+        return CertificateError(f"No complete response: {response.body.decode()}")
+    try:
+        error = json.loads(response.body)["error"]
+        return CertificateError(f"HTTP {response.status} {error['code']}: {error['message']}")
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return CertificateError(f"HTTP {response.status}")
+
+
+def digest(content: bytes) -> str:
+    """As in Repr-Digest."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def read_tag(file: Path, tag_file: Path) -> str | None:
+    """Returns None unless the copy still is what was saved."""
+    if not (file.is_file() and tag_file.is_file()):
+        return None
+    matched = TAG_FILE.fullmatch(tag_file.read_text(encoding="latin-1"))
+    return matched[1] if matched and matched[2] == digest(file.read_bytes()) else None
+
+
+def replace(file: Path, content: bytes) -> None:
+    """Writes the file whole or not at all."""
+    descriptor, part = tempfile.mkstemp(prefix=f"{file.name}.part.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(descriptor)
+        Path(part).replace(file)
+    finally:
+        Path(part).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     url, file = sys.argv[1:]
-    print(file, "downloaded" if update(Path(file), url, os.environ["CRAFTKIT_API_KEY"]) else "is current")
+    try:
+        print(file, "downloaded" if update(Path(file), url, os.environ.get("CRAFTKIT_API_KEY", "")) else "is current")
+    except (CertificateError, OSError) as error:
+        sys.exit(str(error))

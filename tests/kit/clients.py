@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,21 +45,30 @@ require("node:module").syncBuiltinESMExports();
 """,
 }
 
+# Files of a user's home folder that change what curl and requests send.
+HOME = {".netrc": "default login user password secret\n", ".curlrc": "include\nlocation\nuser = user:secret\n"}
+
 
 class Client:
     """One of the programs, which saves a certificate in `folder` as `file`."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
+        self.command = PROGRAMS[name]
+        self.folder = folder
         self.file = folder / "certificate.pdf"
+        self.tag = folder / "certificate.pdf.etag"
         self._pauses = folder / "pauses"
-        waits = folder / "waits"
-        waits.mkdir()
-        for script, text in SHORT_WAITS.items():
-            (waits / script).write_text(text)
+        waits, home = folder / "waits", folder / "home"
+        for parent, texts in ((waits, SHORT_WAITS), (home, HOME)):
+            parent.mkdir()
+            for script, text in texts.items():
+                (parent / script).write_text(text)
         (waits / "sleep").chmod(0o755)
-        self._environment = {
+        (home / ".netrc").chmod(0o600)
+        self.environment = {
             "CRAFTKIT_API_KEY": seeds.KEY,
+            "HOME": str(home),
             "PATH": f"{waits}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(waits),
             "NODE_OPTIONS": f"--require={waits / 'waits.cjs'}",
@@ -70,23 +80,31 @@ class Client:
         """The seconds that it was told to wait, so far."""
         return [int(line) for line in self._pauses.read_text().split()] if self._pauses.exists() else []
 
+    @property
+    def saved(self) -> dict[str, bytes]:
+        """The certificate and everything beside it that bears its name."""
+        return {path.name: path.read_bytes() for path in self.folder.glob("certificate.pdf*")}
+
     @contextmanager
     def started(self, url: str) -> Iterator[subprocess.Popen[str]]:
-        """Ended if it does not end by itself: some would ask for ever."""
+        """Killed at the end, with the programs that it started."""
         with subprocess.Popen(
-            [*PROGRAMS[self.name], url, str(self.file)],
-            env=self._environment,
+            [*self.command, url, str(self.file)],
+            cwd=self.folder,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         ) as process:
             try:
                 yield process
             finally:
-                process.kill()
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, url: str) -> tuple[int, str]:
-        """The exit code, and what it said."""
+        """The exit code, and what it printed."""
         with self.started(url) as process:
             output, errors = process.communicate(timeout=SECONDS)
         return process.returncode, output + errors
