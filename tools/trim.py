@@ -118,7 +118,10 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document, separators=(",", ":")))
+    """In its place, not into it: installers make hard links, and the same file may be in other environments."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(document, separators=(",", ":")))
+    new.replace(path)
 
 
 def _remove(path: Path) -> None:
