@@ -11,7 +11,7 @@ BUILT := .aws-sam/$(ARCH).built
 PEERS := empty naive textbook fastapi
 # No source distributions: what builds them is in no lock.
 LOCKED := --quiet --require-hashes --only-binary :all:
-# The same for the pip that `sam build` starts. For another architecture that would ask by version alone.
+# The same for the pip that `sam build` runs: it would fetch wheels for another architecture by version alone.
 SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
 COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
 # The architecture that `sam deploy --guided` has written down, or the template's default.
@@ -98,15 +98,15 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@cp $< .aws-sam/bench/$*/
 	@touch $@
 
-# The uv of the lock, put there by the first of the two that there is. Debian's python3 has no venv of its own.
+# The locked uv, installed by pip, or by a uv on the path where python3 has no venv (stock Debian).
 .uv/ready: requirements-uv.txt
 	@rm -rf .uv
 	@if python3 -c 'import ensurepip, venv' 2>/dev/null; then \
-	  python3 -m venv .uv && .uv/bin/pip install --no-user --disable-pip-version-check $(LOCKED) -r $<; \
+	  python3 -m venv .uv && .uv/bin/pip install --disable-pip-version-check --no-user $(LOCKED) -r $<; \
 	elif command -v uv >/dev/null; then \
 	  uv venv --quiet .uv && uv pip install --python .uv $(LOCKED) -r $<; \
 	else \
-	  echo "This needs Python 3 with its venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	  echo "python3 has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
 	fi
 	@touch $@
 

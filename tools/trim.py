@@ -118,7 +118,7 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    """In its place, not into it: installers make hard links, and the same file may be in other environments."""
+    """Replaces the file: writing into it would change all its hard links, and installers share files by them."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(json.dumps(document, separators=(",", ":")))
     new.replace(path)

@@ -31,12 +31,12 @@ def free_ports() -> int:
 
 
 END_SECONDS = 120
-"""For what takes a second or two, on a machine that is busy with other things."""
+"""Far more than it takes, so that a busy machine does not decide."""
 
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """The process, and what it printed until it was ready. The user's AWS configuration is in disorder."""
+    """The process, and what it printed until it was ready. The user's AWS configuration is malformed."""
     (tmp_path / ".aws").mkdir()
     for name in ("config", "credentials"):
         (tmp_path / ".aws" / name).write_text("[default\ns3 =\n  use_accelerate_endpoint = true\n")

@@ -1,4 +1,4 @@
-"""The ports of the local stack against a web page that a browser on the same machine shows."""
+"""The ports of the local stack against web pages in a browser on the same machine."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,12 @@ from tools.local.stack import DOWNLOAD, LocalStack, local_stack
 from tools.template import Stack
 
 BUCKET = "craftkit-local-certificatesbucket"
-REFUSED = {
-    "error": {"code": "forbidden", "message": "Refused: a page of another origin, or a host name but localhost."}
-}
+REFUSED = {"error": {"code": "forbidden", "message": "Foreign Origin or Host: use localhost or 127.0.0.1."}}
 
 
 @dataclass(frozen=True)
 class Request:
-    """`status` is what a program gets that sends it."""
+    """`status` is what a program gets for it."""
 
     port: str
     method: str
@@ -35,7 +33,7 @@ class Request:
 
 
 def signed(service: str) -> dict[str, str]:
-    """The header by which moto chooses a service. It verifies no signature, so that a page can make one up."""
+    """The header by which moto chooses a service. moto verifies no signature, so a page could send it."""
     return {"Authorization": f"AWS4-HMAC-SHA256 Credential=a/20260601/eu-central-1/{service}/aws4_request, b, c"}
 
 
@@ -117,7 +115,7 @@ def ports() -> Iterator[Ports]:
 
         yield invoke
 
-    # moto keeps one AWS for the process: this empties it before and after.
+    # moto has one AWS per process: mock_aws empties it before and after.
     with moto.mock_aws(), local_stack(start, before=with_reference) as running:
         yield Ports(running, events, running.client("s3"))
 
@@ -127,14 +125,14 @@ def cors(answer: urllib3.BaseHTTPResponse) -> list[str]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_program_is_answered_and_no_page_may_read_the_answer(ports: Ports, name: str) -> None:
+def test_a_program_is_answered_without_cors_headers(ports: Ports, name: str) -> None:
     answer = ports.send(REQUESTS[name])
     ports.send(Request("provider", "POST", "/start", 200))
     assert (answer.status, cors(answer)) == (REQUESTS[name].status, [])
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_page_of_the_port_itself_is_answered(ports: Ports, name: str) -> None:
+def test_the_ports_own_page_is_answered(ports: Ports, name: str) -> None:
     request = REQUESTS[name]
     answer = ports.send(request, Origin=f"http://{ports.address(request.port)}")
     ports.send(Request("provider", "POST", "/start", 200))
@@ -154,7 +152,7 @@ def test_a_page_of_the_port_itself_is_answered(ports: Ports, name: str) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_page_of_elsewhere_is_refused_on_every_port_and_changes_nothing(
+def test_a_foreign_page_is_refused_on_every_port_and_changes_nothing(
     ports: Ports, name: str, headers: dict[str, str]
 ) -> None:
     before = ports.state()
@@ -165,7 +163,7 @@ def test_a_page_of_elsewhere_is_refused_on_every_port_and_changes_nothing(
 
 
 @pytest.mark.parametrize("port", ["gateway", "aws", "provider"])
-def test_a_page_of_elsewhere_may_not_send_what_browsers_ask_for_first(ports: Ports, port: str) -> None:
+def test_a_preflight_request_is_refused_on_every_port(ports: Ports, port: str) -> None:
     headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "PUT"}
     answer = ports.send(Request(port, "OPTIONS", "/", 403), **headers)
     assert (answer.status, cors(answer)) == (403, [])

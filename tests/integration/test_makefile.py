@@ -1,4 +1,4 @@
-"""The Makefile's own recipes, in a folder of their own and on a network of their own: an index that is a folder."""
+"""The Makefile's recipes, run in a temporary folder with a local package index."""
 
 import hashlib
 import os
@@ -16,10 +16,10 @@ from tools.template import ROOT
 
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 (OTHER,) = MACHINES.keys() - {ARCHITECTURE}
-NEITHER = "This needs Python 3 with its venv module. On Debian and Ubuntu: apt install python3-venv"
+NO_VENV = "python3 has no venv module. On Debian and Ubuntu: apt install python3-venv"
 
 UV = """#!/bin/sh
-# Writes down what it was asked and told, and does as much of it as the recipes need.
+# Records its arguments and environment, and creates only what the recipes need.
 echo "$*" >>asked
 env >>environment
 for last; do :; done
@@ -67,7 +67,7 @@ class Checkout:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def make(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """With no variables but these, `PATH` and the index."""
+        """Runs make with these variables, `PATH`, `HOME` and the index only."""
         index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.folder / "index")}
         make = shutil.which("make")
         assert make
@@ -99,7 +99,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def path_without_venv(checkout: Checkout) -> str:
-    """A path with a python3 as Debian's, and no uv."""
+    """A path with a python3 like Debian's and without uv."""
     for tool in ("cp", "env", "find", "mkdir", "rm", "touch", "uname"):
         found = shutil.which(tool)
         assert found
@@ -110,7 +110,10 @@ def path_without_venv(checkout: Checkout) -> str:
     return str(checkout.folder / "bin")
 
 
-def test_the_users_environment_says_where_packages_come_from_and_not_how_they_are_installed(checkout: Checkout) -> None:
+def test_the_users_environment_decides_where_packages_come_from_but_not_how_they_are_installed(
+    checkout: Checkout,
+) -> None:
+    pytest.importorskip("ensurepip")
     checkout.write("hostile/sitecustomize.py", "raise SystemExit('the wrong path')")
     checkout.write("pip.conf", "[install]\nuser = true\n")
     sources = {
@@ -155,7 +158,8 @@ def test_the_users_environment_says_where_packages_come_from_and_not_how_they_ar
     assert not (checkout.folder / "elsewhere").exists()
 
 
-def test_a_uv_of_another_hash_is_not_installed(checkout: Checkout) -> None:
+def test_a_uv_with_another_hash_is_not_installed(checkout: Checkout) -> None:
+    pytest.importorskip("ensurepip")
     checkout.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{'0' * 64}\n")
     result = checkout.make(".uv/ready")
     assert result.returncode == 2
@@ -166,11 +170,11 @@ def test_a_uv_of_another_hash_is_not_installed(checkout: Checkout) -> None:
 def test_without_venv_one_line_says_what_to_install(checkout: Checkout) -> None:
     result = checkout.make(".uv/ready", PATH=path_without_venv(checkout))
     message, of_make = result.stderr.splitlines()
-    assert (result.returncode, result.stdout, message) == (2, "", NEITHER)
+    assert (result.returncode, result.stdout, message) == (2, "", NO_VENV)
     assert of_make.startswith("make: *** [")
 
 
-def test_without_venv_a_uv_on_the_path_installs_the_one_of_the_lock(checkout: Checkout) -> None:
+def test_without_venv_a_uv_on_the_path_installs_the_locked_uv(checkout: Checkout) -> None:
     path = path_without_venv(checkout)
     checkout.write("bin/uv", UV, 0o755)
     result = checkout.make(".uv/ready", PATH=path)
@@ -186,7 +190,7 @@ def test_without_venv_a_uv_on_the_path_installs_the_one_of_the_lock(checkout: Ch
     [(set(MACHINES), True), ({ARCHITECTURE}, False), (set[str](), False)],
     ids=["both", "one", "none"],
 )
-def test_what_is_built_for_another_machine_is_locked_by_hash_too(
+def test_wheels_for_another_architecture_are_locked_by_hash(
     checkout: Checkout, locked: set[str], *, is_built: bool
 ) -> None:
     hashes = {

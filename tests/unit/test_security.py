@@ -64,12 +64,12 @@ def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Pa
 )
 def test_an_environment_holds_what_its_lock_says_and_nothing_else(environment: str, lock: str) -> None:
     if not (ROOT / environment).exists():
-        pytest.skip("not made so far: make lint")
+        pytest.skip("run make lint first")
     assert installed_in(environment) == locked(ROOT / lock)
 
 
-def test_the_uv_that_installs_them_is_that_of_its_lock() -> None:
-    """The pip that comes with Python installs it by hash, and nothing else."""
+def test_the_uv_that_installs_them_is_locked() -> None:
+    """It was installed by the pip that comes with Python, which installs nothing else."""
     of_python = {"pip", "setuptools"}
     found = {(name, version) for name, version in installed_in(".uv") if name not in of_python}
     assert found == locked(ROOT / "requirements-uv.txt")

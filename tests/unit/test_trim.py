@@ -1,4 +1,4 @@
-"""What `make build` cuts from the layer of dependencies. What may be cut is held by tests/e2e/test_package.py."""
+"""How `make build` trims the layer of dependencies; tests/e2e/test_package.py checks what is left."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_file_that_another_environment_shares_keeps_its_bytes(tmp_path: Path) -> None:
-    """Installers make hard links to their cache."""
+def test_hard_links_of_a_trimmed_file_keep_their_bytes(tmp_path: Path) -> None:
+    """Installers make hard links from their cache."""
     shared, python = tmp_path / "shared", tmp_path / "python"
     data = Path(str(files("botocore"))) / "data"
     (shared / "botocore" / "data").mkdir(parents=True)

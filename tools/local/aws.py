@@ -1,6 +1,6 @@
 """The stand-in for AWS: moto, as far as the local stack uses it.
 
-Other services of moto start containers (Lambda, Batch) or call any URL (SNS), and its own API empties all of them.
+Other services of moto start containers (Lambda, Batch) or call any URL (SNS), and moto's own API deletes all data.
 """
 
 import logging
@@ -20,7 +20,7 @@ SERVICES = {"cloudwatch", "dynamodb", "dynamodbstreams", "s3", "secretsmanager",
 def serve_aws(host: str, port: int) -> BaseWSGIServer:
     """A server that is bound and not yet running: call `serve_forever` and `server_close`."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined] # moto has read its variable when imported
+    werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined] # moto reads its variable on import
     application = threaded_moto_server.DomainDispatcherApplication(_make_service)  # type: ignore[attr-defined]
     return make_server(host, port, guard(application), threaded=True, request_handler=werkzeug_app.MotoRequestHandler)
 

@@ -1,7 +1,7 @@
-"""Which requests the local ports answer: those of programs and of a port's own pages, not those of pages elsewhere.
+"""Which requests the local ports answer: those of programs and of the port's own pages, not those of other web pages.
 
-A browser sends the origin of the page that asks. A page can also let its own host name lead to this machine (DNS
-rebinding): then Host has that name. No page can do so with an IP address or with a name below localhost.
+A browser sends the page's origin. A page can also make its own host name resolve to this machine (DNS rebinding): then
+Host contains that name. This is impossible with an IP address or a name below localhost.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _BODY = json.dumps(
-    {"error": {"code": "forbidden", "message": "Refused: a page of another origin, or a host name but localhost."}}
+    {"error": {"code": "forbidden", "message": "Foreign Origin or Host: use localhost or 127.0.0.1."}}
 ).encode()
 _HEADERS = [
     ("Content-Type", "application/json"),
@@ -34,7 +34,7 @@ def is_allowed(bound_to: str, host: str, origin: str) -> bool:
 def _is_own_name(bound_to: str, name: str) -> bool:
     if name.rpartition(".")[2] == "localhost":
         return True
-    # `make run HOST=0.0.0.0`: containers call this machine by any of its addresses.
+    # With `make run HOST=0.0.0.0`, containers use any address of this machine.
     lets_containers_in = ipaddress.ip_address(bound_to).is_unspecified
     try:
         address = ipaddress.ip_address(name)

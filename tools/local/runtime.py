@@ -26,15 +26,14 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
-    # Else boto3 reads the user's, and a malformed file or a setting of theirs decides.
+    # Otherwise boto3 reads the user's files.
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 
 
 def drop_user_settings() -> None:
-    """From now on neither the user's AWS configuration nor a proxy has a part in what this process and those that it
-    starts do with the local stack."""
+    """Removes the user's AWS configuration and proxies from the environment of this process and its children."""
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
     os.environ.update(CREDENTIALS)
