@@ -9,9 +9,19 @@ EXAMPLES ?= 10000
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
 PEERS := empty naive textbook fastapi
+# No source distributions: what builds them is in no lock.
+LOCKED := --quiet --require-hashes --only-binary :all:
+# The same for the pip that `sam build` runs: it would fetch wheels for another architecture by version alone.
+SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
 COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
 # The architecture that `sam deploy --guided` has written down, or the template's default.
 STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
+
+# The user's environment decides where packages come from, but not how they are installed or how Python runs.
+SOURCES := %INDEX %INDEX_URL %MANAGED_PYTHON %TIMEOUT CACHE_DIR CERT CLIENT_CERT CONFIG_FILE FIND_LINKS HTTP% INDEX_% \
+  INSECURE_HOST KEYRING_PROVIDER NATIVE_TLS OFFLINE PROXY RETRIES SYSTEM_CERTS TRUSTED_HOST USE_DEPRECATED USE_FEATURE
+KEPT := $(addprefix PIP_,$(SOURCES)) $(addprefix UV_,$(SOURCES) PYTHON_%)
+unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
@@ -75,7 +85,7 @@ help: ## this list
 # Without bytecode every cold start compiles each module anew: Lambda's file system is read-only.
 $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/trim.py $(shell find functions layers -name '*.py')
 	@rm -f .aws-sam/*.built
-	sam build --parameter-overrides Architecture=$(ARCH)
+	$(SAM_LOCKED) sam build --parameter-overrides Architecture=$(ARCH)
 	$(PYTHON) -m tools.trim .aws-sam/build/DependenciesLayer/python
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@touch $@
@@ -83,25 +93,32 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 # Bytecode only where users have it: it comes with boto3 and the client of Lambda's runtime, and `sam build` makes none.
 .aws-sam/bench/%.ready: tools/bench/peers/%/app.py tools/bench/peers/%/requirements.txt .venv/ready
 	@rm -rf .aws-sam/bench/$*
-	.uv/bin/uv pip install --quiet --python .venv --target .aws-sam/bench/$* --require-hashes -r tools/bench/peers/$*/requirements.txt
+	.uv/bin/uv pip install $(LOCKED) --python .venv --target .aws-sam/bench/$* -r tools/bench/peers/$*/requirements.txt
 	@if [ $* = naive ]; then $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*; fi
 	@cp $< .aws-sam/bench/$*/
 	@touch $@
 
+# The locked uv, installed by pip, or by a uv on the path where python3 has no venv (stock Debian).
 .uv/ready: requirements-uv.txt
-	python3 -m venv .uv
-	.uv/bin/pip install --quiet --require-hashes -r requirements-uv.txt
+	@rm -rf .uv
+	@if python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+	  python3 -m venv .uv && .uv/bin/pip install --disable-pip-version-check --no-user $(LOCKED) -r $<; \
+	elif command -v uv >/dev/null; then \
+	  uv venv --quiet .uv && uv pip install --python .uv $(LOCKED) -r $<; \
+	else \
+	  echo "python3 has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	fi
 	@touch $@
 
 # The two folders stand on the path as Lambda puts them there: the root, and the layer's.
 .venv/ready: .uv/ready requirements-dev.txt .python-version
-	.uv/bin/uv venv --quiet --clear --seed .venv
-	.uv/bin/uv pip sync --quiet --python .venv --require-hashes requirements-dev.txt
+	.uv/bin/uv venv --quiet --clear .venv
+	.uv/bin/uv pip sync $(LOCKED) --python .venv requirements-dev.txt
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/signing' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@
 
 # By itself: it pins versions of what the project uses too.
 .checkov/ready: .uv/ready requirements-checkov.txt .python-version
 	.uv/bin/uv venv --quiet --clear .checkov
-	.uv/bin/uv pip sync --quiet --python .checkov --require-hashes requirements-checkov.txt
+	.uv/bin/uv pip sync $(LOCKED) --python .checkov requirements-checkov.txt
 	@touch $@

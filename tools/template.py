@@ -1,14 +1,16 @@
 """`template.yaml` as CloudFormation would see it: translated by SAM's own translator, with its values filled in."""
 
 import logging
-import os
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
-from samtranslator.translator.transform import transform
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_mark_unicode_str_in_template
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[1]
@@ -32,13 +34,6 @@ _ARNS = {
 }
 
 
-class NoManagedPolicies:
-    """The template names no managed policy, so that none needs to be looked up at AWS."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 def read_source() -> dict[str, Any]:
     """`template.yaml`, as if its code were uploaded already."""
     source: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
@@ -50,9 +45,12 @@ def read_source() -> dict[str, Any]:
 
 
 def translate(source: dict[str, Any]) -> dict[str, Any]:
-    """The CloudFormation template that SAM makes of it."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # the translator asks boto3 for the partition
-    return dict(transform(source, {}, NoManagedPolicies()))
+    """The CloudFormation template that SAM makes of it: `transform` of SAM's translator with a region of its own, since
+    boto3 would look for one in the user's configuration."""
+    to_py27_compatible_template(source, {})
+    translator = Translator(None, Parser(), boto_session=SimpleNamespace(region_name=REGION))
+    translation = translator.translate(source, {}, get_managed_policy_map=dict)  # the template names no managed policy
+    return dict(undo_mark_unicode_str_in_template(translation))
 
 
 @cache

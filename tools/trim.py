@@ -118,7 +118,10 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document, separators=(",", ":")))
+    """Replaces the file: writing into it would change all its hard links, and installers share files by them."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(document, separators=(",", ":")))
+    new.replace(path)
 
 
 def _remove(path: Path) -> None:

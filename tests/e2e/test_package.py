@@ -10,6 +10,7 @@ import pytest
 import snapshot_restore_py
 
 from tests.kit.calls import Call
+from tests.kit.locks import DEPLOYED, installed, locked
 from tools.local.emulator import BUILD, built
 from tools.local.runtime import CREDENTIALS
 from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack
@@ -25,6 +26,10 @@ def test_compiled_code_is_of_the_architecture_that_was_built_for() -> None:
     libraries = list(BUILD.rglob("*.so"))
     assert libraries
     assert {int.from_bytes(library.read_bytes()[18:20], "little") for library in libraries} == {MACHINES[built.stem]}
+
+
+def test_the_layer_holds_what_its_lock_says_and_nothing_else() -> None:
+    assert installed(BUILD / "DependenciesLayer" / "python") == locked(DEPLOYED)
 
 
 def test_every_module_has_its_bytecode() -> None:

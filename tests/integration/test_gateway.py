@@ -1,6 +1,7 @@
 """The local gateway against API Gateway's own rules."""
 
 import base64
+import copy
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -43,7 +44,12 @@ def function() -> Function:
 
 
 @pytest.fixture
-def ask(stack: Stack, function: Function) -> Iterator[Ask]:
+def ask(stack: Stack, function: Function, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
+    """Of the template's routes, with HEAD beside GET."""
+    body = copy.deepcopy(stack.resources["CertificatesApi"]["Properties"]["Body"])
+    operations = body["paths"]["/v1/signatures/{id}/certificate"]
+    monkeypatch.setitem(stack.resources["CertificatesApi"]["Properties"], "Body", body)
+    monkeypatch.setitem(operations, "head", operations["get"])
     server = serve(Gateway(stack, {"DownloadCertificateFunction": function}).answer, "127.0.0.1", 0)
     with serving(server), urllib3.PoolManager(retries=False) as http:
 
@@ -91,6 +97,25 @@ def test_a_reply_is_passed_on(ask: Ask, function: Function) -> None:
         "Content-Type": "application/json",
         "Content-Length": "2",
     }
+
+
+def test_head_has_the_headers_of_get_and_no_body(ask: Ask, function: Function) -> None:
+    content = b"%PDF-1.7 \x00\xff"
+    function.reply = OK | {
+        "headers": {"Content-Type": "application/pdf", "ETag": '"a"'},
+        "body": base64.b64encode(content).decode(),
+        "isBase64Encoded": True,
+    }
+    status, headers, body = ask("HEAD")
+    assert (status, body) == (200, b"")
+    assert headers == {
+        "x-amzn-RequestId": headers["x-amzn-RequestId"],
+        "Content-Type": "application/pdf",
+        "ETag": '"a"',
+        "Content-Length": str(len(content)),
+    }
+    assert function.event["httpMethod"] == "HEAD"
+    assert ask("GET")[2] == content  # on the same connection
 
 
 @pytest.mark.parametrize("name", ["Date", "Server", "WWW-Authenticate", "Authorization", "Content-MD5"])
@@ -150,13 +175,26 @@ def test_a_chunked_body_does_not_disturb_the_next_request(ask: Ask, function: Fu
     assert ask()[2] == b"second"
 
 
-@pytest.mark.parametrize("path", ["/[", "/%zz", "//", "/?%zz=%"])
+def test_a_slash_at_the_end_leads_to_the_same_route(ask: Ask, function: Function) -> None:
+    assert ask(path=f"{PATH}/")[0] == 200
+    assert function.event["path"] == f"{PATH}/"
+    assert function.event["resource"] == "/v1/signatures/{id}/certificate"
+    assert function.event["pathParameters"] == {"id": PATH.split("/")[3]}
+
+
+@pytest.mark.parametrize("path", ["/[", "/%zz", "//", "/?%zz=%", f"{PATH}//", f"{PATH}/more", PATH[:-1]])
 def test_an_odd_path_is_not_found(ask: Ask, path: str) -> None:
     assert ask(path=path)[0] == 404
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 def test_other_methods_are_not_found(ask: Ask, method: str) -> None:
     status, headers, body = ask(method)
-    assert (status, body) == (404, b"" if method == "HEAD" else error("not_found", "There is nothing at this address."))
+    assert (status, body) == (404, error("not_found", "There is nothing at this address."))
+    assert headers.items() >= ENVELOPE.items()
+
+
+def test_head_of_an_unknown_route_is_not_found(ask: Ask) -> None:
+    status, headers, body = ask("HEAD", "/v1/elsewhere")
+    assert (status, body) == (404, b"")
     assert headers.items() >= ENVELOPE.items()

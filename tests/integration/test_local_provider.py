@@ -13,7 +13,7 @@ def test_a_client_that_reads_no_further_leaves_no_trace_in_the_terminal(capfd: p
     """As the functions do with an answer that is no certificate."""
     provider = StandInProvider("127.0.0.1", 0, "secret", {})
     with serving(provider), socket.create_connection(("127.0.0.1", provider.server_port)) as client:
-        client.sendall(b"GET /v1/requests/unknown/certificate HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.sendall(b"GET /v1/requests/unknown/certificate HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 401"
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # what is unread resets it
         client.close()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.locks import DEPLOYED, installed, locked, requirements
 from tests.kit.named_tests import all_tests, named_in
 from tools.template import ROOT
 
 THREATS = [row for row in (ROOT / "docs" / "security.md").read_text().splitlines() if row.startswith("| **")]
 
-DEPLOYED = ROOT / "layers" / "dependencies" / "requirements.txt"
 LOCKS = [DEPLOYED, *ROOT.glob("requirements*.txt"), *ROOT.glob("tools/bench/peers/*/requirements.txt")]
 PINNED = re.compile(
     r"(?P<name>[a-z0-9-]+)(\[[a-z0-9,-]+\])?==(?P<version>[a-z0-9.]+)( ; [^\\\n/]+)?"
@@ -33,8 +33,8 @@ SILENCED = {"delays.py: S311", "records.py: S311", "settings.py: S105"}
 """Pauses are drawn at random without need of secrecy, and `{secret}` is a placeholder."""
 
 
-def requirements(lock: Path) -> list[str]:
-    return re.split(r"\n(?! )", lock.read_text().strip()) if lock.stat().st_size else []
+def installed_in(environment: str) -> set[tuple[str, str]]:
+    return installed(*(ROOT / environment).glob("lib/python*/site-packages"))
 
 
 def licences(package: str) -> set[str]:
@@ -57,6 +57,22 @@ def test_every_threat_has_its_tests(threat: str) -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Path) -> None:
     assert [line for line in requirements(lock) if not PINNED.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "lock"), [(".venv", "requirements-dev.txt"), (".checkov", "requirements-checkov.txt")]
+)
+def test_an_environment_holds_what_its_lock_says_and_nothing_else(environment: str, lock: str) -> None:
+    if not (ROOT / environment).exists():
+        pytest.skip("run make lint first")
+    assert installed_in(environment) == locked(ROOT / lock)
+
+
+def test_the_uv_that_installs_them_is_locked() -> None:
+    """It was installed by the pip that comes with Python, which installs nothing else."""
+    of_python = {"pip", "setuptools"}
+    found = {(name, version) for name, version in installed_in(".uv") if name not in of_python}
+    assert found == locked(ROOT / "requirements-uv.txt")
 
 
 def test_what_is_deployed_has_a_permissive_licence() -> None:

@@ -1,7 +1,6 @@
 """The whole service on this machine, with seeded data, until Ctrl-C."""
 
 import argparse
-import os
 import shlex
 import signal
 import socket
@@ -10,7 +9,7 @@ import threading
 
 from tools.local import seeds
 from tools.local.reference import with_reference
-from tools.local.runtime import in_processes
+from tools.local.runtime import drop_user_settings, in_processes
 from tools.local.stack import LocalStack, local_stack
 
 
@@ -21,19 +20,13 @@ def main() -> None:
     # SIGINT too: a shell starts what it puts into the background with Ctrl-C ignored.
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)
-    _leave_out_the_users_own()
+    drop_user_settings()
     try:
         with local_stack(in_processes, arguments.host, arguments.port, with_reference) as running:
             _announce(running)
             threading.Event().wait()
     except KeyboardInterrupt:
         print("stopped", flush=True)
-
-
-def _leave_out_the_users_own() -> None:
-    """Neither an AWS account nor a proxy has a part in this."""
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-        del os.environ[name]
 
 
 def _arguments() -> argparse.Namespace:

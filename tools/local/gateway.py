@@ -18,10 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from tools.local.guard import GuardedHandler
 from tools.template import Stack
 
 Invoke = Callable[[bytes], bytes]
@@ -56,9 +57,9 @@ class Route:
     invoke: Invoke
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
-        """The path parameters, or None if this is another route."""
+        """The path parameters, or None if this is another route. A slash at the end changes nothing."""
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
-        match = re.fullmatch(pattern, path)
+        match = re.fullmatch(f"{pattern}/?", path)
         if match is None or method != self.method:
             return None
         return {name: unquote(value) for name, value in match.groupdict().items()}
@@ -172,7 +173,7 @@ def _header_text(value: object) -> str:
     return text
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(GuardedHandler):
     protocol_version = "HTTP/1.1"
     answer: Answer
 

@@ -6,9 +6,11 @@ sign a new request.
 
 import sys
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
+
+from tools.local.guard import GuardedHandler
 
 PATH = "/v1/requests/{providerRequestId}/certificate"
 
@@ -34,11 +36,11 @@ class StandInProvider(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(GuardedHandler):
     protocol_version = "HTTP/1.1"
     server: StandInProvider
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         match self.path:
             case "/stop" | "/start":
                 self.server.is_stopped = self.path == "/stop"
@@ -48,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._send(404, "text/plain", b"not found\n")
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         if self.server.is_stopped:
             self.close_connection = True
             return

@@ -26,7 +26,17 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
+    # Otherwise boto3 reads the user's files.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+
+
+def drop_user_settings() -> None:
+    """Removes the user's AWS configuration and proxies from the environment of this process and its children."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ.update(CREDENTIALS)
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """The whole service on one machine: provider, AWS, functions and gateway, started in this order."""
 
-import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +8,10 @@ from dataclasses import dataclass
 from socketserver import BaseServer
 
 import boto3
-from moto.server import ThreadedMotoServer
 
 from tools.local import seeds
 from tools.local.archiving import Archiving
+from tools.local.aws import serve_aws
 from tools.local.gateway import Answer, Gateway, Invoke, serve
 from tools.local.provider import PATH, StandInProvider
 from tools.local.resources import create_resources
@@ -102,16 +101,12 @@ def serving(server: BaseServer) -> Iterator[None]:
 
 @contextmanager
 def _aws(stack: Stack, host: str, port: int) -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(host, port, verbose=False)
-    server.start()
-    try:
-        url = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+    server = serve_aws(host, port)
+    with serving(server):
+        url = f"http://127.0.0.1:{server.server_port}"
         create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)
         _seed(stack, url)
         yield url
-    finally:
-        server.stop()
 
 
 def _session(name: str = CREDENTIALS["AWS_ACCESS_KEY_ID"]) -> boto3.Session:

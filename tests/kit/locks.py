@@ -1,0 +1,32 @@
+"""What locks pin and what environments hold, as names with versions."""
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tools.template import ROOT
+
+DEPLOYED = ROOT / "layers" / "dependencies" / "requirements.txt"
+
+
+def requirements(lock: Path) -> list[str]:
+    return re.split(r"\n(?! )", lock.read_text().strip()) if lock.stat().st_size else []
+
+
+def locked(lock: Path) -> set[tuple[str, str]]:
+    """What the lock installs on this machine."""
+    pinned = [Requirement(line.partition("\\")[0]) for line in requirements(lock)]
+    return {
+        (canonicalize_name(one.name), str(one.specifier).removeprefix("=="))
+        for one in pinned
+        if one.marker is None or one.marker.evaluate()
+    }
+
+
+def installed(*folders: Path) -> set[tuple[str, str]]:
+    """What is installed in folders like site-packages."""
+    distributions = importlib.metadata.distributions(path=[str(folder) for folder in folders])
+    return {(canonicalize_name(one.name), one.version) for one in distributions}

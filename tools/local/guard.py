@@ -1,0 +1,76 @@
+"""Which requests the local ports answer: those of programs and of the port's own pages, not those of other web pages.
+
+A browser sends the page's origin. A page can also make its own host name resolve to this machine (DNS rebinding): then
+Host contains that name. This is impossible with an IP address or a name below localhost.
+"""
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_BODY = json.dumps(
+    {"error": {"code": "forbidden", "message": "Foreign Origin or Host: use localhost or 127.0.0.1."}}
+).encode()
+_HEADERS = [
+    ("Content-Type", "application/json"),
+    ("Content-Length", str(len(_BODY))),
+    ("Cache-Control", "private, no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+]
+
+
+def is_allowed(bound_to: str, host: str, origin: str) -> bool:
+    """`bound_to` is the server's address; `host` and `origin` are the request's headers, empty if absent."""
+    return origin in {"", f"http://{host}"} and _is_own_name(bound_to, re.sub(r":\d+$", "", host).strip("[]").lower())
+
+
+def _is_own_name(bound_to: str, name: str) -> bool:
+    if name.rpartition(".")[2] == "localhost":
+        return True
+    # With `make run HOST=0.0.0.0`, containers use any address of this machine.
+    lets_containers_in = ipaddress.ip_address(bound_to).is_unspecified
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return lets_containers_in and name == "host.docker.internal"
+    return lets_containers_in or address.is_loopback or name == bound_to
+
+
+class GuardedHandler(BaseHTTPRequestHandler):
+    """Refuses a request before a method of the subclass is called."""
+
+    server: HTTPServer
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        host, origin = (",".join(self.headers.get_all(name, [])) for name in ("Host", "Origin"))
+        if is_allowed(str(self.server.server_address[0]), host, origin):
+            return True
+        self.close_connection = True  # its body is not read
+        self.send_response_only(HTTPStatus.FORBIDDEN)
+        for header in (*_HEADERS, ("Connection", "close")):
+            self.send_header(*header)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(_BODY)
+        return False
+
+
+def guard(application: "WSGIApplication") -> "WSGIApplication":
+    """Refuses a request before the application is called."""
+
+    def guarded(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if is_allowed(environ["SERVER_NAME"], environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", "")):
+            return application(environ, start_response)
+        start_response("403 Forbidden", _HEADERS)
+        return [_BODY]
+
+    return guarded
