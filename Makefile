@@ -26,7 +26,7 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run test fuzz sam-local build deploy smoke bench lint format lock clean help
+.PHONY: check run test fuzz corpus sam-local build deploy smoke bench lint format lock clean help
 
 check: lint test ## everything that CI checks (the default)
 
@@ -38,6 +38,9 @@ test: build ## the whole test suite, with branch coverage
 
 fuzz: build ## the properties and the contract, by many new examples (EXAMPLES=10000 of each)
 	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz --no-cov
+
+corpus: .venv/ready ## what becomes of the PDFs in a folder, and of damaged copies of them (DIR=…)
+	@$(PYTHON) -m tools.corpus '$(DIR)'
 
 sam-local: build ## every event through sam local invoke and start-api, where there is Docker (minutes)
 	@$(PYTHON) -m tools.sam_local

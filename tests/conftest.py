@@ -6,7 +6,7 @@ import moto  # noqa: F401
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tools.local.runtime import CREDENTIALS
+from tools.local.runtime import drop_user_settings
 from tools.template import Stack
 
 PARAMETERS = {
@@ -16,7 +16,7 @@ PARAMETERS = {
 }
 STACK = Stack("craftkit-test", PARAMETERS)
 
-os.environ.update(CREDENTIALS)
+drop_user_settings()
 for function in ("ArchiveCertificateFunction", "DownloadCertificateFunction"):
     os.environ.update(STACK.environment(function))
 
