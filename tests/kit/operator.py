@@ -162,8 +162,8 @@ def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> None:
-    """Ctrl-C at this call of AWS by this name. It and later ones go on when the command has told its threads to stop:
-    how soon the main thread notices the signal depends on the machine."""
+    """Ctrl-C at this call of AWS by this name. It and later calls wait until the command has told its threads to stop,
+    since how soon the main thread notices the signal depends on the machine."""
     main_thread = threading.main_thread().ident or 0
     stops: list[threading.Event] = []
 

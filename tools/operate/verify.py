@@ -1,5 +1,4 @@
-"""Reads every available certificate back from the archive, and finds the objects that did not stay the only ones of
-their keys."""
+"""Reads every available certificate back from the archive, and finds keys that were deleted or overwritten."""
 
 import threading
 from collections import Counter
