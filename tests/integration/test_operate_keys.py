@@ -13,11 +13,16 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from signing.models import ApiKey
 from tests.kit.operator import Operator, operator
-from tools.operate.api_keys import ApiKeys
+from tools.local import seeds
+from tools.operate.api_keys import ApiKeys, hash_key
 from tools.operate.commands import main
 from tools.template import Stack
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+SEVERAL = (
+    "Error: 2 keys begin with ck_live_aaaaa, and none was revoked. "
+    "Tell them apart by --project, --created-at, or the whole key on standard input (-).\n"
+)
 HASH = re.compile(r"[0-9a-f]{64}")
 CREATED = {"S": "2026-06-01T09:00:00.000Z"}
 REVOKED = {"S": "2026-06-02T00:00:00.000Z"}
@@ -184,7 +189,7 @@ def test_a_key_that_was_deleted_does_not_come_back(listed: Operator) -> None:
 def test_without_a_yes_nothing_is_revoked(listed: Operator) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", "ck_live_aaaaa", answer="n\n")
-    question = "Revoke ck_live_aaaaa of project prj_1? [y/N]:"
+    question = "Revoke key ck_live_aaaaa of project prj_1? [y/N]:"
     assert (result.exit_code, result.stderr) == (1, f"{question}Error: Nothing was revoked.\n")
     assert revoked(listed) == before
     assert listed("keys", "revoke", "ck_live_aaaaa", answer="y\n").exit_code == 0
@@ -206,22 +211,77 @@ def test_of_several_keys_none_is_revoked(listed: Operator) -> None:
     seed(listed, "f" * 64, "ck_live_aaaaa", "prj_2")
     before = revoked(listed)
     result = listed("keys", "revoke", "ck_live_aaaaa", "--yes")
-    message = "Error: 2 keys begin with ck_live_aaaaa: none was revoked. --project may tell them apart.\n"
-    assert (result.exit_code, result.stderr) == (2, message)
-    assert [line.split()[:2] for line in result.stdout.splitlines()[1:]] == [
-        ["ck_live_aaaaa", "prj_1"],
-        ["ck_live_aaaaa", "prj_2"],
+    assert (result.exit_code, result.stderr) == (2, SEVERAL)
+    assert [line.split() for line in result.stdout.splitlines()[1:]] == [
+        ["ck_live_aaaaa", "prj_1", "CI", CREATED["S"], "active"],
+        ["ck_live_aaaaa", "prj_2", CREATED["S"], "active"],
     ]
     assert revoked(listed) == before
     assert listed("keys", "revoke", "ck_live_aaaaa", "--project", "prj_2", "--yes").exit_code == 0
     assert {key for key, time in revoked(listed).items() if time} == {"b" * 64, "f" * 64}
 
 
+@pytest.mark.parametrize("time", ["2026-06-05", "2026-06-05T11:42:08.000Z"])
+def test_keys_of_one_prefix_are_told_apart_by_the_time_that_the_list_shows(listed: Operator, time: str) -> None:
+    seed(listed, "f" * 64, "ck_live_aaaaa", createdAt={"S": "2026-06-05T11:42:08.000Z"})
+    before = revoked(listed)
+    for several in ([], ["--created-at", "2026-06"]):
+        result = listed("keys", "revoke", "ck_live_aaaaa", *several, "--yes")
+        assert (result.exit_code, result.stderr, revoked(listed)) == (2, SEVERAL, before)
+    other_time = listed("keys", "revoke", "ck_live_aaaaa", "--created-at", "2026-06-06", "--yes")
+    assert (other_time.exit_code, revoked(listed)) == (1, before)
+    result = listed("keys", "revoke", "ck_live_aaaaa", "--created-at", time, "--yes")
+    assert (result.exit_code, result.stderr) == (0, "Key ck_live_aaaaa is revoked.\n")
+    assert {key for key, time in revoked(listed).items() if time} == {"b" * 64, "f" * 64}
+
+
+def test_a_local_key_is_revoked_by_the_whole_key_on_standard_input(operate: Operator) -> None:
+    for item in seeds.api_keys():
+        operate.aws.client("dynamodb").put_item(TableName=operate.name("ApiKeysTable"), Item=item)
+    before = revoked(operate)
+    prefix = seeds.KEY[:13]
+    assert operate("keys", "revoke", prefix, "--yes").exit_code == 2
+    assert revoked(operate) == before
+    result = operate("keys", "revoke", "-", "--yes", answer=f"{seeds.KEY}\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"Key {prefix} is revoked.\n")
+    after = revoked(operate)
+    assert {key for key, time in after.items() if time != before[key]} == {hash_key(seeds.KEY.encode())}
+    again = operate("keys", "revoke", "-", "--yes", answer=seeds.KEY)
+    assert (again.exit_code, again.stderr, revoked(operate)) == (0, f"Key {prefix} was revoked before.\n", after)
+
+
+def test_a_key_without_a_prefix_is_revoked_by_the_whole_key_after_a_question(operate: Operator) -> None:
+    item = {"keyHash": {"S": hash_key(b"ck_live_canary")}, "projectId": {"S": "prj_1"}}
+    operate.aws.client("dynamodb").put_item(TableName=operate.name("ApiKeysTable"), Item=item)
+    result = operate("keys", "revoke", "-", answer="ck_live_canary\ny\n")
+    question = "Revoke key without a prefix of project prj_1? [y/N]:"
+    assert (result.exit_code, result.stderr) == (0, f"{question}Key without a prefix is revoked.\n")
+    assert all(revoked(operate).values())
+
+
+@pytest.mark.parametrize("text", ["", "\n", "ck_live_aaaaa\n", "ck_live_canary\n", "\udcff\n"])
+def test_a_text_on_standard_input_that_is_no_known_key_is_an_error(listed: Operator, text: str) -> None:
+    before = revoked(listed)
+    result = listed("keys", "revoke", "-", "--yes", answer=text.encode(errors="surrogateescape"))
+    message = "Error: There is no such key. Run `keys list` to see the existing keys.\n"
+    assert (result.exit_code, result.stdout, result.stderr, revoked(listed)) == (1, "", message, before)
+
+
+@pytest.mark.parametrize("value", [{"S": ""}, {"S": "yesterday"}, {"BOOL": False}])
+def test_a_key_whose_revocation_is_broken_is_said_to_be_broken(operate: Operator, value: dict[str, Any]) -> None:
+    seed(operate, "a" * 64, "ck_live_aaaaa", revokedAt=value)
+    before = operate.stored_keys()
+    result = operate("keys", "revoke", "ck_live_aaaaa", "--yes")
+    message = "Key ck_live_aaaaa is broken: its revokedAt is not a time. Correct or delete its item in the table."
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
+    assert operate.stored_keys() == before
+
+
 @pytest.mark.parametrize("prefix", ["ck_live_zzzzz", "ck_live_aaaa", "ck_live_aaaaaSecretSecretSecretSecret", ""])
 def test_an_unknown_prefix_is_an_error_and_not_repeated(listed: Operator, prefix: str) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", prefix, "--yes")
-    message = "Error: There is no key with this prefix. `keys list` shows those that there are.\n"
+    message = "Error: There is no such key. Run `keys list` to see the existing keys.\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", message)
     assert revoked(listed) == before
 

@@ -12,42 +12,33 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from tests.conftest import PARAMETERS
-from tests.kit.operator import Operator, operator, run, signature_id
+from tests.kit.operator import Operator, Terminal, operator, run, signature_id
 from tests.kit.server import ScriptedServer, reply
 from tools.operate.commands import main
 from tools.template import Stack
 
-DECORATION = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[(\d+;)*[349]\d")
 BAR = "━"
 PREFIX, DAY, NAME = "ck_live_aaaaa", "2026-06-01", "a name of several words that is rather long"
+NOT_LATIN = "契約"
 
 CHECK = "Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def lines(self) -> list[str]:
-        """As they are seen in the end: a bar that is drawn again overwrites itself."""
-        return [line.rpartition("\r")[2] for line in DECORATION.sub("", self.getvalue()).splitlines()]
-
-
 @pytest.fixture(scope="module")
 def operate() -> Iterator[Operator]:
-    """A key, and a certificate that the archive lacks."""
+    """Two keys, and a certificate that the archive lacks."""
     with operator(Stack("craftkit-manners", PARAMETERS)) as found:
-        texts = {
-            "keyHash": "a",
-            "prefix": PREFIX,
-            "projectId": "prj_1",
-            "name": NAME,
-            "createdAt": f"{DAY}T09:00:00.000Z",
-        }
-        item = {name: {"S": text} for name, text in texts.items()}
-        found.aws.client("dynamodb").put_item(TableName=found.name("ApiKeysTable"), Item=item)
+        for name in (NAME, NOT_LATIN):
+            texts = {
+                "keyHash": name,
+                "prefix": PREFIX,
+                "projectId": "prj_1",
+                "name": name,
+                "createdAt": f"{DAY}T09:00:00.000Z",
+            }
+            item = {attribute: {"S": text} for attribute, text in texts.items()}
+            found.aws.client("dynamodb").put_item(TableName=found.name("ApiKeysTable"), Item=item)
         found.seed(1)
         yield found
 
@@ -123,6 +114,31 @@ def test_a_full_disk_is_told_in_one_line(
     with pytest.raises(SystemExit) as end:
         main(["keys", "list", "--stack", operate.stack.name])
     assert (end.value.code, capsys.readouterr().err) == (2, "Error: [Errno 28] No space left on device.\n")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("cp1252", rb"\u5951\u7d04"), ("koi8-r", rb"\u5951\u7d04"), ("utf-8", NOT_LATIN.encode())]
+)
+def test_a_terminal_that_is_not_utf_8_gets_escapes(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, encoding: str, shown: bytes
+) -> None:
+    def run_tools(*arguments: str) -> tuple[object, bytes, bytes]:
+        monkeypatch.setattr(sys, "argv", ["tools", *arguments])
+        with monkeypatch.context() as there:
+            streams = [io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2)]
+            there.setattr(sys, "stdout", streams[0])
+            there.setattr(sys, "stderr", streams[1])
+            with pytest.raises(SystemExit) as end:
+                runpy.run_module("tools", run_name="__main__")
+        for stream in streams:
+            stream.flush()
+        output, errors = (bytes(stream.buffer.getvalue()) for stream in streams)
+        return end.value.code, output, errors
+
+    code, output, errors = run_tools("keys", "list", "--stack", operate.stack.name)
+    assert (code, output.count(shown), errors) == (0, 1, b"")
+    code, output, errors = run_tools("keys", "list", "--stack", operate.stack.name, NOT_LATIN)
+    assert (code, output, errors.count(shown)) == (2, b"", 1)
 
 
 def test_an_interruption_while_modules_are_imported_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

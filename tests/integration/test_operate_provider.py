@@ -20,6 +20,7 @@ from tools.operate.provider import ADVICE
 from tools.operate.target import Target
 from tools.template import REGION, ROOT
 
+HOSTILE = "\x1b]0;owned\x07\x9b31m\u202e\u2066\u200f"
 SECRET = "s3cret-canary"  # noqa: S105
 
 Check = Callable[..., tuple[Result, ScriptedServer]]
@@ -86,6 +87,26 @@ def test_a_refused_link_names_its_host(check: Check, link: str, words: str) -> N
     assert words in result.output
     assert f"Refused: link_refused. {ADVICE['link_refused']}" in result.output
     assert (result.exit_code, "canary" in result.output) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"},
+        {"ProviderLinkField": HOSTILE},
+        {"ProviderLinkHosts": HOSTILE},
+        {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"},
+        {"ProviderAuthHeader": f"{HOSTILE}: {{secret}}"},
+        {"ProviderCertificateUrl": f"https://{HOSTILE}/{{providerRequestId}}"},
+        {"MaxCertificateBytes": HOSTILE},
+    ],
+)
+@pytest.mark.parametrize("link", [f"https://{HOSTILE}/", f"https://files.example.com/{HOSTILE}", HOSTILE])
+def test_links_and_parameters_are_printable(check: Check, link: str, parameters: dict[str, str]) -> None:
+    result, _ = check(reply(body=json.dumps({"url": link, HOSTILE: link}).encode()), **parameters)
+    assert isinstance(result.exception, SystemExit)
+    assert {character for character in result.output if not character.isprintable()} == {"\n"}
 
 
 @pytest.mark.parametrize(

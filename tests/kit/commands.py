@@ -12,8 +12,9 @@ PROGRAMS = {"python -m tools": tools, "python -m tools.bench": bench}
 
 
 def parse(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The path of the command that a line starts, after click has taken its options and arguments."""
-    words = shlex.split(line)
+    """The path of the command that a line starts, after click has taken its options and arguments. What feeds a pipe
+    is left out."""
+    words = shlex.split(line.rpartition(" | ")[2])
     while "=" in words[0]:
         monkeypatch.setenv(*words.pop(0).split("=", 1))
     (program,) = [name for name in PROGRAMS if words[:3] == name.split()]

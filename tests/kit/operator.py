@@ -1,20 +1,40 @@
 """The operator at the command line, and the stack that the commands work on."""
 
+import io
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.handlers
 import moto
+import pytest
+from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
 from tests.kit.pdf import pdf
+from tests.kit.server import Answer, ScriptedServer
 from tools.local import seeds
 from tools.local.resources import create_resources
+from tools.operate import archive_queue, signatures
 from tools.operate.commands import main
 from tools.template import REGION, Stack
+
+DECORATION = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""Colours of a terminal, and the movements of a bar."""
+
+NO_URL = {"certificateUrl": {"NULL": True}}
+WRONG_STATUS = {"status": {"S": "unheard-of"}}
+STOP_SECONDS = 60
+
+Place = Callable[..., ScriptedServer]
+"""`place("S3", *answers)` puts a scripted server in the place of a service of AWS."""
 
 
 def signature_id(number: int) -> str:
@@ -28,7 +48,7 @@ class Operator:
     stack: Stack
     aws: boto3.Session
 
-    def __call__(self, *arguments: str, answer: str | None = None) -> Result:
+    def __call__(self, *arguments: str, answer: str | bytes | None = None) -> Result:
         """On the stack, without a terminal."""
         return run(*arguments, "--stack", self.stack.name, answer=answer)
 
@@ -73,7 +93,17 @@ class Operator:
         return list(self.aws.client("dynamodb").scan(TableName=self.name("ApiKeysTable"))["Items"])
 
 
-def run(*arguments: str, answer: str | None = None) -> Result:
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def lines(self) -> list[str]:
+        """As they are seen in the end: a bar that is drawn again overwrites itself."""
+        return [line.rpartition("\r")[2] for line in DECORATION.sub("", self.getvalue()).splitlines()]
+
+
+def run(*arguments: str, answer: str | bytes | None = None) -> Result:
     return CliRunner(mix_stderr=False).invoke(main, arguments, input=answer, prog_name="tools")
 
 
@@ -93,6 +123,68 @@ def operator(stack: Stack) -> Iterator[Operator]:
         }
         deploy(aws, stack.name, outputs)
         yield found
+
+
+@contextmanager
+def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    """In a folder of its own, without pauses between tries."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(archive_queue, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    with operator(stack) as found:
+        yield found
+
+
+@contextmanager
+def scripted_services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with ExitStack() as servers:
+
+        def place(service: str, *answers: Answer) -> ScriptedServer:
+            server = servers.enter_context(ScriptedServer(*answers))
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", server.url)
+            return server
+
+        yield place
+
+
+def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None]) -> None:
+    """Acts before each call of AWS by this name, with its number from 1 on."""
+    lock, calls = threading.Lock(), [0]
+
+    def handle(**_: Any) -> None:
+        with lock:
+            calls[0] += 1
+            number = calls[0]
+        act(number)
+
+    handlers = [*botocore.handlers.BUILTIN_HANDLERS, (f"before-call.{call}", handle)]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> None:
+    """Ctrl-C at this call of AWS by this name. It and later calls wait until the command has told its threads to stop,
+    since how soon the main thread notices the signal depends on the machine."""
+    main_thread = threading.main_thread().ident or 0
+    stops: list[threading.Event] = []
+
+    def make_event() -> threading.Event:
+        stops.append(threading.Event())
+        return stops[-1]
+
+    def act(number: int) -> None:
+        if number == first:
+            signal.pthread_kill(main_thread, signal.SIGINT)
+        if number >= first:
+            stops[-1].wait(STOP_SECONDS)
+
+    monkeypatch.setattr(signatures, "Event", make_event)
+    before(monkeypatch, call, act)
+
+
+def summary(text: str) -> dict[str, str]:
+    """What the lines of a summary say, by name, but for the time."""
+    pairs = [line.rsplit("  ", 1) for line in text.splitlines() if not line.startswith("this run took ")]
+    return {name.strip(): value.strip() for name, value in pairs}
 
 
 def deploy(aws: boto3.Session, name: str, outputs: Mapping[str, str]) -> None:

@@ -38,32 +38,40 @@ class NewKey:
         return self.text[:_PREFIX_LENGTH]
 
     @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
+    def key_hash(self) -> str:
+        return hash_key(self.text.encode())
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A key as the table has it. `shown` holds what may be shown, None for what the item lacks."""
+    """A key as the table has it. `shown` holds what may be shown, None for what the item lacks; `broken` names the
+    attributes that break the rules of the table."""
 
     key_hash: str = field(repr=False)
     shown: dict[str, Any]
+    broken: frozenset[str]
 
     @classmethod
     def read(cls, item: Item, now: datetime) -> Self:
+        broken: frozenset[str] = frozenset()
+        try:
+            state = _state(ApiKey.parse(item), now)
+        except InvalidRecord as error:
+            state, broken = "broken", frozenset(error.problems)
         shown = {name: item.get(name) for name in _SHOWN}
-        return cls(str(item["keyHash"]), shown | {"state": _state(item, now)})
+        return cls(str(item["keyHash"]), shown | {"state": state}, broken)
 
     @property
     def is_revoked(self) -> bool:
-        return self.shown["revokedAt"] is not None
+        return self.shown["revokedAt"] is not None and "revokedAt" not in self.broken
 
 
-def _state(item: Item, now: datetime) -> str:
-    try:
-        key = ApiKey.parse(item)
-    except InvalidRecord:
-        return "broken"
+def hash_key(key: bytes) -> str:
+    """`keyHash`, as the table has it."""
+    return hashlib.sha256(key).hexdigest()
+
+
+def _state(key: ApiKey, now: datetime) -> str:
     if key.revoked_at:
         return "revoked"
     return "active" if key.is_accepted_at(now) else "expired"
@@ -76,7 +84,7 @@ class ApiKeys:
 
     def create(self, key: NewKey, project: str, name: str | None, expires_at: datetime | None) -> None:
         texts = {
-            "keyHash": key.sha256,
+            "keyHash": key.key_hash,
             "projectId": project,
             "prefix": key.prefix,
             "createdAt": _write_time(datetime.now(UTC)),
@@ -91,8 +99,16 @@ class ApiKeys:
             ConditionExpression="attribute_not_exists(keyHash)",
         )
 
-    def entries(self, project: str | None = None, prefix: str | None = None) -> list[Entry]:
-        """Those of a project, with a prefix, or all; the oldest of each project first."""
+    def entries(
+        self,
+        *,
+        project: str | None = None,
+        prefix: str | None = None,
+        created_at: str = "",
+        key_hash: str | None = None,
+    ) -> list[Entry]:
+        """The keys that match everything given, the oldest of each project first. `created_at` may be the beginning of
+        a time, such as its day."""
         deserialize = TypeDeserializer().deserialize
         now = datetime.now(UTC)
         pages = self._dynamodb.get_paginator("scan").paginate(
@@ -109,7 +125,10 @@ class ApiKeys:
         wanted = [
             entry
             for entry in entries
-            if project in (None, entry.shown["projectId"]) and prefix in (None, entry.shown["prefix"])
+            if project in (None, entry.shown["projectId"])
+            and prefix in (None, entry.shown["prefix"])
+            and key_hash in (None, entry.key_hash)
+            and str(entry.shown["createdAt"] or "").startswith(created_at)
         ]
         return sorted(wanted, key=lambda entry: (str(entry.shown["projectId"]), str(entry.shown["createdAt"])))
 

@@ -1,6 +1,6 @@
 """`archive`: whether certificates are in the archive, and on their way there."""
 
-import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from signing.errors import SigningError
 from tools.operate import archive_queue
 from tools.operate.failures import CannotRun, Interrupted, in_one_line
 from tools.operate.help import examples
-from tools.operate.output import Output, printable
+from tools.operate.output import Output
 from tools.operate.reconcile import reconcile
 from tools.operate.resume import Counts, Memory
 from tools.operate.signatures import Page, Signatures
 from tools.operate.target import CONNECTIONS, Target, on_a_stack
-from tools.operate.verify import Finding, verify
+from tools.operate.verify import Finding, find_altered, verify
 from tools.operate.verify_report import JsonReport, TableReport
 
 DEFAULT_SEGMENTS = 4
@@ -61,7 +61,7 @@ def reconcile_command(target: Target, *, dry_run: bool, segments: int | None, st
     signatures = Signatures(target.dynamodb(), target.signatures_table)
     table = signatures.describe()
     file = None if dry_run else state or Path(f".reconcile-{target.name}.json")
-    if file and file.exists():
+    if file and os.path.lexists(file):
         memory = Memory.load(file, table.identity, segments)
         output.remark(f"Going on after {memory.counts.scanned:,} items ({file}).")
     else:
@@ -105,14 +105,18 @@ def _words(counts: Counts, *, dry_run: bool) -> dict[str, int]:
 def verify_command(target: Target, *, as_json: bool) -> None:
     """Read every available certificate back.
 
-    Is it there, are its bytes right, is it a whole PDF?
-    Exit code 1 says that a certificate is missing or damaged.
+    Is it there, are its bytes right, is it a whole PDF? Was a key of the archive ever deleted or overwritten?
+    Exit code 1 says that a certificate is missing or damaged, or that a key has a delete marker or more than one
+    version. This needs the right s3:ListBucketVersions.
     """
     output = Output()
     signatures = Signatures(target.dynamodb(), target.signatures_table)
     total = signatures.describe().items
     report = JsonReport(output) if as_json else TableReport(output)
     try:
+        with output.progress("Listing", total) as advance:
+            for altered in find_altered(target.s3(), target.bucket, advance):
+                report.add_altered(altered)
         with output.progress("Verifying", total) as advance:
 
             def show(page: Page, findings: list[Finding]) -> None:
@@ -158,7 +162,7 @@ def status_command(target: Target, *, as_json: bool) -> None:
             "oldestMessageSeconds": oldest,
             "signatureRequests": items,
         }
-        output.result(json.dumps(values, indent=2))
+        output.document(values)
         return
     output.summary(
         {
@@ -175,4 +179,4 @@ def status_command(target: Target, *, as_json: bool) -> None:
 def _name_broken(output: Output, page: Page) -> None:
     for item in page.broken:
         attributes = ", ".join(f"{name}: {rule}" for name, rule in item.problems.items())
-        output.remark(f"broken item {printable(item.id)} ({attributes})", "yellow")
+        output.remark(f"broken item {item.id} ({attributes})", "yellow")

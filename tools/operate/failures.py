@@ -1,5 +1,7 @@
 """What keeps a command from its work: one line, and the exit code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -8,6 +10,7 @@ from botocore.parsers import ResponseParserError
 
 from signing.aws import AwsError, error_code
 from signing.errors import SigningError
+from tools.operate.output import printable
 
 _NOT_SIGNED_IN = {
     "ExpiredToken",
@@ -33,19 +36,33 @@ class Interrupted(click.ClickException):
 
 
 class Command(click.Command):
-    """Turns the failures of AWS, of output, and Ctrl-C, into the two above."""
+    """Turns the failures of AWS, of output, and Ctrl-C, into the two above, and makes every message printable."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _printable_errors():
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (*AwsError, ResponseParserError, OSError) as error:
-            raise CannotRun(in_one_line(error)) from error
-        except KeyboardInterrupt as error:
-            raise Interrupted("Interrupted.") from error
+        with _printable_errors():
+            try:
+                return super().invoke(ctx)
+            except (*AwsError, ResponseParserError, SigningError, OSError) as error:
+                raise CannotRun(in_one_line(error)) from error
+            except KeyboardInterrupt as error:
+                raise Interrupted("Interrupted.") from error
 
 
 class Commands(Command, click.Group):
     """A group whose commands fail so."""
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = printable(error.message)
+        raise
 
 
 def in_one_line(error: Exception) -> str:

@@ -1,19 +1,20 @@
 """`keys`: made, listed and revoked. A key is shown once, when it is made; its hash never."""
 
-import json
 import re
 from datetime import UTC, datetime
 
 import click
 
-from tools.operate.api_keys import ApiKeys, Entry, NewKey
+from tools.operate.api_keys import ApiKeys, Entry, NewKey, hash_key
 from tools.operate.failures import CannotRun, Interrupted
 from tools.operate.help import examples
-from tools.operate.output import Output, printable
+from tools.operate.output import Output
 from tools.operate.target import Target, on_a_stack
 
 _HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
 _DAY_LENGTH = len("2027-01-31")
+_STANDARD_INPUT = "-"
+_WAYS_OUT = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -89,62 +90,72 @@ def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
     entries = ApiKeys(target.dynamodb(), target.api_keys_table).entries(project=project)
     output = Output()
     if as_json:
-        output.result(json.dumps([entry.shown for entry in entries], indent=2, default=str))
+        output.document([entry.shown for entry in entries])
     else:
-        _show(output, entries)
+        _show(output, entries, time_length=_DAY_LENGTH)
 
 
 @keys.command(
     "revoke",
     epilog=examples(
         "python -m tools keys revoke --local ck_live_aBcDe --yes",
-        "python -m tools keys revoke --stack craftkit-certificates ck_live_aBcDe",
+        "python -m tools keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
+        "  --created-at 2026-06-05T11:42:08.000Z",
+        "printenv KEY | python -m tools keys revoke --local - --yes",
     ),
 )
 @click.argument("prefix")
-@click.option("--project", callback=_project, metavar="ID", help="Only this project's key.")
+@click.option("--project", callback=_project, metavar="ID", help="Only a key of this project.")
+@click.option("--created-at", default="", metavar="TIME", help="Only a key that was created then: a day or whole time.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_a_stack
-def revoke_command(target: Target, *, prefix: str, project: str | None, yes: bool) -> None:
+def revoke_command(target: Target, *, prefix: str, project: str | None, created_at: str, yes: bool) -> None:
     """Revoke a key: the next request with it is refused.
 
-    PREFIX is how it begins, as `keys list` shows it: ck_live_aBcDe. Exit code 1 says that there is no such key, or that
-    the answer was no; 2 that there are several, of which none was revoked.
+    PREFIX is how it begins, as `keys list` shows it: ck_live_aBcDe. With - the whole key is read from standard input.
+    Exit code 1 says that there is no such key, or that the answer was no; 2 that the key is broken, or that there are
+    several, of which none was revoked.
     """
     output = Output()
     api_keys = ApiKeys(target.dynamodb(), target.api_keys_table)
-    found = api_keys.entries(project=project, prefix=prefix)
+    if prefix == _STANDARD_INPUT:
+        key_hash = hash_key(click.get_binary_stream("stdin").readline().strip())
+        found = api_keys.entries(project=project, created_at=created_at, key_hash=key_hash)
+    else:
+        found = api_keys.entries(project=project, created_at=created_at, prefix=prefix)
     if not found:
-        # Not repeated: it may be a whole key.
-        raise click.ClickException("There is no key with this prefix. `keys list` shows those that there are.")
+        # The argument is not repeated: it may be a whole key.
+        raise click.ClickException("There is no such key. Run `keys list` to see the existing keys.")
+    name = found[0].shown["prefix"] or "without a prefix"
     open_keys = [entry for entry in found if not entry.is_revoked]
-    if len(open_keys) > 1:
-        _show(output, open_keys)
-        raise CannotRun(f"{len(open_keys)} keys begin with {prefix}: none was revoked. --project may tell them apart.")
     if not open_keys:
-        output.remark(f"Key {prefix} was revoked before.")
+        output.remark(f"Key {name} was revoked before.")
         return
+    if len(open_keys) > 1:
+        _show(output, open_keys, time_length=None)
+        raise CannotRun(f"{len(open_keys)} keys begin with {prefix}, and none was revoked. {_WAYS_OUT}")
     (entry,) = open_keys
-    if not yes and not _is_wanted(f"Revoke {prefix} of project {printable(entry.shown['projectId'])}?"):
+    if "revokedAt" in entry.broken:
+        raise CannotRun(f"Key {name} is broken: its revokedAt is not a time. Correct or delete its item in the table.")
+    if not yes and not _is_wanted(output, f"Revoke key {name} of project {entry.shown['projectId']}?"):
         raise click.ClickException("Nothing was revoked.")
     is_ours = api_keys.revoke(entry)
-    output.remark(f"Key {prefix} is revoked." if is_ours else f"Key {prefix} was revoked or deleted meanwhile.")
+    output.remark(f"Key {name} is revoked." if is_ours else f"Key {name} was revoked or deleted meanwhile.")
 
 
-def _is_wanted(question: str) -> bool:
+def _is_wanted(output: Output, question: str) -> bool:
     """Raises Interrupted where nobody answers."""
     try:
-        return click.confirm(question, err=True)
+        return output.confirm(question)
     except click.Abort as error:
         raise Interrupted("Not answered: nothing was revoked. --yes does not ask.") from error
 
 
-def _show(output: Output, entries: list[Entry]) -> None:
-    """Times by their day."""
+def _show(output: Output, entries: list[Entry], *, time_length: int | None) -> None:
     rows = []
     for entry in entries:
-        shown = {name: "" if value is None else printable(value) for name, value in entry.shown.items()}
-        days = (shown[name][:_DAY_LENGTH] for name in ("createdAt", "expiresAt"))
-        cells = [shown["prefix"], shown["projectId"], shown["name"], *days, shown["state"]]
+        shown = {name: "" if value is None else str(value) for name, value in entry.shown.items()}
+        times = (shown[name][:time_length] for name in ("createdAt", "expiresAt"))
+        cells = [shown["prefix"], shown["projectId"], shown["name"], *times, shown["state"]]
         rows.append((cells, "" if shown["state"] == "active" else "dim"))
     output.table(_HEADINGS, rows)

@@ -1,13 +1,18 @@
-"""Results go to standard output; the progress bar and what is said besides go to standard error. Colours and bars are
-for terminals only."""
+"""Results go to standard output; the progress bar and remarks go to standard error. Colours and bars are for terminals
+only.
 
+Names, ids and messages come from outside, and a terminal obeys some characters: every text that is written becomes
+printable here, or in `failures.Command` if it is an error's.
+"""
+
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import click
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
@@ -42,36 +47,49 @@ class Output:
         self._remarks = _console(stderr=True)
         self._bar = self._results if self._results.is_terminal else self._remarks
 
-    def result(self, line: str | Table, style: str = "") -> None:
+    def result(self, line: str, style: str = "") -> None:
         # The style belongs to the text: given to print(), it would colour the bar too.
-        self._results.print(Text(line, style) if isinstance(line, str) else line, soft_wrap=isinstance(line, str))
+        self._results.print(_text(line, style), soft_wrap=True)
+
+    def document(self, value: object) -> None:
+        """A result as JSON: json.dumps escapes what is not printable ASCII."""
+        self._results.print(Text(json.dumps(value, indent=2, default=str)), soft_wrap=True)
 
     def remark(self, line: str, style: str = "") -> None:
         # Only the console of the bar knows how to write above it.
         console = self._bar if self._remarks.is_terminal else self._remarks
-        console.print(Text(line, style), soft_wrap=True)
+        console.print(_text(line, style), soft_wrap=True)
+
+    def confirm(self, question: str) -> bool:
+        """Asks on standard error. Raises click.Abort where nobody answers."""
+        return click.confirm(printable(question), err=True)
 
     def table(self, headings: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> None:
         """Each row with its style. Where columns would break words, each cell gets a line of its own."""
         table = Table(*headings, box=None, pad_edge=False, header_style="bold")
         for cells, style in rows:
-            table.add_row(*(Text(cell) for cell in cells), style=style)
+            table.add_row(*map(_text, cells), style=style)
         unbounded = self._results.options.update(max_width=_PLAIN_WIDTH)
         if Measurement.get(self._results, unbounded, table).minimum <= self._results.width:
-            self.result(table)
+            self._results.print(table)
             return
         for cells, style in rows:
             block = Table.grid(padding=(0, 2))
             for heading, cell in zip(headings, cells, strict=True):
-                block.add_row(heading, Text(cell, overflow="fold"), style=style)
-            self.result(block)
+                block.add_row(heading, _text(cell, overflow="fold"), style=style)
+            self._results.print(block)
             self.result("")
 
     def row(self, *cells: str, style: str) -> None:
         """One of a table that is not known yet: the last cell is as long as it is, the others fill their columns.
         Where it would not fit, each cell gets a line of its own."""
         line = "  ".join(cells)
-        self.result(line if len(line) <= self._results.width else "\n  ".join(cell.rstrip() for cell in cells), style)
+        if len(line) <= self._results.width:
+            self.result(line, style)
+            return
+        first, *others = (cell.rstrip() for cell in cells)
+        for part in (first, *(f"  {cell}" for cell in others)):
+            self.result(part, style)
 
     def seconds(self) -> float:
         """Since the command began."""
@@ -86,8 +104,8 @@ class Output:
         table.add_column()
         table.add_column(justify="right", style="bold")
         for name, value in values.items():
-            table.add_row(name, value if isinstance(value, str) else f"{value:,}")
-        self.result(table)
+            table.add_row(name, _text(value if isinstance(value, str) else f"{value:,}"))
+        self._results.print(table)
 
     @contextmanager
     def progress(self, words: str, total: int, completed: int = 0) -> Iterator[Callable[[int], None]]:
@@ -116,6 +134,10 @@ def _console(*, stderr: bool) -> Console:
     return console if console.file.isatty() else _Console(stderr=stderr, force_terminal=False, width=_PLAIN_WIDTH)
 
 
-def printable(text: object) -> str:
-    """Without anything that a terminal would obey: names and ids are whatever their writers chose."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+def printable(text: str) -> str:
+    """One line without control characters, escape sequences or marks that change the direction of text."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _text(text: str, style: str = "", *, overflow: OverflowMethod | None = None) -> Text:
+    return Text(printable(text), style, overflow=overflow)

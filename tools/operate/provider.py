@@ -16,7 +16,7 @@ from signing.settings import ProviderSettings
 from signing.urls import Url
 from tools.operate.failures import CannotRun
 from tools.operate.help import examples
-from tools.operate.output import Output, printable
+from tools.operate.output import Output
 from tools.operate.target import Target, on_a_stack
 
 _PARAMETERS = {
@@ -113,9 +113,7 @@ def check_command(target: Target, *, request_id: str) -> None:
     settings = _settings(target)
     secret = Secret(target.secrets_manager, settings.provider_secret_name)
     try:
-        certificate = WatchedProvider(settings, secret, lambda line: output.result(printable(line))).fetch(
-            request_id, PROVIDER_SECONDS
-        )
+        certificate = WatchedProvider(settings, secret, output.result).fetch(request_id, PROVIDER_SECONDS)
     except ProviderFailed as failure:
         output.result(f"Refused: {failure.reason}. {ADVICE[failure.reason]}", "red")
         raise click.exceptions.Exit(1) from failure

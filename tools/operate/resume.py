@@ -1,27 +1,37 @@
 """What reconcile remembers: how far each segment is done."""
 
+import os
 import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from tools.operate.failures import CannotRun
 from tools.operate.signatures import Key
+from tools.operate.target import CONNECTIONS
 
 
 class Counts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scanned: int = 0
-    available: int = 0
-    archived: int = 0
-    enqueued: int = 0
-    broken: int = 0
+    scanned: NonNegativeInt = 0
+    available: NonNegativeInt = 0
+    archived: NonNegativeInt = 0
+    enqueued: NonNegativeInt = 0
+    broken: NonNegativeInt = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         ours, theirs = self.model_dump(), other.model_dump()
         return Counts(**{name: ours[name] + theirs[name] for name in ours})
+
+
+class _Text(TypedDict):
+    S: str
+
+
+class _ItemKey(TypedDict):
+    id: _Text
 
 
 class Segment(BaseModel):
@@ -29,7 +39,7 @@ class Segment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    after: dict[str, Any] | None = None
+    after: _ItemKey | None = None
     is_done: bool = False
 
 
@@ -39,12 +49,15 @@ class Done(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     table: str
-    segments: list[Segment]
+    segments: Annotated[list[Segment], Field(min_length=1, max_length=CONNECTIONS)]
     counts: Counts = Counts()
 
 
 class Memory:
-    """Kept in a file after each page, if there is a file. Safe to use from several threads."""
+    """Kept in a file after each page, if there is a file. Safe to use from several threads.
+
+    The folder may be one that others can write to: no symbolic link is followed, neither for reading nor for writing.
+    """
 
     def __init__(self, done: Done, file: Path | None) -> None:
         self._done = done
@@ -62,13 +75,14 @@ class Memory:
     def load(cls, file: Path, table: str, segments: int | None) -> Self:
         """What an earlier run has left. Raises CannotRun if it does not fit."""
         try:
-            done = Done.model_validate_json(file.read_bytes())
+            with open(file, "rb", opener=_open_no_link) as saved:
+                done = Done.model_validate_json(saved.read())
         except (ValidationError, OSError) as error:
             raise CannotRun(f"{file} is not a state of reconcile. Delete it, or give another --state.") from error
         if done.table != table:
-            raise CannotRun(f"{file} is of another table. Delete it to begin anew, or give another --state.")
+            raise CannotRun(f"{file} is the state of another table. Delete it to start over, or give another --state.")
         if segments not in (None, len(done.segments)):
-            raise CannotRun(f"{file} has {len(done.segments)} segments. Delete it to begin anew with {segments}.")
+            raise CannotRun(f"{file} has {len(done.segments)} segments. Delete it to start over with {segments}.")
         return cls(done, file)
 
     @property
@@ -88,7 +102,7 @@ class Memory:
     def complete(self, segment: int, last_key: Key | None, counts: Counts) -> None:
         """A page of the segment is done."""
         with self._lock:
-            self._done.segments[segment] = Segment(after=last_key and dict(last_key), is_done=last_key is None)
+            self._done.segments[segment] = Segment.model_validate({"after": last_key, "is_done": last_key is None})
             self._done.counts += counts
             self._save()
 
@@ -97,12 +111,18 @@ class Memory:
             self._file.unlink(missing_ok=True)
 
     def _save(self) -> None:
-        """Whoever is interrupted here leaves the file of the page before."""
+        """An interruption here leaves the file of the page before."""
         if self._file is None:
             return
         new = self._file.with_name(f"{self._file.name}.new")
         try:
-            new.write_text(self._done.model_dump_json())
+            new.unlink(missing_ok=True)  # left by a run that was killed, or planted
+            with open(new, "x", opener=_open_no_link) as file:
+                file.write(self._done.model_dump_json())
             new.replace(self._file)
         except OSError as error:
             raise CannotRun(f"{self._file} can't be written: {error.strerror}.") from error
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)

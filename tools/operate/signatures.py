@@ -1,10 +1,10 @@
 """SignaturesTable, walked in parallel segments. Memory holds one page of each segment, however large the table is."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -98,9 +98,9 @@ class Signatures:
         return Page(len(items), available, broken, last_key or None)
 
 
-def in_parallel(segments: list[int], work: Callable[[int, threading.Event], None]) -> None:
+def in_parallel(segments: list[int], work: Callable[[int, Event], None]) -> None:
     """Works on each segment in a thread of its own. After Ctrl-C or an error, the event asks the others to stop."""
-    stop = threading.Event()
+    stop = Event()
     with ThreadPoolExecutor(max_workers=max(len(segments), 1)) as workers:
         try:
             for future in as_completed([workers.submit(work, segment, stop) for segment in segments]):

@@ -32,7 +32,7 @@ _LOCAL_PORT = 3000
 
 @dataclass(frozen=True)
 class Target:
-    """`endpoint_url` is None for AWS itself."""
+    """`name` is the stack's, also where its ARN was given. `endpoint_url` is None for AWS itself."""
 
     name: str
     session: boto3.Session
@@ -67,7 +67,7 @@ class Target:
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options that choose its stack, and hands it the stack that they choose."""
 
-    @click.option("--stack", metavar="NAME", help="The deployed stack of this name.")
+    @click.option("--stack", metavar="NAME", help="The deployed stack of this name or ARN.")
     @click.option("--region", metavar="REGION", help="Its region, unless the environment says it.")
     @click.option("--local", is_flag=True, help="The stack that `make run` started.")
     @click.option("--port", type=click.IntRange(1, 65534), help=f"As given to `make run`; {_LOCAL_PORT} by default.")
@@ -99,7 +99,8 @@ def _deployed(name: str, region: str | None) -> Target:
             words = "`aws cloudformation describe-stacks` shows those that there are."
             raise CannotRun(f"There is no stack {name} in {session.region_name}. {words}") from error
         raise
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    (stack,) = stacks
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def output(key: str) -> str:
         if key not in outputs:
@@ -107,7 +108,7 @@ def _deployed(name: str, region: str | None) -> Target:
         return outputs[key]
 
     return Target(
-        name,
+        stack["StackName"],
         session,
         endpoint_url=None,
         api_keys_table=output("ApiKeysTableName"),
@@ -115,7 +116,7 @@ def _deployed(name: str, region: str | None) -> Target:
         bucket=output("CertificatesBucketName"),
         queue_url=output("ArchiveQueueUrl"),
         dead_letter_queue_url=output("ArchiveDeadLetterQueueUrl"),
-        parameters={p["ParameterKey"]: p["ParameterValue"] for p in stacks[0].get("Parameters", [])},
+        parameters={p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])},
     )
 
 

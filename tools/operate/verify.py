@@ -1,17 +1,21 @@
-"""Reads every available certificate back from the archive."""
+"""Reads every available certificate back from the archive, and finds keys that were deleted or overwritten."""
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
 from signing.aws import error_code
 from signing.certificate import Certificate, is_whole_pdf
+from signing.errors import ArchiveUnavailable
 from signing.models import Signature
 from tools.operate.signatures import Page, Signatures, in_parallel
 from tools.operate.target import Target
@@ -37,6 +41,35 @@ class Problem(StrEnum):
 class Finding:
     signature: Signature
     problem: Problem
+
+
+@dataclass(frozen=True)
+class Altered:
+    """A key that was deleted or overwritten: each key of the archive has one version and no delete marker."""
+
+    key: str
+    versions: int
+    delete_markers: int
+
+
+def find_altered(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[Altered]:
+    """Lists the versions of all objects once, page after page. `advance` is told how many were listed."""
+    for key, entries in groupby(_list_versions(s3, bucket, advance), key=itemgetter(0)):
+        numbers = Counter(is_marker for _, is_marker in entries)
+        if numbers[True] or numbers[False] > 1:
+            yield Altered(key, versions=numbers[False], delete_markers=numbers[True])
+
+
+def _list_versions(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
+    """The key of each version, and whether it is a delete marker. Sorted, since S3 lists keys in the order of UTF-8,
+    which is that of code points."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        if "IsTruncated" not in page:  # botocore parses XML of any other kind as an empty list
+            raise ArchiveUnavailable("MalformedAnswer")
+        entries = [(version["Key"], False) for version in page.get("Versions", [])]
+        entries += [(marker["Key"], True) for marker in page.get("DeleteMarkers", [])]
+        yield from sorted(entries)
+        advance(len(entries))
 
 
 def verify(target: Target, signatures: Signatures, report: Callable[[Page, list[Finding]], None]) -> None:

@@ -4,10 +4,14 @@ of them as there are certificates."""
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Mapping
 
-from tools.operate.output import Output, printable
+from tools.operate.output import Output
 from tools.operate.signatures import Page
-from tools.operate.verify import Finding, Problem
+from tools.operate.verify import Altered, Finding, Problem
+
+ALTERED = "altered"
+"""The problem of a key that was deleted or overwritten."""
 
 
 class Report(ABC):
@@ -17,8 +21,8 @@ class Report(ABC):
 
     @property
     def found(self) -> int:
-        """How many certificates are missing or damaged."""
-        return sum(self._counts[problem] for problem in Problem)
+        """How many findings there are."""
+        return self._unreadable + self._counts[ALTERED]
 
     @property
     def scanned(self) -> int:
@@ -30,6 +34,10 @@ class Report(ABC):
             self._counts[finding.problem] += 1
         self._counts.update(scanned=page.scanned, available=len(page.available), broken=len(page.broken))
 
+    def add_altered(self, altered: Altered) -> None:
+        self._show_altered(altered)
+        self._counts[ALTERED] += 1
+
     @abstractmethod
     def end(self) -> None:
         """Writes the numbers."""
@@ -37,20 +45,36 @@ class Report(ABC):
     @abstractmethod
     def _show(self, finding: Finding) -> None: ...
 
+    @abstractmethod
+    def _show_altered(self, altered: Altered) -> None: ...
+
+    @property
+    def _unreadable(self) -> int:
+        """How many certificates are missing or damaged."""
+        return sum(self._counts[problem] for problem in Problem)
+
     def _numbers(self) -> dict[str, int]:
         missing = self._counts[Problem.MISSING]
         return {
             "scanned": self.scanned,
             "available": self._counts["available"],
-            "intact": self._counts["available"] - self.found,
+            "intact": self._counts["available"] - self._unreadable,
             "missing": missing,
-            "damaged": self.found - missing,
+            "damaged": self._unreadable - missing,
+            ALTERED: self._counts[ALTERED],
             "broken": self._counts["broken"],
         }
 
 
 class TableReport(Report):
-    """The head of the table comes with its first row."""
+    """The head of a table comes with its first row."""
+
+    _FINDINGS = f"{'PROBLEM':14}", f"{'SIGNATURE REQUEST':36}", "PROJECT"
+    _ALTERED = f"{'PROBLEM':14}", "VERSIONS", "DELETE MARKERS", "KEY"
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self._head: tuple[str, ...] = ()
 
     def end(self) -> None:
         if self.found:
@@ -58,10 +82,19 @@ class TableReport(Report):
         self._output.numbers(self._numbers())
 
     def _show(self, finding: Finding) -> None:
-        if not self.found:
-            self._output.row(f"{'PROBLEM':14}", f"{'SIGNATURE REQUEST':36}", "PROJECT", style="bold")
         signature = finding.signature
-        cells = f"{finding.problem:14}", f"{printable(signature.id):36}", signature.project_id
+        self._row(self._FINDINGS, f"{finding.problem:14}", f"{signature.id:36}", signature.project_id)
+
+    def _show_altered(self, altered: Altered) -> None:
+        numbers = f"{altered.versions:8}", f"{altered.delete_markers:14}"
+        self._row(self._ALTERED, f"{ALTERED:14}", *numbers, altered.key)
+
+    def _row(self, head: tuple[str, ...], *cells: str) -> None:
+        if head != self._head:
+            if self._head:
+                self._output.result("")
+            self._output.row(*head, style="bold")
+            self._head = head
         self._output.row(*cells, style="red")
 
 
@@ -77,5 +110,11 @@ class JsonReport(Report):
 
     def _show(self, finding: Finding) -> None:
         signature = finding.signature
-        entry = {"problem": finding.problem, "signatureRequestId": signature.id, "projectId": signature.project_id}
+        self._entry({"problem": finding.problem, "signatureRequestId": signature.id, "projectId": signature.project_id})
+
+    def _show_altered(self, altered: Altered) -> None:
+        numbers = {"versions": altered.versions, "deleteMarkers": altered.delete_markers}
+        self._entry({"problem": ALTERED, "key": altered.key, **numbers})
+
+    def _entry(self, entry: Mapping[str, object]) -> None:
         self._output.result(f"{',' if self.found else self._START}{json.dumps(entry)}")

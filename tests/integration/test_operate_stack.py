@@ -1,0 +1,105 @@
+"""The stack that each command of `python -m tools` works on."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.retries.standard import ExponentialBackoff
+from moto.server import ThreadedMotoServer
+
+from tests.kit.operator import Operator, deploy, operator_in, run
+from tools.local import seeds
+from tools.local.resources import create_resources
+from tools.template import REGION, Stack
+
+
+@pytest.fixture
+def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    with operator_in(tmp_path, stack, monkeypatch) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "Give either --stack NAME or --local."),
+        (("--local", "--stack", "a"), "Give either --stack NAME or --local."),
+        (("--stack", "a", "--port", "3000"), "--port goes with --local."),
+        (("--local", "--region", "eu-west-1"), "--region goes with --stack."),
+        (("--stack", ""), "Give either --stack NAME or --local."),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("archive", "reconcile"),
+        ("archive", "verify"),
+        ("archive", "status"),
+        ("keys", "list"),
+        ("keys", "create", "--project", "a"),
+        ("keys", "revoke", "a"),
+    ],
+)
+def test_each_command_takes_one_stack(command: tuple[str, ...], options: tuple[str, ...], message: str) -> None:
+    result = run(*command, *options)
+    assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (2, "", f"Error: {message}")
+
+
+def test_a_stack_that_does_not_exist_is_named(operate: Operator) -> None:
+    assert operate
+    result = run("archive", "status", "--stack", "none")
+    advice = "`aws cloudformation describe-stacks` shows those that there are."
+    message = f"Error: There is no stack none in {REGION}. {advice}\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+    result = run("archive", "status", "--stack", operate.stack.name, "--region", "eu-west-1")
+    message = f"Error: There is no stack {operate.stack.name} in eu-west-1. {advice}\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+
+
+def test_a_stack_of_something_else_is_refused(operate: Operator) -> None:
+    deploy(operate.aws, "other", {"Url": "https://example.com"})
+    result = run("archive", "status", "--stack", "other")
+    words = "has no output ApiKeysTableName: is it this project's, deployed with this version?"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: Stack other {words}\n")
+
+
+def test_missing_credentials_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "none")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    result = run("keys", "list", "--stack", "a")
+    message = "Error: No AWS credentials found. Sign in, or set AWS_PROFILE.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+
+
+def test_a_local_stack_that_does_not_run_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # held, but not listening: nobody else gets this port
+        port = closed.getsockname()[1] - 1
+        result = run("archive", "status", "--local", "--port", str(port))
+    message = f"Error: No local stack runs at port {port}. Start it: make run PORT={port}\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+
+
+def test_the_local_stack_is_found_by_its_port() -> None:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    port = server.get_host_and_port()[1]
+    try:
+        local = Stack("craftkit-local", {"ProviderSecretName": "craftkit/provider-secret"})
+        create_resources(local, seeds.PROVIDER_SECRET, boto3.Session(region_name=REGION), f"http://127.0.0.1:{port}")
+        made = run("keys", "create", "--project", "prj_1", "--local", "--port", str(port - 1))
+        listed = run("keys", "list", "--json", "--local", "--port", str(port - 1))
+        status = run("archive", "status", "--json", "--local", "--port", str(port - 1))
+        dry_run = run("archive", "reconcile", "--dry-run", "--local", "--port", str(port - 1))
+    finally:
+        server.stop()
+    assert [result.exit_code for result in (made, listed, status, dry_run)] == [0, 0, 0, 0]
+    assert [entry["prefix"] for entry in json.loads(listed.stdout)] == [made.stdout[:13]]
+    assert json.loads(status.stdout)["signatureRequests"] == 0

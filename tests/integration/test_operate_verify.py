@@ -1,0 +1,228 @@
+"""`python -m tools archive verify`, on resources made from the template."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from signing.certificate import Certificate
+from tests.kit.operator import (
+    NO_URL,
+    WRONG_STATUS,
+    Operator,
+    Place,
+    before,
+    interrupt,
+    operator_in,
+    scripted_services,
+    signature_id,
+    summary,
+)
+from tests.kit.pdf import pdf
+from tests.kit.server import Answer, reply
+from tools.template import Stack
+
+NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
+DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+
+
+@pytest.fixture
+def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    with operator_in(tmp_path, stack, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def place(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    assert operate
+    with scripted_services(monkeypatch) as found:
+        yield found
+
+
+def test_an_intact_archive_is_verified(operate: Operator) -> None:
+    operate.seed(1)
+    operate.archive(1)
+    operate.seed(2, **NO_URL)
+    operate.seed(3, **WRONG_STATUS)
+    table, as_json = operate("archive", "verify"), operate("archive", "verify", "--json")
+    counts = {"scanned": 3, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "altered": 0, "broken": 1}
+    assert (table.exit_code, summary(table.stdout)) == (0, {name: str(value) for name, value in counts.items()})
+    found = json.loads(as_json.stdout)
+    assert found.pop("seconds") >= 0
+    assert (as_json.exit_code, found) == (0, {"findings": []} | counts)
+    assert table.stderr == as_json.stderr == f"broken item {signature_id(3)} (status: literal_error)\n"
+
+
+def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator) -> None:
+    for number in range(1, 7):
+        operate.seed(number)
+    operate.archive(1)
+    operate.archive(3, ChecksumAlgorithm="CRC32")
+    operate.archive(4, ChecksumSHA256="A" * 43 + "=")
+    operate.archive(5, pdf()[:-40])
+    operate.archive(6, b"<!doctype html>%%EOF")
+    problems = {2: "missing", 3: "no_checksum", 4: "wrong_checksum", 5: "not_a_pdf", 6: "not_a_pdf"}
+    counts = {"scanned": 6, "available": 6, "intact": 1, "missing": 1, "damaged": 4, "altered": 0, "broken": 0}
+
+    result = operate("archive", "verify", "--json")
+    found = json.loads(result.stdout)
+    assert found.pop("seconds") >= 0
+    found["findings"].sort(key=lambda finding: finding["signatureRequestId"])
+    assert (result.exit_code, result.stderr, found) == (
+        1,
+        "",
+        {
+            "findings": [
+                {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
+                for number, problem in problems.items()
+            ]
+        }
+        | counts,
+    )
+
+    result = operate("archive", "verify")
+    head, *rows = result.stdout.splitlines()
+    assert (result.exit_code, result.stderr, head.split()) == (1, "", ["PROBLEM", "SIGNATURE", "REQUEST", "PROJECT"])
+    assert sorted(tuple(row.split()) for row in rows[:5]) == sorted(
+        (problem, signature_id(number), "prj_1") for number, problem in problems.items()
+    )
+    assert summary("\n".join(rows[6:])) == {name: str(value) for name, value in counts.items()}
+
+
+def delete(operate: Operator, number: int) -> None:
+    """Without a version: a delete marker hides what is there, which Object Lock allows."""
+    key = f"prj_1/{signature_id(number)}.pdf"
+    operate.aws.client("s3").delete_object(Bucket=operate.name("CertificatesBucket"), Key=key)
+
+
+def test_each_key_that_was_deleted_or_overwritten_is_found(operate: Operator) -> None:
+    for number in range(1, 6):
+        operate.seed(number)
+        operate.archive(number)
+    delete(operate, 2)
+    operate.archive(2)
+    operate.archive(3)
+    operate.archive(3)
+    delete(operate, 4)
+    operate.archive(9)
+    delete(operate, 9)
+    altered = {2: (2, 1), 3: (3, 0), 4: (1, 1), 9: (1, 1)}
+    counts = {"scanned": 5, "available": 5, "intact": 4, "missing": 1, "damaged": 0, "altered": 4, "broken": 0}
+
+    result = operate("archive", "verify", "--json")
+    found = json.loads(result.stdout)
+    assert found.pop("seconds") >= 0
+    assert (result.exit_code, result.stderr, found) == (
+        1,
+        "",
+        {
+            "findings": [
+                {
+                    "problem": "altered",
+                    "key": f"prj_1/{signature_id(number)}.pdf",
+                    "versions": versions,
+                    "deleteMarkers": markers,
+                }
+                for number, (versions, markers) in altered.items()
+            ]
+            + [{"problem": "missing", "signatureRequestId": signature_id(4), "projectId": "prj_1"}]
+        }
+        | counts,
+    )
+
+    result = operate("archive", "verify")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert (result.exit_code, result.stderr, lines[:9]) == (
+        1,
+        "",
+        [
+            ["PROBLEM", "VERSIONS", "DELETE", "MARKERS", "KEY"],
+            *(
+                ["altered", str(versions), str(markers), f"prj_1/{signature_id(number)}.pdf"]
+                for number, (versions, markers) in altered.items()
+            ),
+            [],
+            ["PROBLEM", "SIGNATURE", "REQUEST", "PROJECT"],
+            ["missing", signature_id(4), "prj_1"],
+            [],
+        ],
+    )
+    assert summary("\n".join(result.stdout.splitlines()[9:])) == {name: str(value) for name, value in counts.items()}
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+def test_the_versions_of_a_key_are_counted_across_pages(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    for number in (1, 2, 3):
+        operate.seed(number)
+        operate.archive(number)
+    for _ in range(3):
+        delete(operate, 2)
+        operate.archive(2)
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(page))
+    calls: list[int] = []
+    before(monkeypatch, "s3.ListObjectVersions", calls.append)
+    result = operate("archive", "verify", "--json")
+    assert json.loads(result.stdout)["findings"] == [
+        {"problem": "altered", "key": f"prj_1/{signature_id(2)}.pdf", "versions": 4, "deleteMarkers": 3}
+    ]
+    assert (result.exit_code, len(calls)) == (1, -(-9 // page))
+
+
+@pytest.mark.parametrize("id_", ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"])
+def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken_and_stops_nothing(operate: Operator, id_: str) -> None:
+    url = {"certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{id_}/certificate"}}
+    operate.seed(1, id={"S": id_}, **url)
+    operate.seed(2)
+    operate.archive(2)
+    result = operate("archive", "verify")
+    counts = {"scanned": 2, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "altered": 0, "broken": 1}
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in id_)
+    assert (result.exit_code, summary(result.stdout), result.stderr) == (
+        0,
+        {name: str(value) for name, value in counts.items()},
+        f"broken item {shown} (id: string_pattern_mismatch)\n",
+    )
+
+
+def stored(content: bytes, announced: int | None = None) -> Answer:
+    headers = {"ETag": '"e"', "x-amz-checksum-sha256": Certificate(pdf()).sha256}
+    return reply(200, content, headers | {"Content-Length": str(announced or len(content))})
+
+
+@pytest.mark.parametrize("passing", [stored(pdf()[:-1], len(pdf())), stored(pdf() + b" ")])
+def test_an_answer_that_was_cut_short_or_damaged_on_its_way_is_read_again(
+    operate: Operator, place: Place, passing: Answer
+) -> None:
+    operate.seed(1)
+    s3 = place("S3", NO_VERSIONS, passing, stored(pdf()))
+    result = operate("archive", "verify")
+    assert (result.exit_code, summary(result.stdout)["intact"], len(s3.requests)) == (0, "1", 3)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([NO_VERSIONS, stored(pdf()[:-1], len(pdf()))], "Error: "),
+        ([NO_VERSIONS, DENIED], "AWS refused GetObject: no"),
+        ([DENIED], "AWS refused ListObjectVersions: no"),
+        ([reply(200, b"<html/>")], "AWS gave no usable answer: MalformedAnswer"),
+    ],
+)
+def test_an_archive_that_can_not_be_read_is_neither_intact_nor_damaged(
+    operate: Operator, place: Place, answers: list[Answer], message: str
+) -> None:
+    operate.seed(1)
+    place("S3", *answers)
+    result = operate("archive", "verify")
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert message in result.stderr
+
+
+def test_verify_is_interrupted(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    operate.seed(1)
+    interrupt(monkeypatch, "s3.GetObject")
+    result = operate("archive", "verify")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted after 0 items.\n")
