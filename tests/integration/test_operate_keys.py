@@ -298,3 +298,10 @@ def test_no_command_but_create_shows_a_key_or_a_hash(operate: Operator) -> None:
     text = "".join(result.stdout + result.stderr for result in shown)
     assert key[:14] not in text
     assert not HASH.search(text)
+
+
+def test_a_table_that_does_not_answer_is_no_table_without_keys(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(reply(200, b"<html>")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
+        result = operate("keys", "list")
+    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable answer: MalformedAnswer.\n")

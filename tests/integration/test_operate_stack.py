@@ -77,7 +77,12 @@ def test_missing_credentials_are_told_in_one_line(monkeypatch: pytest.MonkeyPatc
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
-def test_a_local_stack_that_does_not_run_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_stack_that_does_not_run_is_told_in_one_line_whatever_the_users_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("[profile malformed\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # held, but not listening: nobody else gets this port

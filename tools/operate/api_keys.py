@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from signing.aws import error_code
 from signing.errors import InvalidRecord
 from signing.models import ApiKey, Item
+from tools.operate.signatures import read_items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -120,7 +121,7 @@ class ApiKeys:
         entries = [
             Entry.read({name: deserialize(value) for name, value in item.items()}, now)
             for page in pages
-            for item in page["Items"]
+            for item in read_items(page)
         ]
         wanted = [
             entry

@@ -76,10 +76,8 @@ class Signatures:
                 ExpressionAttributeNames={"#status": "status"},
                 **key,  # type: ignore[arg-type]
             )
-            if "Items" not in answer:  # boto3 takes what is no JSON for an answer without any field
-                raise RecordsUnavailable("MalformedAnswer")
             last_key = answer.get("LastEvaluatedKey")
-            yield self._page(answer["Items"], last_key)
+            yield self._page(read_items(answer), last_key)
             if not last_key:
                 return
             key = {"ExclusiveStartKey": last_key}
@@ -96,6 +94,16 @@ class Signatures:
                 if signature.certificate_url is not None:
                     available.append(signature)
         return Page(len(items), available, broken, last_key or None)
+
+
+def read_items(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The items of a scan's answer. boto3 parses a non-JSON body as an answer without any field.
+
+    Raises RecordsUnavailable.
+    """
+    if "Items" not in answer:
+        raise RecordsUnavailable("MalformedAnswer")
+    return answer["Items"]  # type: ignore[no-any-return]
 
 
 def in_parallel(segments: list[int], work: Callable[[int, Event], None]) -> None:

@@ -122,10 +122,11 @@ def _deployed(name: str, region: str | None) -> Target:
 
 def _local(port: int) -> Target:
     # Imported here, since the template's translator takes longer to import than all the rest.
-    from tools.local.runtime import CREDENTIALS  # noqa: PLC0415
+    from tools.local.runtime import CREDENTIALS, drop_user_settings  # noqa: PLC0415
     from tools.local.stack import make_stack  # noqa: PLC0415
     from tools.template import REGION  # noqa: PLC0415
 
+    drop_user_settings()
     stack = make_stack(port + 2)
     endpoint_url = f"http://127.0.0.1:{port + 1}"
     session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
