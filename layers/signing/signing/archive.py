@@ -156,12 +156,17 @@ class Archive:
 
 
 def _explain(error: Exception) -> NotArchived | ArchiveUnavailable:
-    """Only S3's word that there is no such key counts as "not archived". A key that was deleted has a delete marker:
-    its certificate was given out, so that no other one may take its place."""
+    """Only a 404 with the code NoSuchKey means "not archived". A delete marker hides a certificate that clients may have:
+    no other may take its place.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+    """
     if not isinstance(error, ClientError) or error_code(error) != "NoSuchKey":
         return ArchiveUnavailable(error_code(error))
-    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return ArchiveUnavailable("DeleteMarker") if "x-amz-delete-marker" in headers else NotArchived()
+    answer = error.response["ResponseMetadata"]
+    if answer["HTTPStatusCode"] != 404:
+        return ArchiveUnavailable("MalformedAnswer")
+    return ArchiveUnavailable("DeleteMarker") if "x-amz-delete-marker" in answer["HTTPHeaders"] else NotArchived()
 
 
 def _check_status(answer: Mapping[str, Any], status: int) -> str:

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from signing.aws import error_code
@@ -73,29 +73,28 @@ def _check(answer: Mapping[str, Any], wanted: Keys) -> tuple[dict[str, Item], li
         raise RecordsUnavailable("MalformedAnswer")
     if not {*responses, *unprocessed} <= wanted.keys():
         raise RecordsUnavailable("MalformedAnswer")
-    found = {}
+    found: dict[str, Item] = {}
     for table, items in responses.items():
         match items:
             case []:
                 pass
             case [dict() as item] if item.items() >= wanted[table].items():
-                found[table] = _plain(item)
+                found[table] = {name: _plain(value) for name, value in item.items()}
             case _:
                 raise RecordsUnavailable("MalformedAnswer")
     return found, list(unprocessed)
 
 
-def _plain(item: Mapping[str, Any]) -> Item:
+def _plain(value: object) -> object:
     """Texts, numbers and nulls without their types. Everything else stays as it is: no rule allows it."""
-    return {name: _plain_value(value) for name, value in item.items()}
-
-
-def _plain_value(value: object) -> object:
     match value:
         case {"S": text}:
             return text
         case {"N": str() as digits}:
-            return Decimal(digits)
+            try:
+                return Decimal(digits)
+            except InvalidOperation:
+                raise RecordsUnavailable("MalformedAnswer") from None
         case {"NULL": True}:
             return None
     return value
