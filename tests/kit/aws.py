@@ -34,21 +34,16 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def get_object(
-        self,
-        Key: str,  # noqa: N803
-        Range: str | None = None,  # noqa: N803
-        IfMatch: str | None = None,  # noqa: N803
-        **_: Any,
-    ) -> dict[str, Any]:
+    def get_object(self, Key: str, **parameters: Any) -> dict[str, Any]:  # noqa: N803
         if Key not in self.objects:
             raise error("NoSuchKey")
         content = self.objects[Key]
-        if IfMatch not in (None, etag(content)):
+        if parameters.get("IfMatch") not in (None, etag(content)):
             raise error("PreconditionFailed")
-        if Range is None:
+        asked = parameters.get("Range")
+        if asked is None:
             return answer(200, ETag=etag(content), ContentLength=len(content), Body=io.BytesIO(content))
-        first, last = Range.removeprefix("bytes=").split("-")
+        first, last = asked.removeprefix("bytes=").split("-")
         wanted = (
             slice(int(first), int(last or len(content)) + 1) if first else slice(max(0, len(content) - int(last)), None)
         )
