@@ -75,7 +75,7 @@ class Download:
 
 
 class Write(Enum):
-    """What came of archiving the bytes that were fetched."""
+    """The result of archiving the fetched bytes."""
 
     WRITTEN = auto()
     OTHER_THERE = auto()
@@ -87,8 +87,8 @@ class Write(Enum):
 def download_certificate(
     request: Request, access: Access, services: Services, seconds_left: Callable[[], float]
 ) -> Download:
-    """From the archive. What it does not hold is fetched, archived, and read back, so that all clients get the bytes
-    that were archived first. The fetched bytes themselves are served only if the archive holds no others for sure.
+    """Serves the archived certificate. One that is not archived is fetched, archived and read back, so that every client
+    gets the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no others.
 
     Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
     `signing.errors` but NotArchived.

@@ -152,7 +152,7 @@ Place = Callable[..., ScriptedServer]
 
 @pytest.fixture
 def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """Puts a scripted server in the place of a service of AWS, and makes the function again."""
+    """Puts a scripted server in the place of a service of AWS, and connects the function to it."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)

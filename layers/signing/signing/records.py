@@ -65,8 +65,8 @@ class Records:
 def _check(answer: Mapping[str, Any], wanted: Keys) -> tuple[dict[str, Item], list[str]]:
     """The items in DynamoDB's answer, and the tables that it left unread.
 
-    Raises RecordsUnavailable unless the answer is one to what was asked. botocore, for one, parses a body that is not
-    JSON as an answer without any field.
+    Raises RecordsUnavailable unless the answer matches the request. botocore parses a body that is not JSON as an
+    answer without any field.
     """
     responses, unprocessed = answer.get("Responses"), answer.get("UnprocessedKeys")
     if not isinstance(responses, dict) or not isinstance(unprocessed, dict):
