@@ -87,8 +87,9 @@ class Write(Enum):
 def download_certificate(
     request: Request, access: Access, services: Services, seconds_left: Callable[[], float]
 ) -> Download:
-    """Serves the archived certificate. One that is not archived is fetched, archived and read back, so that every client
-    gets the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no others.
+    """Serves the archived certificate. One that is not archived is fetched, archived and read back, so that every
+    client gets the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no
+    others.
 
     Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
     `signing.errors` but NotArchived.

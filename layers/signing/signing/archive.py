@@ -156,8 +156,8 @@ class Archive:
 
 
 def _explain(error: Exception) -> NotArchived | ArchiveUnavailable:
-    """Only a 404 with the code NoSuchKey means "not archived". A delete marker hides a certificate that clients may have:
-    no other may take its place.
+    """Only a 404 with the code NoSuchKey means "not archived". A delete marker hides a certificate that clients may
+    have: no other may take its place.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
     """
