@@ -89,9 +89,7 @@ OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
         {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [SIGNATURE_ITEM, OTHER_ITEM]}, "UnprocessedKeys": {}},
     ],
 )
-def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(
-    service: Service, place: Place, body: Any
-) -> None:
+def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(service: Service, place: Place, body: Any) -> None:
     """Never 500, 401, or another certificate."""
     service.archive(PDF, signature_id=OTHER)
     server = place("DYNAMODB", reply(200, body if isinstance(body, bytes) else json.dumps(body).encode()))

@@ -1,6 +1,5 @@
 """S3 when it does not answer a read as asked: a scripted server in its place."""
 
-import hashlib
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
@@ -11,14 +10,16 @@ import pytest
 
 from tests.integration.conftest import Place, Service, get
 from tests.kit.answers import UNAVAILABLE, refusal, whole
-from tests.kit.cloud import s3_error
+from tests.kit.cloud import s3_error, sha256
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, raw, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()
 ETAG = '"0123456789abcdef"'
-SHA256 = b64encode(hashlib.sha256(PDF).digest()).decode()
+SHA256 = sha256(PDF)
+CRC32 = b64encode(zlib.crc32(PDF).to_bytes(4)).decode()
+"""What botocore verifies, where there are two checksums."""
 
 
 def found(body: bytes = PDF, headers: Mapping[str, str] | None = None) -> Answer:
@@ -26,8 +27,8 @@ def found(body: bytes = PDF, headers: Mapping[str, str] | None = None) -> Answer
     return reply(200, body, {"ETag": ETAG} | dict(headers or {}))
 
 
-def checksum(sha256: str, kind: str = "FULL_OBJECT") -> dict[str, str]:
-    return {"x-amz-checksum-sha256": sha256, "x-amz-checksum-type": kind}
+def checksum(text: str, kind: str = "FULL_OBJECT") -> dict[str, str]:
+    return {"x-amz-checksum-sha256": text, "x-amz-checksum-type": kind}
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def test_an_answer_cut_short_is_never_served(service: Service, place: Place, kin
         (found(headers=checksum("canary")), "Error"),  # of binascii
         (found(b"<html>"), "NoChecksum"),
         (found(PDF[:-20]), "NoChecksum"),
+        (found(b"<html>", {"x-amz-checksum-sha256": sha256(b"<html>")}), "NoChecksum"),
         (WHOLE.answer(status=206), "MalformedAnswer"),
     ],
 )
@@ -193,7 +195,15 @@ def test_s3_is_asked_to_check_what_it_sends(service: Service, place: Place) -> N
     assert server.requests[0].headers["x-amz-checksum-mode"] == "ENABLED"
 
 
-@pytest.mark.parametrize("headers", [{}, checksum("AAAA-2", "COMPOSITE"), {"x-amz-checksum-sha256": SHA256}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        checksum("AAAA-2", "COMPOSITE"),
+        {"x-amz-checksum-sha256": SHA256},
+        checksum("canary") | {"x-amz-checksum-crc32": CRC32},
+    ],
+)
 def test_the_digest_is_that_of_the_bytes(service: Service, place: Place, headers: dict[str, str]) -> None:
     service.seed()
     place("S3", found(headers=headers))
@@ -204,9 +214,8 @@ def test_the_digest_is_the_archived_one_so_that_a_client_sees_what_goes_wrong_la
     service: Service, place: Place
 ) -> None:
     service.seed()
-    archived = b64encode(hashlib.sha256(b"as archived").digest()).decode()
-    crc32 = b64encode(zlib.crc32(PDF).to_bytes(4)).decode()  # what botocore verifies, where there are two
-    place("S3", found(headers=checksum(archived) | {"x-amz-checksum-crc32": crc32}))
+    archived = sha256(b"as archived")
+    place("S3", found(headers=checksum(archived) | {"x-amz-checksum-crc32": CRC32}))
     assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{archived}:"
 
 
