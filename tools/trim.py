@@ -15,7 +15,7 @@ from typing import Any
 
 OPERATIONS = {
     "dynamodb": {"BatchGetItem"},
-    "s3": {"GetObject", "HeadObject", "PutObject"},
+    "s3": {"GetObject", "PutObject"},
     "secretsmanager": {"GetSecretValue"},
     "sqs": {"ChangeMessageVisibility"},
 }
@@ -26,7 +26,6 @@ BY_BOTOCORE_ITSELF: dict[str, set[str]] = {"s3": {"HeadBucket"}}
 
 READ = {
     "GetObjectOutput": {"Body", "ChecksumSHA256", "ChecksumType", "ContentLength", "ContentRange", "ETag"},
-    "HeadObjectOutput": {"ContentLength", "ETag"},
 }
 """Of long outputs, what is read: botocore looks for a header for each member, in each answer."""
 

@@ -18,12 +18,12 @@ from functions.archive_certificate.message import MalformedMessage, parse_messag
 from functions.archive_certificate.settings import ArchiveSettings
 from signing.archive import Archive
 from signing.aws import (
-    AwsError,
     connect_dynamodb,
     connect_s3,
     connect_secrets_manager,
     connect_sqs,
     error_code,
+    limit_calls,
 )
 from signing.errors import ArchiveUnavailable, NotAvailable, ProviderFailed
 from signing.provider import Provider, Secret
@@ -84,7 +84,8 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFail
 
 def _archive(signature_id: str, seconds_left: "Callable[[], float]") -> None:
     started = time.perf_counter()
-    size = archive_certificate(signature_id, SERVICES, seconds_left)
+    with limit_calls(seconds_left):
+        size = archive_certificate(signature_id, SERVICES, seconds_left)
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     if size is None:
         logger.info("already_archived", extra={"signature_id": signature_id, "milliseconds": milliseconds})
@@ -122,7 +123,7 @@ def _try_later(record: "SQSRecord", error: Exception) -> None:
         SQS.change_message_visibility(
             QueueUrl=SETTINGS.archive_queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
         )
-    except AwsError as failure:
+    except Exception as failure:  # noqa: BLE001 - a malformed answer makes botocore raise anything
         # The message comes back all the same, after the queue's own time-out.
         logger.error("delay_not_set", extra=extra | {"detail": {"cause": error_code(failure)}})
 

@@ -3,6 +3,7 @@
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from signing.errors import SigningError
+from signing.models import UUID
 from signing.rules import text
 
 
@@ -10,7 +11,7 @@ class MalformedMessage(SigningError):
     """The body is not what the triggers send."""
 
 
-_UUID = text(r"(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_UUID = text(f"(?i){UUID}")
 _BODY = SchemaValidator(
     core_schema.typed_dict_schema({"signatureRequestId": core_schema.typed_dict_field(_UUID, required=True)})
 )

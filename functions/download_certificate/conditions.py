@@ -5,6 +5,8 @@ S3 answers simple conditions by itself, but lists, `*`, weak tags and If-Range n
 
 import re
 
+from signing.archive import ByteRange
+
 _ENTITY_TAG = re.compile(r'(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")')
 _BYTE_RANGE = re.compile(r"(?P<first>[0-9]+)-(?P<last>[0-9]*)|-(?P<suffix>[0-9]+)", re.ASCII)
 _OWS = " \t"
@@ -33,8 +35,8 @@ def range_still_applies(if_range: str, etag: str) -> bool:
     return if_range.strip(_OWS) == etag
 
 
-def parse_range(header: str) -> str | None:
-    """The one byte range that is asked for, in the form `bytes=0-99`.
+def parse_range(header: str) -> ByteRange | None:
+    """The one byte range that is asked for.
 
     None if the header is to be ignored: another unit, several ranges, or not well-formed (RFC 9110 section 14.2).
     """
@@ -47,12 +49,12 @@ def parse_range(header: str) -> str | None:
     if match is None:
         return None
     if match["suffix"]:
-        return f"bytes=-{_bounded(match['suffix'])}"
+        return ByteRange(None, _bounded(match["suffix"]))
     first = _bounded(match["first"])
     if not match["last"]:
-        return f"bytes={first}-"
+        return ByteRange(first, None)
     last = _bounded(match["last"])
-    return f"bytes={first}-{last}" if first <= last else None
+    return ByteRange(first, last) if first <= last else None
 
 
 def _bounded(digits: str) -> int:

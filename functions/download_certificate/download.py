@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 
 from functions.download_certificate.conditions import (
     matches_strongly,
@@ -45,6 +46,7 @@ class Access:
     """The log line of one request, as far as it is known by now."""
 
     request_id: str
+    method: str | None = None
     key_prefix: str | None = None
     project_id: str | None = None
     signature_id: str | None = None
@@ -72,31 +74,52 @@ class Download:
     source: str = "archive"
 
 
+class Write(Enum):
+    """The result of archiving the fetched bytes."""
+
+    WRITTEN = auto()
+    OTHER_THERE = auto()
+    """Another copy is archived, or just being written."""
+    UNKNOWN = auto()
+    """S3 failed: the archive may hold these bytes, another copy or none."""
+
+
 def download_certificate(
     request: Request, access: Access, services: Services, seconds_left: Callable[[], float]
 ) -> Download:
-    """Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
-    `signing.errors` but NotArchived."""
+    """Serves the archived certificate. One that is not archived is fetched, archived and read back, so that every
+    client gets the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no
+    others.
+
+    Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
+    `signing.errors` but NotArchived.
+    """
     signature = _find(request, access, services.records)
     try:
         return _read(request, signature, services.archive)
     except NotArchived:
         certificate = fetch_certificate(signature, services.provider, seconds_left() - ARCHIVE_SECONDS)
-    is_first = True
+    write = _write(request, signature, certificate, services.archive)
     try:
-        is_first = services.archive.create(signature.project_id, signature.id, certificate)
+        return _read(request, signature, services.archive, source="provider")
+    except NotArchived as error:
+        if write is Write.OTHER_THERE:
+            raise ArchiveUnavailable("OtherCopyMissing") from error
+    except ArchiveUnavailable:
+        if write is not Write.WRITTEN:
+            raise
+    return _serve_unread(request, certificate)
+
+
+def _write(request: Request, signature: Signature, certificate: Certificate, archive: Archive) -> Write:
+    try:
+        is_first = archive.create(signature.project_id, signature.id, certificate)
     except ArchiveUnavailable as error:
         extra = {"request_id": request.request_id, "signature_id": signature.id, "detail": details(error)}
         logger.error("archive_write_failed", extra=extra)
         count("ArchiveWriteFailures")
-    if is_first and seconds_left() < ARCHIVE_SECONDS:
-        return _serve_unread(request, certificate)
-    try:
-        return _read(request, signature, services.archive, source="provider")
-    except (ArchiveUnavailable, NotArchived) as error:
-        if is_first:
-            return _serve_unread(request, certificate)
-        raise ArchiveUnavailable("another copy is archived and can't be read") from error
+        return Write.UNKNOWN
+    return Write.WRITTEN if is_first else Write.OTHER_THERE
 
 
 def _find(request: Request, access: Access, records: Records) -> Signature:
@@ -129,9 +152,20 @@ def _own(item: Item | None, key: ApiKey) -> Signature:
 
 
 def _read(request: Request, signature: Signature, archive: Archive, source: str = "archive") -> Download:
-    """Conditions come before ranges (RFC 9110 section 13.2.2). They cost an S3 request of their own, and only those
-    who send them pay it."""
+    try:
+        return _read_once(request, signature, archive, source)
+    except ArchiveUnavailable as error:
+        if error.cause != "PreconditionFailed":
+            raise
+    # The object was replaced after the conditions were decided.
+    return _read_once(request, signature, archive, source)
+
+
+def _read_once(request: Request, signature: Signature, archive: Archive, source: str) -> Download:
+    """Conditions come before ranges (RFC 9110 section 13.2.2). They cost an S3 request of their own, which no other
+    request makes; its entity tag ties the bytes that are read to the conditions."""
     byte_range = parse_range(request.range) if request.range else None
+    etag = None
     is_conditional = request.if_match is not None or request.if_none_match is not None
     if is_conditional or (request.if_range is not None and byte_range):
         stored = archive.describe(signature.project_id, signature.id)
@@ -139,7 +173,8 @@ def _read(request: Request, signature: Signature, archive: Archive, source: str 
             return Download(stored, None, source=source)
         if request.if_range is not None and not range_still_applies(request.if_range, stored.etag):
             byte_range = None
-    part = archive.read(signature.project_id, signature.id, limit=INLINE_LIMIT, byte_range=byte_range)
+        etag = stored.etag
+    part = archive.read(signature.project_id, signature.id, limit=INLINE_LIMIT, byte_range=byte_range, etag=etag)
     return Download(part.stored, part, is_range=byte_range is not None, source=source)
 
 
@@ -155,7 +190,7 @@ def _serve_unread(request: Request, certificate: Certificate) -> Download:
     certificate anew, so that parts of two would make a third."""
     stored = Stored(f'"{certificate.sha256}"', len(certificate.content))
     if stored.size > INLINE_LIMIT:
-        raise ArchiveUnavailable("too large to serve whole") if request.range else CertificateTooLarge(stored.size)
+        raise ArchiveUnavailable("TooLargeToServeWhole") if request.range else CertificateTooLarge(stored.size)
     if _is_current(request, stored):
         return Download(stored, None, source="provider")
     return Download(stored, Part(stored, certificate.content), source="provider")

@@ -1,4 +1,7 @@
-"""GET /v1/signatures/{id}/certificate: the Lambda entry point."""
+"""GET and HEAD /v1/signatures/{id}/certificate: the Lambda entry point.
+
+HEAD is answered as GET is: API Gateway leaves the body out.
+"""
 
 import random
 import time
@@ -11,7 +14,7 @@ from functions.download_certificate.request import Request
 from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, refused, served
 from functions.download_certificate.settings import DownloadSettings
 from signing.archive import Archive
-from signing.aws import connect_dynamodb, connect_s3, connect_secrets_manager
+from signing.aws import connect_dynamodb, connect_s3, connect_secrets_manager, limit_calls
 from signing.errors import ProviderFailed
 from signing.provider import Provider, Secret
 from signing.records import Records
@@ -57,7 +60,9 @@ def _serve(event: dict[str, Any], context: "LambdaContext", access: Access) -> R
 
     request = Request.parse(event)
     access.request_id = request.request_id
-    download = download_certificate(request, access, SERVICES, seconds_left)
+    access.method = request.method
+    with limit_calls(seconds_left):
+        download = download_certificate(request, access, SERVICES, seconds_left)
     response = served(download, str(request.signature_id), request.request_id)
     access.source = download.source
     access.bytes = len(download.part.content) if download.part else 0

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from signing.models import UUID
+
 _BEARER = re.compile(r"(?i:bearer) +(?P<key>ck_(?:live|test)_[A-Za-z0-9_-]{16,128})", re.ASCII)
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_UUID = re.compile(UUID)
 _PREFIX_LENGTH = len("ck_live_aBcDe")
 
 
@@ -33,9 +35,10 @@ class PresentedKey:
 
 @dataclass(frozen=True)
 class Request:
-    """`signature_id` is a UUID in lower case, or None if what was asked for is none. Header values are as sent."""
+    """`signature_id` is a UUID in lower case, or None if the path holds none. Header values are as sent."""
 
     request_id: str
+    method: str | None
     signature_id: str | None
     key: PresentedKey | None
     if_match: str | None = None
@@ -49,6 +52,7 @@ class Request:
         signature_id = str((event.get("pathParameters") or {}).get("id", "")).lower()
         return cls(
             request_id=event["requestContext"]["requestId"],
+            method=event.get("httpMethod"),
             signature_id=signature_id if _UUID.fullmatch(signature_id) else None,
             key=PresentedKey.parse(headers.get("authorization")),
             if_match=headers.get("if-match"),

@@ -17,17 +17,16 @@ from tools.local import seeds
 from tools.local.stack import ARCHIVE
 
 SERVICE = {"service": "archive_certificate"}
-DENIED, CONFLICT, EXISTS = (
-    s3_error(status, code)
-    for status, code in [(403, "AccessDenied"), (409, "ConditionalRequestConflict"), (412, "PreconditionFailed")]
-)
+DENIED, NO_BUCKET = s3_error(403, "AccessDenied"), s3_error(404, "NoSuchBucket")
+CONFLICT, EXISTS = s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")
 LATER: dict[str, tuple[Script, str, dict[str, Any]]] = {
     "archive-dynamodb-denied": (
         {"BatchGetItem": [dynamodb_error(400, "AccessDeniedException")]},
         "RecordsUnavailable",
         {"cause": "AccessDeniedException"},
     ),
-    "archive-s3-denied": ({"HeadObject": [reply(403)]}, "ArchiveUnavailable", {"cause": "403"}),
+    "archive-s3-denied": ({"GetObject": [DENIED]}, "ArchiveUnavailable", {"cause": "AccessDenied"}),
+    "archive-s3-no-bucket": ({"GetObject": [NO_BUCKET]}, "ArchiveUnavailable", {"cause": "NoSuchBucket"}),
     "archive-s3-write-denied": ({"PutObject": [DENIED]}, "ArchiveUnavailable", {"cause": "AccessDenied"}),
     "archive-provider-503": (
         {"Certificate": [reply(503)]},
@@ -44,9 +43,11 @@ DONE: dict[str, tuple[Script, str]] = {
 
 @dataclass(frozen=True)
 class Batches:
-    """One with a message for each fault, and the same once the faults are over."""
+    """One with a message for each fault, and the same once the faults are over. `asked` are the operations that each
+    message cost while its fault lasted."""
 
     during: Outcome
+    asked: dict[str, list[str]]
     after: Outcome
 
     def line(self, name: str) -> Line:
@@ -68,9 +69,10 @@ def batches(cloud: Cloud) -> Batches:
     event = json.dumps({"Records": [record | {"messageId": name, "body": body} for name, body in bodies.items()]})
     with Sandboxes(cloud, function=ARCHIVE, ARCHIVE_FETCHES_PER_MINUTE="6000000") as sandboxes:
         during = sandboxes(event.encode())
+        asked = {name: cloud.asked[signature_id(name)] for name in scripts}
         for name in scripts:
             cloud.script(signature_id(name), {})
-        return Batches(during, sandboxes(event.encode()))
+        return Batches(during, asked, sandboxes(event.encode()))
 
 
 @pytest.mark.parametrize("name", LATER)
@@ -87,15 +89,20 @@ def test_a_message_whose_certificate_is_archived_meanwhile_is_done_with(name: st
     assert batches.line(name) == {"level": "INFO", "message": message}
 
 
+@pytest.mark.parametrize("name", ["archive-dynamodb-denied", "archive-s3-denied", "archive-s3-no-bucket"])
+def test_the_provider_is_not_asked_in_the_place_of_aws(name: str, batches: Batches) -> None:
+    assert "Certificate" not in batches.asked[name]
+
+
 def test_every_fault_of_a_batch_is_counted(batches: Batches) -> None:
     metrics = batches.during.metrics
     assert Counter(dimensions["error"] for dimensions in metrics["ArchiveRetries"]) == {
         "RecordsUnavailable": 1,
-        "ArchiveUnavailable": 2,
+        "ArchiveUnavailable": 3,
         "ProviderFailed": 1,
     }
     assert metrics["UpstreamFailures"] == [SERVICE]
-    assert metrics["ArchiveWriteFailures"] == [SERVICE] * 2
+    assert metrics["ArchiveWriteFailures"] == [SERVICE] * 3
     assert metrics["CertificatesArchived"] == [SERVICE]
 
 

@@ -76,7 +76,7 @@ def test_large_certificates_come_whole_or_in_ranges_and_the_sandbox_lives_on(cli
     assert client.certificate(large).status == 413
     content, size = b"", 9_000_001
     while len(content) < size:
-        part = client.certificate(large, Range=f"bytes={len(content)}-")
+        part = client.certificate(large, Range=f"bytes={len(content)}-{len(content) + 4_499_999}")
         assert part.status == 206
         content += part.data
     assert content == pdf(9_000_001)
@@ -95,6 +95,20 @@ def test_a_warm_download_is_served_from_the_memory_of_the_one_before(client: Cli
     for _ in range(10):
         assert client.certificate(id_).status == 200
     assert (sandbox.page_faults() - before) / 10 < 50
+
+
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}, {"Range": "bytes=99999999-"}])
+def test_head_has_the_headers_of_get_and_no_body(client: Client, headers: dict[str, str]) -> None:
+    path = f"/v1/signatures/{seeds.signature_id('download_archived')}/certificate"
+    authorization = {"Authorization": f"Bearer {seeds.KEY}"}
+    head, got = (client.get(path, method, **authorization | headers) for method in ("HEAD", "GET"))
+    assert (head.status, head.data) == (got.status, b"")
+    of_the_request = {"date", "x-amzn-requestid", "x-request-id"}
+    lines = [
+        {name.lower(): value for name, value in response.headers.items() if name.lower() not in of_the_request}
+        for response in (head, got)
+    ]
+    assert lines[0] == lines[1]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from tests.kit.answers import UNAVAILABLE, whole
 from tests.kit.aws import etag
 from tests.kit.cloud import dynamodb_error, lost, s3_error, sha256, well
-from tests.kit.faults import PDF, SERVICE, Fault, Faults, Run, refused, served, signature_id
+from tests.kit.faults import PDF, SERVICE, Fault, Faults, Ran, Run, refused, served, signature_id
+from tests.kit.log import Line
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, hang, raw, reply, reset
 from tools.local import seeds
@@ -24,10 +25,6 @@ def found(content: bytes, checksum: str) -> Answer:
 
 GET = "BatchGetItem"
 THRICE = f"{GET} {GET} {GET}"
-CUT = raw(b"HTTP/1.1 200 OK\r\nETag: x\r\nContent-Length: 2000\r\n\r\n" + PDF[:1999])
-CUT_RANGE = raw(
-    b"HTTP/1.1 206 OK\r\nETag: x\r\nContent-Range: bytes 0-999/2000\r\nContent-Length: 1000\r\n\r\n" + PDF[:9]
-)
 THROTTLED = dynamodb_error(400, "ProvisionedThroughputExceededException")
 
 
@@ -41,35 +38,62 @@ def nothing_read(name: str) -> Answer:
     return reply(200, json.dumps({"Responses": {}, "UnprocessedKeys": left}).encode())
 
 
+def another_item() -> Answer:
+    items = {"craftkit-test-ApiKeysTable": [seeds.api_keys()[1]], "craftkit-test-SignaturesTable": []}
+    return reply(200, json.dumps({"Responses": items, "UnprocessedKeys": {}}).encode())
+
+
 def dynamodb(cause: str, asked: str, answer: Answer) -> Fault:
     return Fault(asked, {GET: [answer]}, detail={"cause": cause})
 
 
-def s3(cause: str, asked: str, answer: Answer, **headers: str) -> Fault:
-    script = {"GetObject": [answer], "HeadObject": [answer]}
-    return Fault(f"{GET} {asked}", script, detail={"cause": cause}, headers=headers)
+def s3(cause: str, times: int, answer: Answer, **headers: str) -> Fault:
+    asked = " ".join([GET, *["GetObject"] * times])
+    return Fault(asked, {"GetObject": [answer]}, detail={"cause": cause}, headers=headers)
 
+
+def for_every_request(name: str, cause: str, times: int, answer: Answer) -> Faults:
+    """S3 is asked for the whole, for a range, or first for the entity tag."""
+    return {
+        name: s3(cause, times, answer),
+        f"{name}-range": s3(cause, times, answer, range="bytes=0-9"),
+        f"{name}-condition": s3(cause, times, answer, if_none_match='"a"'),
+    }
+
+
+def cut(head: str, content: bytes) -> Answer:
+    return raw(f'HTTP/1.1 {head}\r\nETag: "x"\r\n'.encode(), content)
+
+
+CUT = cut("200 OK", b"Content-Length: 2000\r\n\r\n" + PDF[:1999])
+CUT_RANGE = cut("206 OK", b"Content-Range: bytes 0-9/2000\r\nContent-Length: 10\r\n\r\n" + PDF[:9])
+CUT_BYTE = cut("206 OK", b"Content-Range: bytes 0-0/2000\r\nContent-Length: 1\r\n\r\n")
+HIDDEN = reply(404, b"<Error><Code>NoSuchKey</Code></Error>", {"x-amz-delete-marker": "true"})
 
 AWAY: Faults = {
     "dynamodb-slow": dynamodb("ReadTimeoutError", THRICE, SLOW),
-    "s3-slow": s3("ReadTimeoutError", "GetObject GetObject", SLOW),
     "dynamodb-throttled": dynamodb("ProvisionedThroughputExceededException", THRICE, THROTTLED),
     "dynamodb-5xx": dynamodb("InternalServerError", THRICE, dynamodb_error(500, "InternalServerError")),
     "dynamodb-reset": dynamodb("ConnectionClosedError", THRICE, reset),
     "dynamodb-unprocessed": dynamodb("UnprocessedKeys", f"{THRICE} {GET}", nothing_read("dynamodb-unprocessed")),
     "dynamodb-cut": dynamodb("MalformedAnswer", GET, raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")),
+    "dynamodb-another-item": dynamodb("MalformedAnswer", GET, another_item()),
     "dynamodb-denied": dynamodb("AccessDeniedException", GET, dynamodb_error(400, "AccessDeniedException")),
     "dynamodb-clock": dynamodb("InvalidSignatureException", GET, dynamodb_error(400, "InvalidSignatureException")),
-    "s3-slowdown": s3("SlowDown", "GetObject GetObject", s3_error(503, "SlowDown")),
-    "s3-5xx": s3("InternalError", "GetObject GetObject", s3_error(500, "InternalError")),
-    "s3-reset": s3("ConnectionClosedError", "GetObject GetObject", reset),
-    "s3-denied": s3("AccessDenied", "GetObject", s3_error(403, "AccessDenied")),
-    "s3-no-bucket": s3("NoSuchBucket", "GetObject", s3_error(404, "NoSuchBucket")),
-    "s3-clock": s3("RequestTimeTooSkewed", "GetObject", s3_error(403, "RequestTimeTooSkewed")),
-    "s3-cut": s3("ResponseStreamingError", "GetObject", CUT),
-    "s3-range-cut": s3("IncompleteRead", "GetObject", CUT_RANGE, range="bytes=0-9"),
-    "s3-wrong-checksum": s3("FlexibleChecksumError", "GetObject", found(OTHER, sha256(PDF))),
-    "s3-head-503": s3("503", "HeadObject HeadObject", reply(503), if_none_match='"a"'),
+    **for_every_request("s3-slow", "ReadTimeoutError", 2, SLOW),
+    **for_every_request("s3-slowdown", "SlowDown", 2, s3_error(503, "SlowDown")),
+    **for_every_request("s3-5xx", "InternalError", 2, s3_error(500, "InternalError")),
+    **for_every_request("s3-reset", "ConnectionClosedError", 2, reset),
+    **for_every_request("s3-denied", "AccessDenied", 1, s3_error(403, "AccessDenied")),
+    **for_every_request("s3-no-bucket", "NoSuchBucket", 1, s3_error(404, "NoSuchBucket")),
+    **for_every_request("s3-clock", "RequestTimeTooSkewed", 1, s3_error(403, "RequestTimeTooSkewed")),
+    **for_every_request("s3-deleted", "DeleteMarker", 1, HIDDEN),
+    **for_every_request("s3-malformed", "MalformedAnswer", 1, reply(200, PDF)),
+    "s3-cut": s3("ResponseStreamingError", 1, CUT),
+    "s3-cut-range": s3("IncompleteRead", 1, CUT_RANGE, range="bytes=0-9"),
+    "s3-cut-condition": s3("IncompleteReadError", 1, CUT_BYTE, if_none_match='"a"'),
+    "s3-wrong-checksum": s3("FlexibleChecksumError", 1, found(OTHER, sha256(PDF))),
+    "s3-no-checksum": s3("NoChecksum", 1, reply(200, b"<html>", {"ETag": '"x"'})),
 }
 
 
@@ -106,7 +130,7 @@ def test_what_passes_is_tried_again_unseen_by_the_client(name: str, ran: Run) ->
 
 CONFLICT, EXISTS = s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")
 MISSING, WON = s3_error(404, "NoSuchKey"), found(OTHER, sha256(OTHER))
-UNREADABLE = "another copy is archived and can't be read"
+DENIED = s3_error(403, "AccessDenied")
 
 
 def first(asked: str, *puts: Answer, reads: tuple[Answer, ...] = (well,), cause: str = "") -> Fault:
@@ -117,25 +141,27 @@ def first(asked: str, *puts: Answer, reads: tuple[Answer, ...] = (well,), cause:
 
 UNWRITTEN: Faults = {
     "s3-write-slow": first("PutObject PutObject GetObject", SLOW, cause="ReadTimeoutError"),
-    "s3-write-denied": first("PutObject GetObject", s3_error(403, "AccessDenied"), cause="AccessDenied"),
+    "s3-write-denied": first("PutObject GetObject", DENIED, cause="AccessDenied"),
     "s3-write-slowdown": first("PutObject PutObject GetObject", s3_error(503, "SlowDown"), cause="SlowDown"),
     "s3-write-reset": first("PutObject PutObject GetObject", reset, cause="ConnectionClosedError"),
 }
+
+
+def unwritten(fault: Fault, ran: Ran) -> Line:
+    """What the log says."""
+    return {
+        "level": "ERROR",
+        "message": "archive_write_failed",
+        "signature_id": ran.signature_id,
+        "detail": fault.detail,
+    }
 
 
 @pytest.mark.parametrize("name", UNWRITTEN)
 def test_what_cannot_be_archived_is_served_and_counted(name: str, ran: Run) -> None:
     got = ran(name)
     assert got.outcome.reply == whole(PDF, f'"{sha256(PDF)}"', got.signature_id)
-    assert got.lines == [
-        {
-            "level": "ERROR",
-            "message": "archive_write_failed",
-            "signature_id": got.signature_id,
-            "detail": UNWRITTEN[name].detail,
-        },
-        served(got, "provider"),
-    ]
+    assert got.lines == [unwritten(UNWRITTEN[name], got), served(got, "provider")]
     assert got.outcome.metrics == {
         "ProviderMilliseconds": [SERVICE],
         "ArchiveWriteFailures": [SERVICE],
@@ -166,9 +192,10 @@ def test_what_is_archived_first_is_what_is_served(name: str, ran: Run) -> None:
 
 
 UNREAD: Faults = {
-    "s3-read-back": first("PutObject GetObject", well, reads=(MISSING, s3_error(403, "AccessDenied"))),
-    "s3-412-unreadable": first("PutObject GetObject", EXISTS, reads=(MISSING, CUT), cause=UNREADABLE),
-    "s3-409-unreadable": first("PutObject PutObject PutObject GetObject", CONFLICT, cause=UNREADABLE),
+    "s3-read-back": first("PutObject GetObject", well, reads=(MISSING, DENIED)),
+    "s3-412-unreadable": first("PutObject GetObject", EXISTS, reads=(MISSING, CUT), cause="ResponseStreamingError"),
+    "s3-409-unreadable": first("PutObject PutObject PutObject GetObject", CONFLICT, cause="OtherCopyMissing"),
+    "s3-write-unreadable": first("PutObject GetObject", DENIED, reads=(MISSING, DENIED), cause="AccessDenied"),
 }
 
 
@@ -190,6 +217,19 @@ def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(name: str, 
         "RequestsRefused": [{"code": "service_unavailable"} | SERVICE],
     }
     assert got.asked == UNREAD[name].asked
+
+
+@pytest.mark.parametrize("name", ["s3-write-unreadable"])
+def test_when_nobody_knows_what_is_archived_ours_is_not_served(name: str, ran: Run) -> None:
+    got = ran(name)
+    assert got.outcome.reply == UNAVAILABLE
+    assert got.lines == [unwritten(UNREAD[name], got), *refused(UNREAD[name], got, 503, "service_unavailable")]
+    assert got.outcome.metrics == {
+        "ProviderMilliseconds": [SERVICE],
+        "ArchiveWriteFailures": [SERVICE],
+        "RequestsRefused": [{"code": "service_unavailable"} | SERVICE],
+    }
+    assert (got.asked, got.archived) == (UNREAD[name].asked, None)
 
 
 FAULTS = AWAY | PASSING | UNWRITTEN | WRITTEN | UNREAD

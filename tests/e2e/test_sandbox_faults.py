@@ -31,7 +31,7 @@ KILLED: dict[str, tuple[Callable[[Answer, Answer], Script], int]] = {
     "before-the-reply": (lambda kill, _: {"GetObject": [well, kill]}, 1),
 }
 """When the sandbox dies, and how many objects it leaves."""
-DRIPPING = raw(b"HTTP/1.1 200 OK\r\nETag: x\r\nContent-Length: 2000\r\n\r\n", *[b"x"] * 40, pause=0.1)
+DRIPPING = raw(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 2000\r\n\r\n', *[b"x"] * 80, pause=0.1)
 
 
 def through_the_gateway(stack: Stack, sandbox: Sandbox, id_: str) -> tuple[int, dict[str, str], bytes]:
@@ -87,7 +87,7 @@ def test_a_sandbox_out_of_time_is_ended_and_the_next_request_served(cloud: Cloud
     id_ = signature_id("out-of-time")
     cloud.put_signature(id_)
     cloud.archive(id_, PDF)
-    with Sandboxes(cloud, timeout=3) as sandboxes:
+    with Sandboxes(cloud, timeout=6) as sandboxes:
         sandboxes(download(id_))
         cloud.script(id_, {"GetObject": [DRIPPING]})
         with sandboxes.one() as sandbox:

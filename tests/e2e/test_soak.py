@@ -58,7 +58,7 @@ def requests(cloud: Cloud) -> Mapping[str, tuple[int, Callable[[], bytes]]]:
     cloud.archive(large, LARGE)
     cloud.script(denied, {"GetObject": [s3_error(403, "AccessDenied")]})
     cloud.script(html, {"Certificate": [reply(body=b"<html>")]})
-    cloud.script(cut, {"GetObject": [raw(b"HTTP/1.1 200 OK\r\nETag: x\r\nContent-Length: 9999\r\n\r\n%PDF-")]})
+    cloud.script(cut, {"GetObject": [raw(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 9999\r\n\r\n%PDF-')]})
 
     def first() -> bytes:
         id_ = str(uuid.uuid4())
@@ -69,7 +69,7 @@ def requests(cloud: Cloud) -> Mapping[str, tuple[int, Callable[[], bytes]]]:
         "archived": (200, lambda: download(archived)),
         "first": (200, first),
         "range": (206, lambda: download(archived, range="bytes=0-999")),
-        "part": (206, lambda: download(large, range="bytes=0-")),
+        "part": (206, lambda: download(large, range="bytes=0-4500000")),
         "current": (304, lambda: download(archived, if_none_match=etag(CONTENT))),
         "unknown key": (401, lambda: download(archived, "ck_live_0123456789abcdef")),
         "unknown id": (404, lambda: download(str(uuid.uuid4()))),

@@ -3,17 +3,19 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 import moto
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.settings import DownloadSettings
+from signing import archive, provider, records
 from signing.archive import Archive
 from signing.provider import Provider, Secret
 from signing.records import Records
@@ -22,7 +24,7 @@ from tests.kit.answers import ID, REQUEST_ID
 from tests.kit.aws import Bucket, Item, Tables, Vault
 from tests.kit.log import Line, Metrics, parse_log
 from tests.kit.pdf import pdf
-from tests.kit.server import ScriptedServer, reply
+from tests.kit.server import Answer, ScriptedServer, reply
 from tools.local import seeds
 from tools.local.resources import create_resources
 from tools.local.runtime import Context
@@ -112,8 +114,8 @@ class Service:
         return parse_log(self.output().splitlines())
 
 
-@pytest.fixture(scope="session")
-def provider() -> Iterator[ScriptedServer]:
+@pytest.fixture(scope="session", name="provider")
+def scripted_provider() -> Iterator[ScriptedServer]:
     with ScriptedServer() as server:
         yield server
 
@@ -143,6 +145,33 @@ def service(
         for item in seeds.api_keys():
             DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
         yield Service(stack, provider, services, capfd)
+
+
+Place = Callable[..., ScriptedServer]
+
+
+@pytest.fixture
+def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """Puts a scripted server in the place of a service of AWS, and connects the function to it."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
+    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(records, "FIRST_PAUSE", 0)
+    open_servers = []
+
+    def run(name: str, *answers: Answer) -> ScriptedServer:
+        server = ScriptedServer(*answers)
+        server.__enter__()
+        open_servers.append(server)
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
+        url = f"{service.provider.url}/{{providerRequestId}}"
+        settings = DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+        monkeypatch.setattr(download, "SERVICES", download.connect(settings))
+        return server
+
+    yield run
+    for server in open_servers:
+        server.__exit__()
 
 
 @dataclass

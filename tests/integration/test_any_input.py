@@ -2,7 +2,8 @@
 
 import re
 import string
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -108,7 +109,16 @@ values = st.recursive(
     max_leaves=4,
 )
 absent = st.none()
-times = st.datetimes().map(lambda at: {"S": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"})
+offsets = st.sampled_from(["Z", "+00:00", "-00:00"]) | st.integers(-1439, 1439).map(
+    lambda minutes: f"{datetime.now(timezone(timedelta(minutes=minutes))):%:z}"
+)
+fractions = st.sampled_from(["", ".0", ".000", ".123456", ".123456789", ".999999999999"])
+times = (
+    st.tuples(st.datetimes(), fractions, offsets).map(lambda at: {"S": f"{at[0]:%Y-%m-%dT%H:%M:%S}{at[1]}{at[2]}"})
+    | st.tuples(st.datetimes(), fractions).map(lambda at: {"S": f"{at[0]:%Y-%m-%dT%H:%M:%S}{at[1]}"})
+    | st.integers(-(10**13), 10**13).map(lambda seconds: {"N": str(seconds)})
+)
+request_ids = st.decimals(-(10**9), 10**9, places=1).map(lambda number: {"N": str(number)})
 projects = st.sampled_from(
     [{"S": PROJECT}, {"S": "prj_other"}, {"S": "p/../q"}, {"S": "p" * 65}, {"S": f"{PROJECT}\n"}]
 )
@@ -119,7 +129,7 @@ signatures = st.fixed_dictionaries(
         "projectId": projects | values | absent,
         "status": st.sampled_from([{"S": "sent"}, {"S": "declined"}, {"S": "Completed"}]) | values | absent,
         "certificateUrl": st.sampled_from([{"NULL": True}, {"S": URL.format(OTHER)}, {"S": ""}]) | values | absent,
-        "providerRequestId": values | absent,
+        "providerRequestId": request_ids | values | absent,
         "completedAt": values | absent,
         "unknown": values,
     },
@@ -152,7 +162,7 @@ def expected_of_signature(item: Item) -> dict[str, Any]:
     is_broken = (
         status.get("S") not in statuses
         or (kind(url) and not (url or {}).get("S", "").endswith(f"/v1/signatures/{ID}/certificate"))
-        or (kind(item.get("providerRequestId")) and not item["providerRequestId"].get("S"))
+        or (kind(item.get("providerRequestId")) and not is_request_id(item["providerRequestId"]))
     )
     if is_broken:
         return INTERNAL
@@ -174,19 +184,34 @@ def test_any_signature_item_is_served_refused_or_a_defect_and_breaks_nothing_els
     assert world(get(OTHER)) == OTHER_SERVED
 
 
+def is_request_id(value: dict[str, Any]) -> bool:
+    return bool(value.get("S")) or ("N" in value and Decimal(value["N"]) % 1 == 0)
+
+
 def expected_of_key(item: Item) -> dict[str, Any]:
-    """By the contract's rules of ApiKeysTable. The times are those of `times`, or none at all."""
+    """By the contract's rules of ApiKeysTable."""
     revoked, expires = item.get("revokedAt"), item.get("expiresAt")
     project = item.get("projectId", {}).get("S")
-    if not project or any(kind(time) and not is_time(time or {}) for time in (revoked, expires)):
+    if not project or any(kind(time) and unix_seconds(time or {}) is None for time in (revoked, expires)):
         return INTERNAL
-    if kind(revoked) or (expires and kind(expires) and datetime.fromisoformat(expires["S"]) <= datetime.now(UTC)):
+    if kind(revoked) or (kind(expires) and (unix_seconds(expires or {}) or 0) <= datetime.now(UTC).timestamp()):
         return UNAUTHORIZED
     return SERVED if project == PROJECT else NOT_FOUND
 
 
-def is_time(value: dict[str, Any]) -> bool:
-    return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value.get("S", "")))
+def unix_seconds(value: dict[str, Any]) -> float | None:
+    """None if the value is not a time."""
+    if "N" in value:
+        year_1, year_10000 = -62135596800, 253402300800
+        return float(value["N"]) if year_1 <= Decimal(value["N"]) < year_10000 else None
+    match = re.fullmatch(
+        r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|([+-])(\d\d):(\d\d))", value.get("S", ""), re.ASCII
+    )
+    if match is None:
+        return None
+    shift = timedelta(hours=int(match[5] or 0), minutes=int(match[6] or 0)) * (-1 if match[4] == "-" else 1)
+    since = datetime.strptime(f"{match[1]}Z", "%Y-%m-%dT%H:%M:%S%z") - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since - shift).total_seconds()
 
 
 @pytest.mark.fuzz

@@ -1,4 +1,4 @@
-"""Every row of the contract's table, whole responses."""
+"""Every row of the contract's table, whole responses; those of ranges and conditions are in test_parts.py."""
 
 import hashlib
 import threading
@@ -16,8 +16,6 @@ from tests.kit.answers import (
     REQUEST_ID,
     UNAUTHORIZED,
     UPSTREAM,
-    not_modified,
-    part,
     refusal,
     whole,
 )
@@ -25,13 +23,14 @@ from tests.kit.pdf import pdf
 from tests.kit.server import reply
 from tools.local import seeds
 
+SERVED = whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')
+
 # ── 200 ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_first_download_is_fetched_archived_and_served(service: Service) -> None:
     service.seed()
-    response = service(get())
-    assert response == whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')
+    assert service(get()) == SERVED
     assert service.archived() == pdf()
     (request,) = service.provider.requests
     assert request.target == "/v1/requests/req_1/certificate"
@@ -97,118 +96,6 @@ def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service) -> None
     assert [b64decode(response["body"]) for response in responses] == [archived, archived]
     assert responses[0] == responses[1]
     assert len(service.provider.requests) == 2
-
-
-# ── 206, 304, 412, 413, 416 ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("asked", "first", "last"),
-    [
-        ("bytes=0-0", 0, 0),
-        ("bytes=10-19", 10, 19),
-        ("bytes=1990-", 1990, 1999),
-        ("bytes=-10", 1990, 1999),
-        ("bytes=0-1999", 0, 1999),
-        ("bytes=1990-99999", 1990, 1999),
-        ("bytes=-99999", 0, 1999),
-    ],
-)
-def test_a_range_is_served(service: Service, asked: str, first: int, last: int) -> None:
-    service.seed()
-    etag = service.archive(pdf())
-    assert service(get(range=asked)) == part(pdf()[first : last + 1], etag, f"bytes {first}-{last}/2000")
-
-
-@pytest.mark.parametrize("asked", ["bytes=0-1,3-4", "bytes=5-4", "pages=1-2", "bytes=x"])
-def test_a_range_that_is_none_gets_the_whole(service: Service, asked: str) -> None:
-    service.seed()
-    etag = service.archive(pdf())
-    assert service(get(range=asked)) == whole(pdf(), etag)
-
-
-def test_a_range_of_the_first_download_is_served_from_the_archive(service: Service) -> None:
-    service.seed()
-    response = service(get(range="bytes=0-9"))
-    assert (response["statusCode"], b64decode(response["body"])) == (206, pdf()[:10])
-    assert service.archived() == pdf()
-
-
-@pytest.mark.parametrize("asked", ["bytes=2000-", "bytes=2000-2001", "bytes=99999999999999999999-", "bytes=-0"])
-def test_a_range_outside_the_file_is_not_satisfiable(service: Service, asked: str) -> None:
-    service.seed()
-    service.archive(pdf())
-    assert service(get(range=asked)) == refusal(
-        416, "range_not_satisfiable", "The completion certificate has 2000 bytes.", Content_Range="bytes */2000"
-    )
-
-
-def test_a_large_certificate_comes_in_ranges(service: Service) -> None:
-    service.seed()
-    content = pdf(9_100_000)
-    etag = service.archive(content)
-    assert service(get()) == refusal(
-        413,
-        "content_too_large",
-        "The completion certificate has 9100000 bytes. Ask for it in ranges of at most 4500000 bytes, "
-        "the first with the header Range: bytes=0-4499999.",
-        Accept_Ranges="bytes",
-    )
-    assert service(get(range="bytes=0-")) == part(content[:4_500_000], etag, "bytes 0-4499999/9100000")
-    assert service(get(range="bytes=100-9099999")) == part(content[100:4_500_100], etag, "bytes 100-4500099/9100000")
-    assert service(get(range="bytes=-5000000")) == part(
-        content[4_100_000:8_600_000], etag, "bytes 4100000-8599999/9100000"
-    )
-    parts = [b64decode(service(get(range=f"bytes={at}-"))["body"]) for at in (0, 4_500_000, 9_000_000)]
-    assert b"".join(parts) == content
-
-
-@pytest.mark.parametrize("condition", ["{etag}", "*", "W/{etag}", '"other", {etag}'])
-def test_a_current_copy_is_not_sent_again(service: Service, condition: str) -> None:
-    service.seed()
-    etag = service.archive(pdf())
-    assert service(get(if_none_match=condition.format(etag=etag))) == not_modified(etag)
-    assert service(get(if_none_match=condition.format(etag=etag), range="bytes=9999-")) == not_modified(etag)
-
-
-def test_another_copy_is_replaced(service: Service) -> None:
-    service.seed()
-    etag = service.archive(pdf())
-    assert service(get(if_none_match='"other"')) == whole(pdf(), etag)
-
-
-def test_if_match_guards_a_download_in_ranges(service: Service) -> None:
-    service.seed()
-    etag = service.archive(pdf())
-    assert service(get(if_match=etag, range="bytes=0-9")) == part(pdf()[:10], etag, "bytes 0-9/2000")
-    assert service(get(if_match='"other"', range="bytes=0-9")) == refusal(
-        412, "precondition_failed", "The certificate does not match If-Match."
-    )
-    assert service(get(if_match=f"W/{etag}"))["statusCode"] == 412
-
-
-def test_if_range_of_another_copy_gets_the_whole(service: Service) -> None:
-    service.seed()
-    etag = service.archive(pdf())
-    assert service(get(if_range=etag, range="bytes=0-9")) == part(pdf()[:10], etag, "bytes 0-9/2000")
-    assert service(get(if_range='"other"', range="bytes=0-9")) == whole(pdf(), etag)
-    assert service(get(if_range='"other"')) == whole(pdf(), etag)
-
-
-def test_a_condition_without_any_tag_is_one_that_nothing_matches(service: Service) -> None:
-    service.seed()
-    etag = service.archive(pdf())
-    assert service(get(if_match=""))["statusCode"] == 412
-    assert service(get(if_none_match="")) == whole(pdf(), etag)
-    assert service(get(if_range="", range="bytes=0-9")) == whole(pdf(), etag)
-
-
-@pytest.mark.parametrize("condition", [{"if_none_match": "*"}, {"if_match": '"a"'}, {"range": "bytes=9999-"}])
-def test_conditions_are_looked_at_only_after_the_key(service: Service, condition: dict[str, str]) -> None:
-    service.seed()
-    service.archive(pdf())
-    assert service(get(key=None, **condition)) == UNAUTHORIZED
-    assert service(get("11111111-1111-4111-8111-111111111111", **condition)) == NOT_FOUND
 
 
 # ── 401, 404, 409 ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -291,7 +178,7 @@ def test_never_available_is_not(service: Service, status: str) -> None:
         {"projectId": {"N": "7"}},
         {"certificateUrl": {"S": "https://api.craftkit.example/v1/signatures/other/certificate"}},
         {"certificateUrl": {"BOOL": True}},
-        {"providerRequestId": {"N": "7"}},
+        {"providerRequestId": {"N": "7.5"}},
         {"providerRequestId": None},
     ],
 )
@@ -307,12 +194,40 @@ def test_an_item_that_breaks_the_rules_is_a_defect_and_breaks_nothing_else(
     assert service(get(other))["statusCode"] == 200
 
 
-@pytest.mark.parametrize("broken", [{"revokedAt": {"S": "soon"}}, {"expiresAt": {"N": "1"}}, {"projectId": {"S": ""}}])
+@pytest.mark.parametrize(
+    "broken",
+    [{"revokedAt": {"S": "soon"}}, {"expiresAt": {"S": "2099-01-01T00:00:00"}}, {"projectId": {"S": ""}}],
+)
 def test_a_broken_key_item_opens_nothing(service: Service, broken: dict[str, Any]) -> None:
     service.seed()
     item = seeds.api_keys()[0] | broken
     DYNAMODB.put_item(TableName=service.stack.physical_id("ApiKeysTable"), Item=item)
     assert service(get()) == INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "expected"),
+    [
+        ({"N": "1780659728"}, UNAUTHORIZED),
+        ({"S": "2026-06-05T13:42:08.123456789+02:00"}, UNAUTHORIZED),
+        ({"N": "4102444800"}, SERVED),
+        ({"S": "2100-01-01T00:00:00Z"}, SERVED),
+    ],
+)
+def test_the_end_of_a_key_is_read_as_its_writer_writes_it(
+    service: Service, expires_at: dict[str, str], expected: dict[str, Any]
+) -> None:
+    service.seed()
+    item = seeds.api_keys()[0] | {"expiresAt": expires_at}
+    DYNAMODB.put_item(TableName=service.stack.physical_id("ApiKeysTable"), Item=item)
+    assert service(get()) == expected
+
+
+def test_a_providers_id_that_is_a_number_is_its_digits(service: Service) -> None:
+    service.seed(providerRequestId={"N": "12345678901234567890123456789012345678"})
+    assert service(get()) == SERVED
+    (request,) = service.provider.requests
+    assert request.target == "/v1/requests/12345678901234567890123456789012345678/certificate"
 
 
 @pytest.mark.parametrize(
@@ -362,6 +277,7 @@ def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
         "message": "certificate_served",
         "service": "download_certificate",
         "request_id": REQUEST_ID,
+        "method": "GET",
         "project_id": PROJECT,
         "key_prefix": "ck_test_Local",
         "signature_id": ID,
@@ -377,6 +293,18 @@ def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
     (line,), metrics = service.written()
     assert (line["status"], line["source"], line["bytes"]) == (206, "archive", 10)
     assert metrics == {"CertificatesServed": [{"service": "download_certificate", "source": "archive"}]}
+
+
+@pytest.mark.parametrize("headers", [{}, {"range": "bytes=0-9"}, {"if_none_match": "*"}, {"if_match": '"a"'}])
+def test_head_is_answered_as_get_is_and_logged_under_its_name(service: Service, headers: dict[str, str]) -> None:
+    """API Gateway leaves the body out (RFC 9110 section 9.3.2)."""
+    service.seed()
+    service.archive(pdf())
+    assert service(get(**headers) | {"httpMethod": "HEAD"}) == service(get(**headers))
+    (head, got), _ = service.written()
+    differing = {name for name in got if got[name] != head[name]}
+    assert differing <= {"method", "milliseconds", "timestamp"}
+    assert (head["method"], got["method"]) == ("HEAD", "GET")
 
 
 def test_a_refusal_says_which_and_why(service: Service) -> None:

@@ -1,61 +1,21 @@
-"""AWS when it does not do as asked: scripted servers in the place of DynamoDB and S3."""
+"""AWS when it does not do as asked: scripted servers in the place of DynamoDB and Secrets Manager. For S3 see
+test_s3_reads.py and test_s3_writes.py."""
 
 import hashlib
 import json
-import os
-import zlib
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.retries.standard import ExponentialBackoff
 
-from functions.download_certificate import handler as download
-from functions.download_certificate.settings import DownloadSettings
-from signing import archive, provider, records
-from tests.integration.conftest import DYNAMODB, PROJECT, S3, Service, get
-from tests.kit.answers import ID, INTERNAL, JSON, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
+from tests.integration.conftest import DYNAMODB, OTHER, PROJECT, S3, Place, Service, get
+from tests.kit.answers import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
 from tests.kit.cloud import dynamodb_error, s3_error
 from tests.kit.pdf import pdf
-from tests.kit.server import Answer, ScriptedServer, raw, reply, reset
+from tests.kit.server import Answer, raw, reply, reset
 from tools.local import seeds
 from tools.local.runtime import Context
 
 PDF = pdf()
-ETAG = '"0123456789abcdef"'
-
-Place = Callable[..., ScriptedServer]
-
-
-@pytest.fixture
-def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """Puts a scripted server in the place of a service of AWS, and makes the function anew."""
-    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
-    monkeypatch.setattr(records, "FIRST_PAUSE", 0)
-    open_servers = []
-
-    def run(name: str, *answers: Answer) -> ScriptedServer:
-        server = ScriptedServer(*answers)
-        server.__enter__()
-        open_servers.append(server)
-        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
-        url = f"{service.provider.url}/{{providerRequestId}}"
-        settings = DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
-        monkeypatch.setattr(download, "SERVICES", download.connect(settings))
-        return server
-
-    yield run
-    for server in open_servers:
-        server.__exit__()
-
-
-def found(body: bytes = PDF, **headers: str) -> Answer:
-    """An answer of S3's GetObject."""
-    return reply(200, body, {"ETag": ETAG} | {name.replace("_", "-"): value for name, value in headers.items()})
-
 
 # ── DynamoDB ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,6 +60,63 @@ def test_dynamodb_away_is_503(service: Service, place: Place, answer: Answer, ca
     assert len(server.requests) == tries
 
 
+OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        b"{}",
+        {"Responses": {}},
+        {"UnprocessedKeys": {}},
+        {"Responses": [], "UnprocessedKeys": {}},
+        {"Responses": None, "UnprocessedKeys": {}},
+        {"Responses": {}, "UnprocessedKeys": []},
+        {"Responses": {}, "UnprocessedKeys": {"another-table": {"Keys": []}}},
+        {"Responses": {"another-table": []}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: KEY_ITEM}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [None]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: ["canary"]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM, KEY_ITEM]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [seeds.api_keys()[1]]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [{"projectId": {"S": PROJECT}}]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [SIGNATURE_ITEM, OTHER_ITEM]}, "UnprocessedKeys": {}},
+    ],
+)
+def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(service: Service, place: Place, body: Any) -> None:
+    """Never 500, 401, or another certificate."""
+    service.archive(PDF, signature_id=OTHER)
+    server = place("DYNAMODB", reply(200, body if isinstance(body, bytes) else json.dumps(body).encode()))
+    assert service(get()) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"]["cause"] in {"MalformedAnswer", "AttributeError", "RecursionError"}
+    assert len(server.requests) == 1
+
+
+def test_what_dynamodb_left_unread_is_asked_for_by_our_own_words(service: Service, place: Place) -> None:
+    others = {"Keys": [{"id": {"S": OTHER}}], "ConsistentRead": False}
+    server = place("DYNAMODB", batch({KEYS: [KEY_ITEM]}, {SIGNATURES: others}), batch({SIGNATURES: []}))
+    assert service(get()) == NOT_FOUND
+    assert json.loads(server.requests[1].body) == {"RequestItems": left(SIGNATURES, "id", ID)}
+
+
+def test_no_read_begins_without_time_for_it(service: Service, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one of botocore's own tries, nor one for keys that were left unread."""
+    for answer in (dynamodb_error(500, "InternalServerError"), batch({}, left(SIGNATURES, "id", ID))):
+        server = place("DYNAMODB", answer)
+        left_ms = lambda _, server=server: 28_000 - 12_500 * len(server.requests)  # noqa: E731
+        monkeypatch.setattr(Context, "get_remaining_time_in_millis", left_ms)
+        assert service(get()) == UNAVAILABLE
+        (line,), _ = service.written()
+        assert (line["detail"], len(server.requests)) == ({"cause": "OutOfTime"}, 2)
+
+
 def test_key_and_signature_are_read_together_and_consistently(service: Service, place: Place) -> None:
     server = place("DYNAMODB", batch({}))
     assert service(get()) == UNAUTHORIZED
@@ -130,198 +147,6 @@ def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, plac
     place("DYNAMODB", batch({SIGNATURES: [SIGNATURE_ITEM]}, left(KEYS, "keyHash", "0" * 64)))
     assert service(get()) == UNAVAILABLE
     assert service.provider.requests == []
-
-
-# ── S3 reads ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("answer", "cause"),
-    [
-        (s3_error(503, "SlowDown"), "SlowDown"),
-        (s3_error(500, "InternalError"), "InternalError"),
-        (s3_error(403, "AccessDenied"), "AccessDenied"),
-        (s3_error(404, "NoSuchBucket"), "NoSuchBucket"),
-        (reset, "ConnectionClosedError"),
-        (raw(b"HTTP/1.1 200 OK\r\nETag: x\r\nContent-Length: 2000\r\n\r\n" + PDF[:1999]), "ResponseStreamingError"),
-        (found(x_amz_checksum_sha256=b64encode(b"0" * 32).decode()), "FlexibleChecksumError"),
-    ],
-)
-def test_s3_away_is_503_and_the_provider_is_left_alone(
-    service: Service, place: Place, answer: Answer, cause: str
-) -> None:
-    service.seed()
-    place("S3", answer)
-    assert service(get()) == UNAVAILABLE
-    (line,), _ = service.written()
-    assert line["detail"] == {"cause": cause}
-    assert service.provider.requests == []
-
-
-def test_a_range_cut_short_is_never_served(service: Service, place: Place) -> None:
-    service.seed()
-    head = b"HTTP/1.1 206 Partial Content\r\nETag: x\r\nContent-Range: bytes 0-999/2000\r\nContent-Length: 1000\r\n\r\n"
-    place("S3", raw(head + PDF[:500]))
-    assert service(get(range="bytes=0-999")) == UNAVAILABLE
-
-
-def test_s3_is_asked_to_check_what_it_sends(service: Service, place: Place) -> None:
-    service.seed()
-    checksum = b64encode(hashlib.sha256(PDF).digest()).decode()
-    server = place("S3", found(x_amz_checksum_sha256=checksum))  # of the content: boto3 verifies it
-    response = service(get())
-    assert (response["statusCode"], response["headers"]["Repr-Digest"]) == (200, f"sha-256=:{checksum}:")
-    assert server.requests[0].headers["x-amz-checksum-mode"] == "ENABLED"
-
-
-@pytest.mark.parametrize("headers", [{}, {"x-amz-checksum-sha256": "AAAA-2", "x-amz-checksum-type": "COMPOSITE"}])
-def test_the_digest_is_that_of_the_bytes(service: Service, place: Place, headers: dict[str, str]) -> None:
-    service.seed()
-    place("S3", reply(200, PDF, {"ETag": ETAG} | headers))
-    checksum = b64encode(hashlib.sha256(PDF).digest()).decode()
-    assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{checksum}:"
-
-
-def test_the_digest_is_the_archived_one_so_that_a_client_sees_what_goes_wrong_later(
-    service: Service, place: Place
-) -> None:
-    service.seed()
-    archived = b64encode(hashlib.sha256(b"as archived").digest()).decode()
-    crc32 = b64encode(zlib.crc32(PDF).to_bytes(4)).decode()  # what botocore verifies, where there are two
-    place("S3", found(x_amz_checksum_crc32=crc32, x_amz_checksum_sha256=archived, x_amz_checksum_type="FULL_OBJECT"))
-    assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{archived}:"
-
-
-# ── S3 writes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-MISSING = s3_error(404, "NoSuchKey")
-
-
-@pytest.mark.parametrize(
-    ("answers", "cause"),
-    [
-        ([s3_error(503, "SlowDown")], "SlowDown"),
-        ([s3_error(403, "AccessDenied")], "AccessDenied"),
-        ([reset], "ConnectionClosedError"),
-    ],
-)
-def test_when_the_archive_cannot_be_written_the_bytes_are_served_all_the_same(
-    service: Service, place: Place, answers: list[Answer], cause: str
-) -> None:
-    service.seed()
-    place("S3", MISSING, *answers)
-    checksum = b64encode(hashlib.sha256(PDF).digest()).decode()
-    response = service(get())
-    assert (response["statusCode"], b64decode(response["body"])) == (200, PDF)
-    assert response["headers"]["ETag"] == f'"{checksum}"'
-    assert response["headers"]["Repr-Digest"] == f"sha-256=:{checksum}:"
-    (error, line), metrics = service.written()
-    assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
-    assert error["detail"] == {"cause": cause}
-    assert (line["message"], line["source"]) == ("certificate_served", "provider")
-    assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
-    assert metrics["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
-
-
-def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Service, place: Place) -> None:
-    """Parts of two renderings would make a third document."""
-    service.seed()
-    answers = [MISSING, s3_error(403, "AccessDenied")]
-    place("S3", *answers)
-    assert service(get(range="bytes=0-9"))["statusCode"] == 200
-    service.provider.answers = [reply(body=pdf(4_500_001))]
-    place("S3", *answers)
-    assert service(get())["statusCode"] == 413
-    place("S3", *answers)
-    assert service(get(range="bytes=0-9")) == UNAVAILABLE
-
-
-def test_conditions_hold_for_an_unarchived_certificate(service: Service, place: Place) -> None:
-    service.seed()
-    answers = [s3_error(404, ""), s3_error(403, "AccessDenied")]
-    place("S3", *answers)
-    assert service(get(if_match='"other"'))["statusCode"] == 412
-    place("S3", *answers)
-    assert service(get(if_none_match="*")) == {
-        "statusCode": 304,
-        "headers": {name: value for name, value in JSON.items() if name != "Content-Type"}
-        | {"ETag": f'"{b64encode(hashlib.sha256(PDF).digest()).decode()}"', "Accept-Ranges": "bytes"},
-        "body": "",
-        "isBase64Encoded": False,
-    }
-
-
-def test_a_concurrent_write_is_waited_for(service: Service, place: Place) -> None:
-    service.seed()
-    winner = pdf(seed=9)
-    conflict, lost = s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")
-    server = place("S3", MISSING, conflict, lost, found(winner))
-    response = service(get())
-    assert (response["statusCode"], b64decode(response["body"])) == (200, winner)
-    assert [request.method for request in server.requests] == ["GET", "PUT", "PUT", "GET"]
-
-
-def test_a_certificate_is_only_ever_created(service: Service, place: Place) -> None:
-    service.seed()
-    server = place("S3", MISSING, reply(200), found())
-    assert service(get())["statusCode"] == 200
-    put = server.requests[1]
-    assert (put.method, put.target) == ("PUT", f"/craftkit-test-certificatesbucket/{PROJECT}/{ID}.pdf")
-    assert put.headers["if-none-match"] == "*"
-    assert put.headers["content-type"] == "application/pdf"
-    assert put.headers["x-amz-checksum-sha256"] == b64encode(hashlib.sha256(PDF).digest()).decode()
-
-
-def test_a_lost_answer_to_the_write_loses_nothing(service: Service, place: Place) -> None:
-    """The write has happened, its answer is lost, boto3 tries again: the certificate is there already."""
-    service.seed()
-    place("S3", MISSING, reset, s3_error(412, "PreconditionFailed"), found())
-    response = service(get())
-    assert (response["statusCode"], b64decode(response["body"])) == (200, PDF)
-
-
-def test_a_write_of_unknown_outcome_still_serves_what_is_archived(service: Service, place: Place) -> None:
-    service.seed()
-    winner = pdf(seed=9)
-    place("S3", MISSING, reset, reset, found(winner))
-    response = service(get())
-    assert (response["statusCode"], b64decode(response["body"])) == (200, winner)
-    (error, _), metrics = service.written()
-    assert (error["message"], error["request_id"]) == ("archive_write_failed", REQUEST_ID)
-    assert "ArchiveWriteFailures" in metrics
-
-
-@pytest.mark.parametrize("answer", [s3_error(503, "SlowDown"), MISSING])
-def test_when_our_own_copy_is_archived_and_cannot_be_read_it_is_served(
-    service: Service, place: Place, answer: Answer
-) -> None:
-    service.seed()
-    place("S3", MISSING, reply(200), answer)
-    response = service(get())
-    assert (response["statusCode"], b64decode(response["body"])) == (200, PDF)
-
-
-def test_without_time_to_read_again_the_bytes_are_served(
-    service: Service, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service.seed()
-    server = place("S3", MISSING, reply(200))
-    left = iter([28000, 9000])
-    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: next(left))
-    assert service(get())["statusCode"] == 200
-    assert [request.method for request in server.requests] == ["GET", "PUT"]
-
-
-@pytest.mark.parametrize("answer", [s3_error(503, "SlowDown"), MISSING])
-@pytest.mark.parametrize(
-    "lost", [[s3_error(412, "PreconditionFailed")], [s3_error(409, "ConditionalRequestConflict")] * 3]
-)
-def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(
-    service: Service, place: Place, lost: list[Answer], answer: Answer
-) -> None:
-    service.seed()
-    place("S3", MISSING, *lost, answer)
-    assert service(get()) == UNAVAILABLE
 
 
 # ── Secrets Manager ───────────────────────────────────────────────────────────────────────────────────────────────────

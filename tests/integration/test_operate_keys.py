@@ -13,6 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from signing.models import ApiKey
 from tests.kit.operator import Operator, operator
+from tests.kit.server import ScriptedServer, reply
 from tools.local import seeds
 from tools.operate.api_keys import ApiKeys, hash_key
 from tools.operate.commands import main
@@ -300,7 +301,9 @@ def test_no_command_but_create_shows_a_key_or_a_hash(operate: Operator) -> None:
     assert not HASH.search(text)
 
 
-def test_a_table_that_does_not_answer_is_no_table_without_keys(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_does_not_answer_is_no_table_without_keys(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ScriptedServer(reply(200, b"<html>")) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
         result = operate("keys", "list")

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 Item = dict[str, dict[str, Any]]
 """In DynamoDB's JSON."""
 
+STATUSES = {"NoSuchKey": 404, "PreconditionFailed": 412, "InvalidRange": 416}
+
 
 class Tables:
     """Counts its reads. Tables are by name, their items by key."""
@@ -32,37 +34,45 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def head_object(self, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        content = self._find(Key, "404")
-        return {"ETag": etag(content), "ContentLength": len(content)}
-
-    def get_object(self, Key: str, Range: str | None = None, **_: Any) -> dict[str, Any]:  # noqa: N803
-        content = self._find(Key, "NoSuchKey")
-        if Range is None:
-            return {"ETag": etag(content), "ContentLength": len(content), "Body": io.BytesIO(content)}
-        first, last = Range.removeprefix("bytes=").split("-")
+    def get_object(self, Key: str, **parameters: Any) -> dict[str, Any]:  # noqa: N803
+        if Key not in self.objects:
+            raise error("NoSuchKey")
+        content = self.objects[Key]
+        if parameters.get("IfMatch") not in (None, etag(content)):
+            raise error("PreconditionFailed")
+        asked = parameters.get("Range")
+        if asked is None:
+            return answer(200, ETag=etag(content), ContentLength=len(content), Body=io.BytesIO(content))
+        first, last = asked.removeprefix("bytes=").split("-")
         wanted = (
             slice(int(first), int(last or len(content)) + 1) if first else slice(max(0, len(content) - int(last)), None)
         )
         start, stop, _step = wanted.indices(len(content))
         if start >= stop:
-            raise ClientError({"Error": {"Code": "InvalidRange"}}, "GetObject")
-        return {
-            "ETag": etag(content),
-            "ContentLength": stop - start,
-            "ContentRange": f"bytes {start}-{stop - 1}/{len(content)}",
-            "Body": io.BytesIO(content[start:stop]),
-        }
+            raise error("InvalidRange")
+        return answer(
+            206,
+            ETag=etag(content),
+            ContentLength=stop - start,
+            ContentRange=f"bytes {start}-{stop - 1}/{len(content)}",
+            Body=io.BytesIO(content[start:stop]),
+        )
 
-    def _find(self, key: str, missing: str) -> bytes:
-        if key not in self.objects:
-            raise ClientError({"Error": {"Code": missing}}, "GetObject")
-        return self.objects[key]
-
-    def put_object(self, Key: str, Body: bytes, **_: Any) -> None:  # noqa: N803
+    def put_object(self, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
         if Key in self.objects:
-            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+            raise error("PreconditionFailed")
         self.objects[Key] = Body
+        return answer(200, ETag=etag(Body))
+
+
+def answer(status: int, **fields: Any) -> dict[str, Any]:
+    """As botocore returns it."""
+    return fields | {"ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def error(code: str) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": STATUSES[code], "HTTPHeaders": {}}}
+    return ClientError(response, "GetObject")
 
 
 class Vault:

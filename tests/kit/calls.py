@@ -11,8 +11,8 @@ from urllib.parse import unquote
 from tools.template import ACCOUNT, REGION
 
 _CREDENTIAL = re.compile(r"Credential=(?P<who>[^/]+)/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
-_S3_OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}
-_S3_ACTIONS = {"GetObject": "s3:GetObject", "HeadObject": "s3:GetObject", "PutObject": "s3:PutObject"}
+_S3_OPERATIONS = {"GET": "GetObject", "PUT": "PutObject"}
+_S3_ACTIONS = {"GetObject": "s3:GetObject", "PutObject": "s3:PutObject"}
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

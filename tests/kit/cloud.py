@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from botocore.exceptions import ClientError
 
-from tests.kit.aws import Bucket, Tables
+from tests.kit.aws import STATUSES, Bucket, Tables
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, Request, ScriptedServer, read_request, reply, reset
 from tools.local import seeds
@@ -24,8 +24,7 @@ Script = Mapping[str, Sequence[Answer]]
 `Certificate` (the signature service) and `File` (what it may link to)."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_S3 = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}
-_STATUSES = {"404": 404, "NoSuchKey": 404, "PreconditionFailed": 412, "InvalidRange": 416}
+_S3 = {"GET": "GetObject", "PUT": "PutObject"}
 
 
 def well(_: socket.socket) -> None:
@@ -135,7 +134,7 @@ class Cloud:
                 return self._s3(operation, name)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            return _kept(_STATUSES[code], f"<Error><Code>{code}</Code></Error>".encode() * (operation != "HeadObject"))
+            return _kept(STATUSES[code], f"<Error><Code>{code}</Code></Error>".encode())
 
     def _render(self, operation: str, name: str) -> Answer:
         """The signature service answers with a link to those who ask for one."""
@@ -151,18 +150,16 @@ class Cloud:
         if operation == "PutObject":
             if headers.get("if-none-match") != "*":
                 self.bucket.objects.pop(key, None)
-            self.bucket.put_object(Key=key, Body=self.request.body)
+            written = self.bucket.put_object(Key=key, Body=self.request.body)
             self.written.append(name)
-            return _kept(200)
-        if operation == "HeadObject":
-            found = self.bucket.head_object(Key=key)
-            return _kept(200, headers={"ETag": found["ETag"], "Content-Length": str(found["ContentLength"])})
-        found = self.bucket.get_object(Key=key, Range=headers.get("range"))
+            return _kept(200, headers={"ETag": written["ETag"]})
+        found = self.bucket.get_object(Key=key, Range=headers.get("range"), IfMatch=headers.get("if-match"))
         content = found["Body"].read()
         lines = {"ETag": found["ETag"]}
         if "ContentRange" in found:
             return _kept(206, content, lines | {"Content-Range": found["ContentRange"]})
-        return _kept(200, content, lines | {"x-amz-checksum-sha256": sha256(content)})
+        checksum = {"x-amz-checksum-sha256": sha256(content), "x-amz-checksum-type": "FULL_OBJECT"}
+        return _kept(200, content, lines | checksum)
 
 
 def _key(signature_id: str) -> str:

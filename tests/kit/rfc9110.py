@@ -1,7 +1,7 @@
 """A small reference of RFC 9110's conditional and range requests, for one representation with a strong entity tag.
 
 Where the RFC leaves a choice, it is the service's: several ranges are ignored, and so is what is malformed but for a
-malformed If-Match, which matches nothing.
+malformed If-Match, which matches nothing. A range without an end is served to its end or not at all.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,10 @@ def respond(headers: Mapping[str, str], etag: str, size: int, most: int) -> tupl
     asked = _asked(headers.get("Range", ""), size)
     if asked is None or headers.get("If-Range", etag).strip(OWS) != etag:
         return (200, range(size)) if size <= most else (413, nothing)
-    return (206, asked[:most]) if asked else (416, nothing)
+    if not asked:
+        return 416, nothing
+    is_open_ended = headers["Range"].rstrip(OWS + ",").endswith("-")
+    return (413, nothing) if is_open_ended and len(asked) > most else (206, asked[:most])
 
 
 def _names(condition: str, tags: list[str]) -> bool:

@@ -1,5 +1,10 @@
 """What is kept: locked, encrypted, never deleted with the stack."""
 
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.template.conftest import listed
 from tools.template import Stack
 
 
@@ -12,19 +17,68 @@ def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
     )
 
 
+def denied(stack: Stack, action: str, **context: str | list[str]) -> set[str]:
+    """The statements of the bucket's policy that deny the action to everyone. `context` are the keys of the request's
+    context, `SecureTransport` for aws:SecureTransport.
+
+    Operators: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+    """
+    bucket = stack.resolve({"Fn::GetAtt": ["CertificatesBucket", "Arn"]})
+    statements = stack.resources["CertificatesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {(s["Effect"], s["Principal"]) for s in statements} == {("Deny", "*")}
+    found = set()
+    for statement in statements:
+        resource = bucket if action.startswith(("s3:PutLifecycle", "s3:PutBucket")) else f"{bucket}/*"
+        assert set(listed(statement["Resource"])) <= {bucket, f"{bucket}/*"}
+        is_meant = resource in listed(statement["Resource"]) and any(
+            fnmatchcase(action, pattern) for pattern in listed(statement["Action"])
+        )
+        if is_meant and all(
+            holds(operator, [context.get(key.partition(":")[2], [])], wanted)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        ):
+            found.add(statement["Sid"])
+    return found
+
+
+def holds(operator: str, given: list[str | list[str]], wanted: str | list[str]) -> bool:
+    values = [value for one in given for value in listed(one)]
+    match operator:
+        case "Null":
+            return (not values) is (wanted == "true")
+        case "Bool":
+            return values == [wanted]
+        case "ForAllValues:StringNotEquals":
+            return all(value not in listed(wanted) for value in values)
+    raise ValueError(operator)
+
+
+WRITE = {"SecureTransport": "true", "ObjectCreationOperation": "true"}
+
+
 def test_certificates_are_created_over_tls_and_never_overwritten(stack: Stack) -> None:
-    tls, create = stack.resources["CertificatesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert (create["Effect"], create["Action"], create["Condition"]["Null"]) == (
-        "Deny",
-        "s3:PutObject",
-        {"s3:if-none-match": "true"},
-    )
+    assert denied(stack, "s3:PutObject", **WRITE) == {"OnlyCreate"}
+    assert denied(stack, "s3:PutObject", **WRITE | {"if-none-match": "*"}) == set()
+    assert denied(stack, "s3:GetObject", SecureTransport="true") == set()
+    assert denied(stack, "s3:GetObject", SecureTransport="false") == {"OnlyTls"}
     bucket = stack.resources["CertificatesBucket"]["Properties"]
     assert bucket["ObjectLockEnabled"] is True
     assert bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": "3650"}
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_nobody_may_hide_a_certificate_behind_a_delete_marker(stack: Stack) -> None:
+    assert denied(stack, "s3:DeleteObject", SecureTransport="true") == {"NoDeleteMarkers"}
+    assert denied(stack, "s3:DeleteObjectVersion", SecureTransport="true") == set()  # Object Lock decides
+
+
+@pytest.mark.parametrize("action", ["s3:PutLifecycleConfiguration", "s3:PutBucketObjectLockConfiguration"])
+def test_only_the_template_may_shorten_the_lives_of_certificates(stack: Stack, action: str) -> None:
+    assert denied(stack, action, SecureTransport="true") == {"NoShorterLives"}
+    assert denied(stack, action, SecureTransport="true", CalledVia=["athena.amazonaws.com"]) == {"NoShorterLives"}
+    assert denied(stack, action, SecureTransport="true", CalledVia=["cloudformation.amazonaws.com"]) == set()
 
 
 def test_one_key_encrypts_all_that_is_kept(stack: Stack) -> None:

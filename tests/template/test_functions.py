@@ -112,8 +112,12 @@ def test_a_new_version_gets_its_traffic_slowly_and_loses_it_on_an_alarm(
 
 
 def test_clients_and_messages_come_to_the_alias(stack: Stack) -> None:
-    (operation,) = stack.resources["CertificatesApi"]["Properties"]["Body"]["paths"].values()
-    assert operation["get"]["x-amazon-apigateway-integration"]["uri"].endswith(f"{DOWNLOAD}:live/invocations")
+    (operations,) = stack.resources["CertificatesApi"]["Properties"]["Body"]["paths"].values()
+    for operation in operations.values():
+        assert operation["x-amazon-apigateway-integration"]["uri"].endswith(f"{DOWNLOAD}:live/invocations")
+    permissions = stack.of_type("AWS::Lambda::Permission").values()
+    routes = {p["SourceArn"].partition("/")[2] for p in permissions if p["Principal"] == "apigateway.amazonaws.com"}
+    assert {route.split("/")[1] for route in routes} == {operation.upper() for operation in operations}
     (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionName"].endswith(f"{ARCHIVE}:live")
 

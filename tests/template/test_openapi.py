@@ -33,7 +33,8 @@ from tests.conftest import STACK
 from tools.template import ROOT
 
 FILE: dict[str, Any] = yaml_parse((ROOT / "docs" / "openapi.yaml").read_text())
-OPERATION: dict[str, Any] = FILE["paths"]["/v1/signatures/{id}/certificate"]["get"]
+OPERATIONS: dict[str, Any] = FILE["paths"]["/v1/signatures/{id}/certificate"]
+OPERATION: dict[str, Any] = OPERATIONS["get"]
 API: dict[str, Any] = STACK.resources["CertificatesApi"]["Properties"]["Body"]
 
 # What the file's examples tell of.
@@ -159,12 +160,18 @@ def test_the_file_has_the_version_of_the_project() -> None:
 
 
 def test_the_parameters_are_what_the_function_reads() -> None:
-    fields = {field.name for field in dataclasses.fields(Request)} - {"request_id", "signature_id", "key"}
+    fields = {field.name for field in dataclasses.fields(Request)} - {"request_id", "method", "signature_id", "key"}
     headers = {("header", name.replace("_", "-").title()) for name in fields}
     assert {(p["in"], p["name"]) for p in OPERATION["parameters"]} == headers | {("path", "id")}
     assert [p["name"] for p in OPERATION["parameters"] if p.get("required")] == ["id"]
     assert FILE["security"] == [{"apiKey": []}]
     assert FILE["components"]["securitySchemes"]["apiKey"].items() >= {"type": "http", "scheme": "bearer"}.items()
+
+
+def test_head_is_told_to_be_as_get() -> None:
+    names = ("parameters", "responses")
+    assert {name: OPERATIONS["head"][name] for name in names} == {name: OPERATION[name] for name in names}
+    assert "no body" in OPERATIONS["head"]["description"]
 
 
 def test_every_refusal_is_among_those_compared() -> None:

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -37,18 +38,40 @@ def test_a_key_expires_to_the_millisecond(expires_at: str, accepted: bool) -> No
 
 
 @pytest.mark.parametrize(
+    "time",
+    [
+        "2026-06-05T11:42:08.000Z",
+        "2026-06-05T11:42:08Z",
+        "2026-06-05T11:42:08+00:00",
+        "2026-06-05T13:42:08.000000+02:00",
+        "2026-06-05T06:12:08.000000000-05:30",
+        Decimal(1780659728),
+        Decimal("1780659728.0"),
+        Decimal("1.780659728E+9"),
+    ],
+)
+def test_a_time_has_any_offset_and_precision_or_is_unix_seconds(time: object) -> None:
+    key = ApiKey.parse(KEY | {"expiresAt": time})
+    assert not key.is_accepted_at(NOW)
+    assert key.is_accepted_at(NOW - timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"projectId": None},
         {"projectId": ""},
-        {"projectId": 7},
+        {"projectId": Decimal(7)},
         {"revokedAt": ""},
         {"revokedAt": "yesterday"},
-        {"revokedAt": 1780000000},
         {"revokedAt": True},
+        {"revokedAt": Decimal("NaN")},
         {"expiresAt": "2026-06-05"},
         {"expiresAt": "2026-06-05T11:42:08"},
-        {"expiresAt": "2026-06-05T11:42:08.000+02:00"},
+        {"expiresAt": "1780659728"},
+        {"expiresAt": Decimal(1780659728000)},
+        {"expiresAt": Decimal("-1E+125")},
+        {"expiresAt": Decimal("Infinity")},
         {"expiresAt": {"S": "x"}},
     ],
 )
@@ -75,6 +98,30 @@ def test_a_signature_may_lack_what_is_optional(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("req_1", "req_1"),
+        ("007", "007"),
+        (Decimal(7), "7"),
+        (Decimal("7.0"), "7"),
+        (Decimal("12E+3"), "12000"),
+        (Decimal("9" * 38), "9" * 38),
+    ],
+)
+def test_the_providers_id_is_a_text_or_the_digits_of_a_number(given: object, text: str) -> None:
+    assert Signature.parse(SIGNATURE | {"providerRequestId": given}).provider_request_id == text
+
+
+@pytest.mark.parametrize(
+    "id_", ["", "sig_1", ID.upper(), f"{ID}\n", ID[:-1], f"{ID}0", ID.replace("-", ""), Decimal(7), None]
+)
+def test_an_id_that_is_no_lower_case_uuid_is_a_broken_item(id_: object) -> None:
+    with pytest.raises(InvalidRecord) as error:
+        Signature.parse(SIGNATURE | {"id": id_, "certificateUrl": None})
+    assert list(error.value.problems) == ["id"]
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"projectId": None},
@@ -91,6 +138,10 @@ def test_a_signature_may_lack_what_is_optional(change: dict[str, Any]) -> None:
         {"certificateUrl": True},
         {"providerRequestId": ""},
         {"providerRequestId": ["a"]},
+        {"providerRequestId": Decimal("7.5")},
+        {"providerRequestId": Decimal("Infinity")},
+        {"providerRequestId": Decimal("NaN")},
+        {"providerRequestId": True},
     ],
 )
 def test_a_signature_that_breaks_the_rules_names_the_attribute_only(change: dict[str, Any]) -> None:

@@ -114,5 +114,10 @@ def test_lines_of_a_list_header_are_one_list() -> None:
     assert parse(multiValueHeaders={"If-None-Match": ['"a"', '"b"']}).if_none_match == '"a", "b"'
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", None])
+def test_the_method_is_that_of_the_event(method: str | None) -> None:
+    assert parse(httpMethod=method).method == method
+
+
 def test_a_request_without_headers_is_a_request() -> None:
     assert parse(headers=None, multiValueHeaders=None).key is None

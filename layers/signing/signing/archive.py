@@ -1,25 +1,56 @@
 """The bucket of certificates: each is created once, never overwritten, never deleted."""
 
+import re
 import time
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from signing.aws import AwsError, error_code
-from signing.certificate import Certificate
+from signing.aws import S3_SECONDS, error_code
+from signing.certificate import Certificate, is_whole_pdf
 from signing.errors import ArchiveUnavailable, CertificateTooLarge, NotArchived, RangeNotSatisfiable
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-ARCHIVE_SECONDS = 9.5
-"""What one request may take, with its time-outs and its second try, and a little for what comes after it."""
+ARCHIVE_SECONDS = S3_SECONDS
+"""The longest that the write of a certificate takes."""
 
 CREATE_ATTEMPTS = 3
 CONFLICT_PAUSE = 0.1
+
+_ENTITY_TAG = re.compile(r'"[\x21\x23-\x7e]+"')
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})", re.ASCII)
+_SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=")
+
+
+@dataclass(frozen=True)
+class ByteRange:
+    """`bytes=100-199`, `bytes=100-` (`last` is None) or `bytes=-100` (`first` is None, `last` says how many)."""
+
+    first: int | None
+    last: int | None
+
+    def __str__(self) -> str:
+        first, last = ("" if position is None else position for position in (self.first, self.last))
+        return f"bytes={first}-{last}"
+
+    @property
+    def is_open_ended(self) -> bool:
+        return self.last is None
+
+    def positions(self, size: int) -> range:
+        """Those of a certificate of so many bytes. None of them if the range lies outside it."""
+        if self.first is None:
+            return range(max(0, size - (self.last or 0)), size)
+        return range(self.first, size if self.last is None else min(self.last + 1, size))
+
+
+FIRST_BYTE = ByteRange(0, 0)
 
 
 @dataclass(frozen=True)
@@ -46,87 +77,160 @@ class Archive:
         self._s3 = s3
         self._bucket = bucket
 
-    @staticmethod
-    def _key(project_id: str, signature_id: str) -> str:
-        return f"{project_id}/{signature_id}.pdf"
-
     def describe(self, project_id: str, signature_id: str) -> Stored:
-        """Raises NotArchived, ArchiveUnavailable."""
-        try:
-            head = self._s3.head_object(Bucket=self._bucket, Key=self._key(project_id, signature_id))
-        except AwsError as error:
-            raise _unavailable(error, missing="404") from error
-        return Stored(head["ETag"], head["ContentLength"])
+        """Raises NotArchived, ArchiveUnavailable.
 
-    def read(self, project_id: str, signature_id: str, *, limit: int, byte_range: str | None = None) -> Part:
-        """At most `limit` bytes: the whole certificate, or the first part of one byte range ("bytes=0-99").
+        Reads the first byte: S3's answer to HEAD has no body, so that a missing bucket would look like a missing key.
+        """
+        return _read_range(self._get(project_id, signature_id, Range=str(FIRST_BYTE)), FIRST_BYTE, 1).stored
+
+    def read(
+        self,
+        project_id: str,
+        signature_id: str,
+        *,
+        limit: int,
+        byte_range: ByteRange | None = None,
+        etag: str | None = None,
+    ) -> Part:
+        """At most `limit` bytes: the whole certificate, or the first part of one byte range. With `etag`, those of the
+        certificate that has it, and of no other: else ArchiveUnavailable, whose cause is PreconditionFailed.
 
         boto3 verifies the SHA-256 of a whole certificate while it reads. S3 has no checksum for a range.
-        Raises NotArchived, CertificateTooLarge (whole and above the limit), RangeNotSatisfiable, ArchiveUnavailable.
+        Raises NotArchived, ArchiveUnavailable, RangeNotSatisfiable, and CertificateTooLarge if the whole, or a range
+        without an end, is above the limit.
         """
-        key = self._key(project_id, signature_id)
+        condition = {} if etag is None else {"IfMatch": etag}
+        if byte_range is None:
+            return _read_whole(self._get(project_id, signature_id, ChecksumMode="ENABLED", **condition), limit)
         try:
-            if byte_range is None:
-                return _read_whole(self._s3.get_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"), limit)
-            return _read_range(self._s3.get_object(Bucket=self._bucket, Key=key, Range=byte_range), limit)
-        except AwsError as error:
-            if error_code(error) == "InvalidRange":
+            answer = self._get(project_id, signature_id, Range=str(byte_range), **condition)
+        except ArchiveUnavailable as error:
+            if error.cause == "InvalidRange":
                 raise RangeNotSatisfiable(self.describe(project_id, signature_id).size) from error
-            raise _unavailable(error, missing="NoSuchKey") from error
+            raise
+        return _read_range(answer, byte_range, limit)
 
     def create(self, project_id: str, signature_id: str, certificate: Certificate) -> bool:
         """Archives the certificate, or returns False if another is there or just being written: the first one stays.
 
-        Raises ArchiveUnavailable, after which it may be archived or not.
+        Raises ArchiveUnavailable, after which the archive may hold this certificate, another or none.
         """
         for _ in range(CREATE_ATTEMPTS):
             try:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=self._key(project_id, signature_id),
+                answer = self._call(
+                    self._s3.put_object,
+                    project_id,
+                    signature_id,
                     Body=certificate.content,
                     ContentType="application/pdf",
                     ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=certificate.sha256,
                     IfNoneMatch="*",
                 )
-            except AwsError as error:
-                code = error_code(error)
-                if code == "PreconditionFailed":
+            except ArchiveUnavailable as error:
+                if error.cause == "PreconditionFailed":
                     return False
                 # Another write of the same certificate is under way: S3 asks to send this one again.
                 # Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-                if code != "ConditionalRequestConflict":
-                    raise ArchiveUnavailable(code) from error
+                if error.cause != "ConditionalRequestConflict":
+                    raise
                 time.sleep(CONFLICT_PAUSE)
             else:
+                _check_status(answer, 200)
                 return True
         return False
 
+    def _get(self, project_id: str, signature_id: str, **parameters: str) -> Mapping[str, Any]:
+        return self._call(self._s3.get_object, project_id, signature_id, **parameters)
 
-def _unavailable(error: Exception, missing: str) -> NotArchived | ArchiveUnavailable:
-    code = error_code(error)
-    return NotArchived() if isinstance(error, ClientError) and code == missing else ArchiveUnavailable(code)
+    def _call(
+        self, operation: Callable[..., Any], project_id: str, signature_id: str, **parameters: str | bytes
+    ) -> Mapping[str, Any]:
+        """Raises NotArchived, ArchiveUnavailable."""
+        try:
+            answer = operation(Bucket=self._bucket, Key=f"{project_id}/{signature_id}.pdf", **parameters)
+        except Exception as error:
+            raise _explain(error) from error
+        return cast("Mapping[str, Any]", answer)
 
 
-def _read_whole(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
-    stored = Stored(answer["ETag"], answer["ContentLength"])
+def _explain(error: Exception) -> NotArchived | ArchiveUnavailable:
+    """Only a 404 with the code NoSuchKey means "not archived". A delete marker hides a certificate that clients may
+    have: no other may take its place.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+    """
+    if not isinstance(error, ClientError) or error_code(error) != "NoSuchKey":
+        return ArchiveUnavailable(error_code(error))
+    answer = error.response["ResponseMetadata"]
+    if answer["HTTPStatusCode"] != 404:
+        return ArchiveUnavailable("MalformedAnswer")
+    return ArchiveUnavailable("DeleteMarker") if "x-amz-delete-marker" in answer["HTTPHeaders"] else NotArchived()
+
+
+def _check_status(answer: Mapping[str, Any], status: int) -> str:
+    """The entity tag of an answer that has the status. Raises ArchiveUnavailable."""
+    etag = answer.get("ETag")
+    if answer["ResponseMetadata"]["HTTPStatusCode"] != status or not _matches(_ENTITY_TAG, etag):
+        raise ArchiveUnavailable("MalformedAnswer")
+    return str(etag)
+
+
+def _check(answer: Mapping[str, Any], asked: ByteRange | None) -> Stored:
+    """What S3 says of the bytes that it is about to send. Raises ArchiveUnavailable if that is not what was asked."""
+    etag = _check_status(answer, 206 if asked else 200)
+    length = answer.get("ContentLength")
+    if not isinstance(length, int) or length < 0:
+        raise ArchiveUnavailable("MalformedAnswer")
+    if asked is None:
+        return Stored(etag, length)
+    match = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange")))
+    if match is None:
+        raise ArchiveUnavailable("MalformedAnswer")
+    first, last, size = map(int, match.groups())
+    if asked.positions(size) != range(first, last + 1) or length != last + 1 - first:
+        raise ArchiveUnavailable("MalformedAnswer")
+    return Stored(etag, size)
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _read_whole(answer: Mapping[str, Any], limit: int) -> Part:
     # closing(), since StreamingBody's own context manager hands out the stream below it, which checks nothing.
     with closing(answer["Body"]) as body:
+        stored = _check(answer, None)
         if stored.size > limit:
             raise CertificateTooLarge(stored.size)
-        content = body.read()
+        content = _read_body(body, None, stored.size)
     # Of an object that was written in parts, the checksum is that of their checksums.
-    sha256 = answer.get("ChecksumSHA256") if answer.get("ChecksumType") == "FULL_OBJECT" else None
-    return Part(stored, content, sha256=sha256)
+    if answer.get("ChecksumType") == "FULL_OBJECT" and _matches(_SHA256, answer.get("ChecksumSHA256")):
+        return Part(stored, content, sha256=answer["ChecksumSHA256"])
+    if not is_whole_pdf(content):
+        raise ArchiveUnavailable("NoChecksum")
+    return Part(stored, content)
 
 
-def _read_range(answer: "GetObjectOutputTypeDef", limit: int) -> Part:
-    """The Content-Range of S3 has the form `bytes 0-99/200`."""
-    positions, _, size = answer["ContentRange"].removeprefix("bytes ").partition("/")
+def _read_range(answer: Mapping[str, Any], asked: ByteRange, limit: int) -> Part:
     with closing(answer["Body"]) as body:
-        content = body.read(limit)
-    # Unlike read(), read(limit) does not tell when the answer ends early.
-    if len(content) != min(limit, answer["ContentLength"]):
+        stored = _check(answer, asked)
+        positions = asked.positions(stored.size)
+        if asked.is_open_ended and len(positions) > limit:
+            raise CertificateTooLarge(stored.size)
+        length = min(limit, len(positions))
+        content = _read_body(body, length, length)
+    return Part(stored, content, first=positions.start)
+
+
+def _read_body(body: "StreamingBody", most: int | None, length: int) -> bytes:
+    """The first `most` bytes, or all, for which botocore verifies the checksum. Raises ArchiveUnavailable."""
+    try:
+        content: bytes = body.read(most)
+    except Exception as error:
+        raise ArchiveUnavailable(error_code(error)) from error
+    # Unlike read(), read(most) does not tell when the answer ends early.
+    if len(content) != length:
         raise ArchiveUnavailable("IncompleteRead")
-    return Part(Stored(answer["ETag"], int(size)), content, first=int(positions.partition("-")[0]))
+    return content

@@ -1,5 +1,9 @@
-"""How AWS is called, and what its failures are called in a log."""
+"""How AWS is called, how long it may take, and what its failures are called in a log."""
 
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
 from botocore.config import Config
@@ -13,30 +17,68 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 AwsError = (BotoCoreError, ClientError)
-"""Everything that a call, or reading the body that it returns, raises when AWS is at fault."""
+"""What a call, or reading the body that it returns, raises when AWS is at fault and its answer is well-formed. A
+malformed answer can make botocore raise anything: ValueError, KeyError, RecursionError."""
 
+CONNECT_SECONDS = 1
+S3_READ_SECONDS = 3
+S3_ATTEMPTS = 2
+LONGEST_PAUSE = 1
+"""Seconds that botocore waits before its second attempt, at most."""
+REPLY_SECONDS = 0.5
+"""What the caller needs for its reply after the last call."""
+
+S3_SECONDS = S3_ATTEMPTS * (CONNECT_SECONDS + S3_READ_SECONDS) + LONGEST_PAUSE + REPLY_SECONDS
+"""The longest that one call of S3 takes, with its time-outs and its second attempt, and the reply after it."""
 
 # The clients of boto3 are botocore's. What boto3 adds, resources and transfers, would take a twentieth of a cold start.
 _SESSION = get_session()
 
+_seconds_left: ContextVar[Callable[[], float]] = ContextVar("seconds_left", default=lambda: math.inf)
+
+
+class OutOfTime(Exception):
+    """There is no time left for an attempt."""
+
+
+@contextmanager
+def limit_calls(seconds_left: Callable[[], float]) -> Iterator[None]:
+    """In this thread, and within this block, no attempt of any call begins unless it can end in the time left.
+
+    Bounds botocore's own attempts too, which no argument of a call does.
+    """
+    token = _seconds_left.set(seconds_left)
+    try:
+        yield
+    finally:
+        _seconds_left.reset(token)
+
 
 def connect_dynamodb() -> "DynamoDBClient":
-    return cast("DynamoDBClient", _SESSION.create_client("dynamodb", config=client_config(read_timeout=2, attempts=3)))
+    return cast("DynamoDBClient", _connect("dynamodb", read_timeout=2, attempts=3))
 
 
 def connect_s3() -> "S3Client":
-    return cast("S3Client", _SESSION.create_client("s3", config=client_config(read_timeout=3, attempts=2)))
+    return cast("S3Client", _connect("s3", read_timeout=S3_READ_SECONDS, attempts=S3_ATTEMPTS))
 
 
 def connect_secrets_manager() -> "SecretsManagerClient":
-    return cast(
-        "SecretsManagerClient",
-        _SESSION.create_client("secretsmanager", config=client_config(read_timeout=2, attempts=2)),
-    )
+    return cast("SecretsManagerClient", _connect("secretsmanager", read_timeout=2, attempts=2))
 
 
 def connect_sqs() -> "SQSClient":
-    return cast("SQSClient", _SESSION.create_client("sqs", config=client_config(read_timeout=2, attempts=3)))
+    return cast("SQSClient", _connect("sqs", read_timeout=2, attempts=3))
+
+
+def _connect(service: str, *, read_timeout: float, attempts: int) -> object:
+    def require_time(**_: object) -> None:
+        if _seconds_left.get()() < CONNECT_SECONDS + read_timeout + REPLY_SECONDS:
+            raise OutOfTime
+
+    config = client_config(read_timeout=read_timeout, attempts=attempts)
+    client = _SESSION.create_client(service, config=config)
+    client.meta.events.register("before-send", require_time)  # emitted before each attempt
+    return client
 
 
 def client_config(*, read_timeout: float, attempts: int) -> Config:
@@ -47,7 +89,7 @@ def client_config(*, read_timeout: float, attempts: int) -> Config:
     Source: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
     """
     return Config(
-        connect_timeout=1,
+        connect_timeout=CONNECT_SECONDS,
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
@@ -58,4 +100,6 @@ def client_config(*, read_timeout: float, attempts: int) -> Config:
 
 def error_code(error: Exception) -> str:
     """The AWS error code (`SlowDown`), or the exception's name: constant words, where messages hold names and ids."""
-    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else type(error).__name__
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return type(error).__name__

@@ -1,11 +1,11 @@
 """What can go wrong below the functions.
 
     SigningError
-    ├── RecordsUnavailable      DynamoDB does not answer
+    ├── RecordsUnavailable      DynamoDB does not answer, or answers something else than was asked
     ├── InvalidRecord           an item breaks the rules of its table
     ├── NotAvailable            there is no certificate, and there will be none
     │   └── NotAvailableYet     there is no certificate yet
-    ├── ArchiveUnavailable      S3 does not answer, or answers wrong bytes
+    ├── ArchiveUnavailable      S3 does not answer, or answers something else than was asked
     ├── NotArchived             the archive has no such certificate
     ├── CertificateTooLarge     more bytes than the caller can take
     ├── RangeNotSatisfiable     no byte of the certificate lies in the range
@@ -20,7 +20,8 @@ class SigningError(Exception):
 
 
 class RecordsUnavailable(SigningError):
-    """DynamoDB does not answer, or throttles. `cause` is its error code, or the exception's name."""
+    """DynamoDB does not answer, throttles, or answers something else than was asked. `cause` is its error code, the
+    exception's name, or a constant word of `records`."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
@@ -49,7 +50,8 @@ class NotAvailableYet(NotAvailable):
 
 
 class ArchiveUnavailable(SigningError):
-    """S3 does not answer, or answers wrong bytes. `cause` is its error code, or the exception's name."""
+    """S3 does not answer, or answers something else than was asked. `cause` is its error code, the exception's name, or
+    a constant word of `archive` and of the functions."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)

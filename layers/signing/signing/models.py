@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, ClassVar, Self
 
 from pydantic_core import ValidationError
@@ -12,15 +13,44 @@ from signing.rules import TEXT, check, one_of, optional, parsed, text
 
 _NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 
+UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+"""A signature request's id."""
+
 Item = Mapping[str, object]
-"""A DynamoDB item with its attribute types removed: `{"projectId": "prj_1", "revokedAt": None}`."""
+"""A DynamoDB item with its attribute types removed, numbers as Decimal: `{"projectId": "prj_1", "revokedAt": None}`."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _parse_time(value: object) -> datetime:
-    """ISO 8601 in UTC with milliseconds: `2026-06-05T11:42:08.000Z`."""
-    if not isinstance(value, str):
-        raise ValueError("must be a time")  # noqa: TRY004 - the rules know no TypeError
-    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    """ISO 8601 with an offset, of any precision (`2026-06-05T11:42:08.000Z`), or Unix seconds as a number."""
+    match value:
+        case str():
+            time = datetime.fromisoformat(value)
+        case Decimal():
+            time = _add_seconds(_EPOCH, float(value))
+        case _:
+            raise ValueError("must be a time")
+    if time.tzinfo is None:
+        raise ValueError("must have an offset")
+    return time
+
+
+def _add_seconds(time: datetime, seconds: float) -> datetime:
+    try:
+        return time + timedelta(seconds=seconds)
+    except OverflowError:
+        raise ValueError("must be Unix seconds") from None
+
+
+def _parse_request_id(value: object) -> str:
+    """A text, or a whole number: its digits."""
+    match value:
+        case str() if value:
+            return value
+        case Decimal() if value.is_finite() and value == int(value):
+            return str(int(value))
+    raise ValueError("must be a text or a whole number")
 
 
 _TIME = optional(parsed(_parse_time))
@@ -62,7 +92,7 @@ class ApiKey(Record):
 
 @dataclass(frozen=True)
 class Owned(Record):
-    """Of a signature request, the project that owns it: all that may be looked at before a key is found to be its."""
+    """The owning project of a signature request: the only field read before the key is checked against it."""
 
     table = "signatures"
 
@@ -73,10 +103,10 @@ class Owned(Record):
 class Signature(Owned):
     """A signature request."""
 
-    id: Annotated[str, TEXT]
+    id: Annotated[str, text(UUID)]
     status: Annotated[str, one_of("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")]
     certificate_url: Annotated[str | None, optional(text(""))]
-    provider_request_id: Annotated[str | None, optional(TEXT)]
+    provider_request_id: Annotated[str | None, optional(parsed(_parse_request_id))]
 
     def __post_init__(self) -> None:
         own = f"/v1/signatures/{self.id}/certificate"

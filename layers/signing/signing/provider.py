@@ -5,7 +5,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from signing.aws import AwsError
 from signing.certificate import Certificate, is_whole_pdf
 from signing.errors import InvalidRecord, ProviderFailed
 from signing.https import Exchange, within
@@ -52,11 +51,12 @@ class Secret:
 
     def _read(self) -> str:
         try:
-            value = self._connect().get_secret_value(SecretId=self._name).get("SecretString", "")
-        except AwsError as error:
+            answer = self._connect().get_secret_value(SecretId=self._name)
+        except Exception as error:
             raise ProviderFailed("secret_unavailable") from error
+        value = answer.get("SecretString")
         # What could not stand in a header, or could add another one (RFC 9110 section 5.5).
-        if not (value.isascii() and value.isprintable() and value.strip() == value != ""):
+        if not (isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""):
             raise ProviderFailed("secret_malformed")
         self._value = value
         return value

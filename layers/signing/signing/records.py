@@ -3,22 +3,22 @@
 import random
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
 
-from signing.aws import AwsError, error_code
+from signing.aws import error_code
 from signing.errors import RecordsUnavailable
 from signing.models import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        AttributeValueTypeDef,
-        KeysAndAttributesOutputTypeDef,
-        KeysAndAttributesTypeDef,
-    )
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.05
+
+Keys = Mapping[str, Mapping[str, "AttributeValueTypeDef"]]
+"""By table, the key of the one item that is asked for: `{"signatures": {"id": {"S": "0f8f…"}}}`."""
 
 
 class Records:
@@ -33,49 +33,68 @@ class Records:
         Neither is validated: the caller must not look at the signature before it has accepted the key.
         Raises RecordsUnavailable.
         """
-        wanted = self._request(self._api_keys_table, "keyHash", key_hash)
+        wanted: Keys = {self._api_keys_table: {"keyHash": {"S": key_hash}}}
         if signature_id is not None:
-            wanted |= self._request(self._signatures_table, "id", signature_id)
+            wanted = {**wanted, self._signatures_table: {"id": {"S": signature_id}}}
         found = self._read(wanted)
         return found.get(self._api_keys_table), found.get(self._signatures_table)
 
     def signature(self, signature_id: str) -> Item | None:
         """The signature's item, from a strongly consistent read. Raises RecordsUnavailable."""
-        return self._read(self._request(self._signatures_table, "id", signature_id)).get(self._signatures_table)
+        return self._read({self._signatures_table: {"id": {"S": signature_id}}}).get(self._signatures_table)
 
-    @staticmethod
-    def _request(table: str, key: str, value: str) -> dict[str, "KeysAndAttributesTypeDef"]:
-        return {table: {"Keys": [{key: {"S": value}}], "ConsistentRead": True}}
-
-    def _read(self, request: dict[str, "KeysAndAttributesTypeDef"]) -> dict[str, Item]:
-        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = request
+    def _read(self, wanted: Keys) -> dict[str, Item]:
+        """The items that there are, by table."""
         found: dict[str, Item] = {}
         for attempt in range(ATTEMPTS):
             try:
-                answer = self._dynamodb.batch_get_item(RequestItems=wanted)
-            except AwsError as error:
+                answer = self._dynamodb.batch_get_item(
+                    RequestItems={table: {"Keys": [key], "ConsistentRead": True} for table, key in wanted.items()}
+                )
+            except Exception as error:
                 raise RecordsUnavailable(error_code(error)) from error
-            if "Responses" not in answer:  # boto3 takes what is no JSON for an answer without any field
-                raise RecordsUnavailable("MalformedAnswer")
-            for table, items in answer["Responses"].items():
-                for item in items:
-                    found[table] = _plain(item)
-            wanted = answer.get("UnprocessedKeys", {})
-            if not wanted:
+            items, unprocessed = _check(answer, wanted)
+            found |= items
+            if not unprocessed:
                 return found
+            wanted = {table: wanted[table] for table in unprocessed}
             time.sleep(FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
         raise RecordsUnavailable("UnprocessedKeys")
 
 
-def _plain(item: Mapping[str, "AttributeValueTypeDef"]) -> Item:
-    """Texts and nulls without their types. Whatever else there is stays as it came: no rule allows it."""
-    return {name: _plain_value(value) for name, value in item.items()}
+def _check(answer: Mapping[str, Any], wanted: Keys) -> tuple[dict[str, Item], list[str]]:
+    """The items in DynamoDB's answer, and the tables that it left unread.
+
+    Raises RecordsUnavailable unless the answer matches the request. botocore parses a body that is not JSON as an
+    answer without any field.
+    """
+    responses, unprocessed = answer.get("Responses"), answer.get("UnprocessedKeys")
+    if not isinstance(responses, dict) or not isinstance(unprocessed, dict):
+        raise RecordsUnavailable("MalformedAnswer")
+    if not {*responses, *unprocessed} <= wanted.keys():
+        raise RecordsUnavailable("MalformedAnswer")
+    found: dict[str, Item] = {}
+    for table, items in responses.items():
+        match items:
+            case []:
+                pass
+            case [dict() as item] if item.items() >= wanted[table].items():
+                found[table] = {name: _plain(value) for name, value in item.items()}
+            case _:
+                raise RecordsUnavailable("MalformedAnswer")
+    return found, list(unprocessed)
 
 
-def _plain_value(value: "AttributeValueTypeDef") -> object:
+def _plain(value: object) -> object:
+    """Texts, numbers and nulls without their types. Everything else stays as it is: no rule allows it."""
     match value:
         case {"S": text}:
             return text
+        case {"N": str() as digits}:
+            try:
+                return Decimal(digits)
+            except InvalidOperation:
+                raise RecordsUnavailable("MalformedAnswer") from None
         case {"NULL": True}:
             return None
     return value

@@ -1,0 +1,272 @@
+"""S3 when it does not answer a read as asked: a scripted server in its place."""
+
+import zlib
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Place, Service, get
+from tests.kit.answers import UNAVAILABLE, refusal, whole
+from tests.kit.cloud import s3_error, sha256
+from tests.kit.pdf import pdf
+from tests.kit.server import Answer, raw, reply, reset
+from tools.local.runtime import Context
+
+PDF = pdf()
+ETAG = '"0123456789abcdef"'
+SHA256 = sha256(PDF)
+CRC32 = b64encode(zlib.crc32(PDF).to_bytes(4)).decode()
+"""What botocore verifies, where there are two checksums."""
+
+
+def found(body: bytes = PDF, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer of S3 to a request for the whole object."""
+    return reply(200, body, {"ETag": ETAG} | dict(headers or {}))
+
+
+def checksum(text: str, kind: str = "FULL_OBJECT") -> dict[str, str]:
+    return {"x-amz-checksum-sha256": text, "x-amz-checksum-type": kind}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A request, and the answer of S3 to the first request that it makes of it."""
+
+    headers: Mapping[str, str]
+    status: int
+    content_range: Mapping[str, str]
+    body: bytes
+
+    def answer(self, status: int = 0, body: bytes | None = None, **changes: str | None) -> Answer:
+        """The right answer but for the changes. None leaves a header out."""
+        content = self.body if body is None else body
+        headers: dict[str, str | None] = {"Content-Length": str(len(content)), "ETag": ETAG, **self.content_range}
+        headers |= {name.replace("_", "-").title().replace("Etag", "ETag"): value for name, value in changes.items()}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value is not None)
+        return raw(f"HTTP/1.1 {status or self.status} Text\r\n{lines}\r\n".encode("latin-1"), content)
+
+
+WHOLE = Kind({}, 200, {}, PDF)
+KINDS = {
+    "whole": WHOLE,
+    "range": Kind({"range": "bytes=0-9"}, 206, {"Content-Range": "bytes 0-9/2000"}, PDF[:10]),
+    "condition": Kind({"if_none_match": '"a"'}, 206, {"Content-Range": "bytes 0-0/2000"}, PDF[:1]),
+}
+every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def assert_unavailable(service: Service, kind: Kind, cause: str) -> None:
+    """The provider is not asked in the place of the archive."""
+    service.seed()
+    assert service(get(**kind.headers)) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"] == {"cause": cause}
+    assert service.provider.requests == []
+    assert service.archived() is None
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (s3_error(503, "SlowDown"), "SlowDown"),
+        (s3_error(500, "InternalError"), "InternalError"),
+        (s3_error(403, "AccessDenied"), "AccessDenied"),
+        (s3_error(404, "NoSuchBucket"), "NoSuchBucket"),
+        (s3_error(500, "NoSuchKey"), "MalformedAnswer"),
+        (s3_error(200, "NoSuchKey"), "MalformedAnswer"),
+        (reply(404, b"<Error><Code>NoSuchKey</Code></Error>", {"x-amz-delete-marker": "true"}), "DeleteMarker"),
+        (reply(404), "404"),
+        (reply(404, b"<html>"), "404"),
+        (reply(204), "MalformedAnswer"),
+        (reply(304), "304"),
+        (raw(b"HTTP/1.1 200 OK\r\n\r\n" + PDF), "MalformedAnswer"),
+        (reset, "ConnectionClosedError"),
+    ],
+)
+def test_s3_away_is_503_and_the_provider_is_left_alone(
+    service: Service, place: Place, kind: Kind, answer: Answer, cause: str
+) -> None:
+    place("S3", answer)
+    assert_unavailable(service, kind, cause)
+
+
+@every_kind
+def test_a_redirect_of_s3_is_503(service: Service, place: Place, kind: Kind) -> None:
+    """Botocore follows it until its stack ends, and raises what that happens to be caught as."""
+    service.seed()
+    place("S3", reply(307, headers={"Location": "http://127.0.0.1:1/"}))
+    assert service(get(**kind.headers)) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"]["cause"] in {"HTTPClientError", "RecursionError"}
+    assert service.provider.requests == []
+
+
+@every_kind
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"etag": None},
+        {"etag": "x"},
+        {"etag": '""'},
+        {"etag": 'W/"a"'},
+        {"etag": '"a" "b"'},
+        {"content_length": None},
+        {"content_length": "canary"},
+        {"content_length": "-1"},
+    ],
+)
+def test_a_malformed_answer_of_s3_is_503(
+    service: Service, place: Place, kind: Kind, change: dict[str, str | None]
+) -> None:
+    place("S3", kind.answer(**change))  # type: ignore[arg-type]
+    assert_unavailable(service, kind, "ValueError" if change == {"content_length": "canary"} else "MalformedAnswer")
+
+
+@pytest.mark.parametrize("kind", [KINDS["range"], KINDS["condition"]], ids=["range", "condition"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": 200},
+        {"content_range": None},
+        {"content_range": ""},
+        {"content_range": "bytes 0-9/*"},
+        {"content_range": "bytes */2000"},
+        {"content_range": "bytes 1-10/2000"},
+        {"content_range": "bytes 0-10/2000"},
+        {"content_range": "bytes 0-9/5"},
+        {"content_range": "bytes 9-0/2000"},
+        {"content_range": "items 0-9/2000"},
+        {"content_range": "bytes 0-9/" + "9" * 5000},
+        {"body": PDF[:5]},
+        {"body": PDF},
+    ],
+)
+def test_an_answer_that_is_not_the_range_that_was_asked_for_is_503(
+    service: Service, place: Place, kind: Kind, change: dict[str, Any]
+) -> None:
+    place("S3", kind.answer(**change))
+    assert_unavailable(service, kind, "MalformedAnswer")
+
+
+@every_kind
+def test_an_answer_cut_short_is_never_served(service: Service, place: Place, kind: Kind) -> None:
+    place("S3", kind.answer(body=kind.body[:-1], content_length=str(len(kind.body))))
+    cause = {200: "ResponseStreamingError", 206: "IncompleteRead" if len(kind.body) > 1 else "IncompleteReadError"}
+    assert_unavailable(service, kind, cause[kind.status])
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (found(headers=checksum(b64encode(b"0" * 32).decode())), "FlexibleChecksumError"),
+        (found(headers=checksum("canary")), "Error"),  # of binascii
+        (found(b"<html>"), "NoChecksum"),
+        (found(PDF[:-20]), "NoChecksum"),
+        (found(b"<html>", {"x-amz-checksum-sha256": sha256(b"<html>")}), "NoChecksum"),
+        (WHOLE.answer(status=206), "MalformedAnswer"),
+    ],
+)
+def test_bytes_that_are_not_those_of_the_archive_are_never_served(
+    service: Service, place: Place, answer: Answer, cause: str
+) -> None:
+    place("S3", answer)
+    assert_unavailable(service, WHOLE, cause)
+
+
+def test_a_range_outside_the_file_of_unknown_size_is_503(service: Service, place: Place) -> None:
+    """The size of the 416 comes from a request of its own."""
+    kind = Kind({"range": "bytes=5000-"}, 416, {}, b"")
+    server = place("S3", s3_error(416, "InvalidRange"), s3_error(503, "SlowDown"))
+    assert_unavailable(service, kind, "SlowDown")
+    assert [request.headers["range"] for request in server.requests] == ["bytes=5000-", "bytes=0-0", "bytes=0-0"]
+
+
+# ── Checksums ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_s3_is_asked_to_check_what_it_sends(service: Service, place: Place) -> None:
+    service.seed()
+    server = place("S3", found(headers=checksum(SHA256)))
+    assert service(get()) == whole(PDF, ETAG)
+    assert server.requests[0].headers["x-amz-checksum-mode"] == "ENABLED"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        checksum("AAAA-2", "COMPOSITE"),
+        {"x-amz-checksum-sha256": SHA256},
+        checksum("canary") | {"x-amz-checksum-crc32": CRC32},
+    ],
+)
+def test_the_digest_is_that_of_the_bytes(service: Service, place: Place, headers: dict[str, str]) -> None:
+    service.seed()
+    place("S3", found(headers=headers))
+    assert service(get()) == whole(PDF, ETAG)
+
+
+def test_the_digest_is_the_archived_one_so_that_a_client_sees_what_goes_wrong_later(
+    service: Service, place: Place
+) -> None:
+    service.seed()
+    archived = sha256(b"as archived")
+    place("S3", found(headers=checksum(archived) | {"x-amz-checksum-crc32": CRC32}))
+    assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{archived}:"
+
+
+# ── Two requests for one answer ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def described(etag: str) -> Answer:
+    return reply(206, PDF[:1], {"ETag": etag, "Content-Range": "bytes 0-0/2000"})
+
+
+GONE = s3_error(412, "PreconditionFailed")
+NEW = reply(200, pdf(seed=2), {"ETag": '"new"'})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"if_match": '"old", "new"'}, {"if_none_match": '"a"'}, {"if_range": '"old"', "range": "bytes=0-9"}],
+)
+def test_bytes_are_those_for_which_the_conditions_were_decided(
+    service: Service, place: Place, headers: dict[str, str]
+) -> None:
+    """The object is replaced between the two requests: what was decided for the old one is decided again."""
+    service.seed()
+    server = place("S3", described('"old"'), GONE, described('"new"'), NEW)
+    assert service(get(**headers)) == whole(pdf(seed=2), '"new"')
+    assert [request.headers.get("if-match") for request in server.requests] == [None, '"old"', None, '"new"']
+
+
+def test_the_new_object_may_fail_the_condition(service: Service, place: Place) -> None:
+    service.seed()
+    place("S3", described('"old"'), GONE, described('"new"'))
+    assert service(get(if_match='"old"')) == refusal(
+        412, "precondition_failed", "The certificate does not match If-Match."
+    )
+
+
+def test_an_object_that_is_replaced_again_and_again_is_503(service: Service, place: Place) -> None:
+    service.seed()
+    server = place("S3", described('"old"'), GONE, described('"new"'), GONE)
+    assert service(get(if_none_match='"a"')) == UNAVAILABLE
+    assert len(server.requests) == 4
+
+
+# ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@every_kind
+def test_no_read_of_s3_begins_without_time_for_it(
+    service: Service, place: Place, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    server = place("S3", s3_error(503, "SlowDown"))
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 4600 - 200 * len(server.requests))
+    assert_unavailable(service, kind, "OutOfTime")
+    assert len(server.requests) == 1
