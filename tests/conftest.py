@@ -40,13 +40,6 @@ def bounded(examples: int) -> settings:
     return settings(max_examples=examples) if settings().derandomize else settings()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of processes that share the work, one takes all end-to-end tests: they stand on one local stack."""
-    for item in items:
-        parts = item.nodeid.split("::")[0].split("/")
-        item.add_marker(pytest.mark.xdist_group("e2e" if "e2e" in parts else "/".join(parts)))
-
-
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     return STACK

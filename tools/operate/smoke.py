@@ -138,7 +138,9 @@ def _checks(ask: Ask, id_: str) -> Iterator[Check]:
     nowhere, posted, head = ask("/v1/nothing"), ask(path, "POST"), ask(path, "HEAD")
     yield Check("unknown route", nowhere, _envelope(nowhere, 404, "not_found", by_function=False))
     yield Check("POST", posted, _envelope(posted, 404, "not_found", by_function=False))
-    yield Check("HEAD", head, _status(head, 404) + _same(head.body, b""))
+    names = ("Content-Type", "Content-Disposition", "Accept-Ranges", "ETag", "Repr-Digest")
+    described = {name: whole.headers.get(name, "") for name in names}
+    yield Check("HEAD", head, _answer(head, 200, described) + _same(head.body, b""))
 
 
 def _certificate(reply: Reply, id_: str) -> list[str]:
