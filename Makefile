@@ -34,7 +34,7 @@ run: .venv/ready ## the whole service on this machine, with seeded data (PORT=30
 	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST)
 
 test: build ## the whole test suite, with branch coverage
-	$(PYTHON) -m pytest --numprocesses auto --dist loadfile
+	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup
 
 fuzz: build ## the properties and the contract, by many new examples (EXAMPLES=10000 of each)
 	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz --no-cov

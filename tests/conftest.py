@@ -40,6 +40,14 @@ def bounded(examples: int) -> settings:
     return settings(max_examples=examples) if settings().derandomize else settings()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One of the processes that share the work runs all end-to-end tests, which use one local stack."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("e2e" if "/e2e/" in file else file.replace("/", "-")))
+
+
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     return STACK

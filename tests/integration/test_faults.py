@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from signing import records
 from tests.integration.conftest import DYNAMODB, OTHER, PROJECT, S3, Place, Service, get
 from tests.kit.answers import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
 from tests.kit.cloud import dynamodb_error, s3_error
@@ -144,8 +145,12 @@ def test_unprocessed_keys_are_read_again(service: Service, place: Place) -> None
 
 
 def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, place: Place) -> None:
-    place("DYNAMODB", batch({SIGNATURES: [SIGNATURE_ITEM]}, left(KEYS, "keyHash", "0" * 64)))
+    rest = left(KEYS, "keyHash", "0" * 64)
+    server = place("DYNAMODB", batch({SIGNATURES: [SIGNATURE_ITEM]}, rest), batch({}, rest))
     assert service(get()) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"] == {"cause": "UnprocessedKeys"}
+    assert len(server.requests) == records.ATTEMPTS
     assert service.provider.requests == []
 
 
@@ -168,6 +173,17 @@ def test_secrets_manager_away_is_502_and_archived_certificates_are_served(
 
 
 # ── Secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Defect(dict[str, Any]):
+    """An event that makes the function raise an exception with this text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def get(self, *_: object) -> Any:
+        raise ValueError(self.text)
 
 
 def test_nothing_secret_is_ever_written(service: Service, place: Place) -> None:
@@ -214,6 +230,7 @@ def test_nothing_secret_is_ever_written(service: Service, place: Place) -> None:
     replies.append(service(get(canary, key=key)))
     replies.append(service(get(key=key, if_match=canary, if_none_match=canary, range=canary, if_range=canary)))
     replies.append(service({"headers": {canary: 7}, "requestContext": canary}))
+    replies.append(service(Defect(canary)))
     place("S3", s3_error(403, "AccessDenied"), s3_error(403, "AccessDenied"))
     replies.append(service(get(key=key)))
     place("DYNAMODB", dynamodb_error(400, "ValidationException"))

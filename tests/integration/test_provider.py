@@ -545,6 +545,12 @@ def test_a_refusal_of_the_links_host_does_not_read_the_secret_again(linked: Link
     )
 
 
+def test_a_file_above_the_limit_is_refused_behind_a_link_too(linked: Linked) -> None:
+    failure, _, store = linked("{files}/c", raw(HEAD + b"Content-Length: 1000001\r\n\r\n"))
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, failure.upstream_status, len(store.requests)) == ("too_large", 200, 1)
+
+
 def test_a_passing_fault_of_the_links_host_asks_for_a_new_link(linked: Linked) -> None:
     content, api, store = linked("{files}/c", reply(503), reply(body=PDF))
     assert content == PDF

@@ -130,6 +130,12 @@ def test_a_pdf_made_of_text_is_accepted() -> None:
     assert is_whole_pdf(b" " * 7 + plain(replacements).replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n"))
 
 
+def test_a_binary_pdf_whose_cross_references_readers_rebuild_is_accepted() -> None:
+    text_of_a_kind = "é".encode() * 10 + b"\xff"
+    for wrong in (b"startxref\n1", b"startxref\n99999", b"startxref\n", b""):
+        assert is_whole_pdf(re.sub(rb"startxref\n[0-9]+", wrong, plain(text_of_a_kind)))
+
+
 @pytest.mark.parametrize(
     "content",
     [
