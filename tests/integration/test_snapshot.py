@@ -1,29 +1,61 @@
-"""What a SnapStart snapshot holds: nothing secret, random or connected."""
+"""What a SnapStart snapshot holds: the role's short-lived credentials; nothing else is secret, random or connected."""
 
+import json
 import os
 import random
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 from snapshot_restore_py import get_after_restore
 
 from functions.download_certificate import handler
-from tools.template import ROOT
+from tests.kit.server import Answer, ScriptedServer, reply
+from tools.local.runtime import CREDENTIALS
+from tools.template import REGION, ROOT
 
 IMPORT = """
-import socket
+import socket, sys
 
-def refuse(*_):
-    raise AssertionError("connected before the snapshot")
+connect, allowed = socket.socket.connect, ("127.0.0.1", int(sys.argv[1]))
 
-socket.socket.connect = socket.socket.connect_ex = refuse
+def watch(self, address):
+    assert address == allowed, "connected before the snapshot"
+    return connect(self, address)
+
+socket.socket.connect = socket.socket.connect_ex = watch
 from functions.download_certificate.handler import SERVICES
+
+credentials = SERVICES.archive._s3._request_signer._credentials
+print(credentials.access_key, credentials.get_frozen_credentials().access_key)
 """
 
 
-def test_nothing_is_connected_to_before_the_snapshot() -> None:
+def credentials(name: str, lifetime: timedelta) -> Answer:
+    """Source: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html (environment variables)."""
+    document = {"AccessKeyId": name, "SecretAccessKey": "s", "Token": "t"}
+    expiration = (datetime.now(UTC) + lifetime).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return reply(200, json.dumps(document | {"Expiration": expiration}).encode())
+
+
+def test_only_the_roles_credentials_are_fetched_before_the_snapshot_and_fresh_ones_after_they_expire() -> None:
+    """A client resolves them when it is made. They are in the snapshot, which is encrypted with our key."""
     path = os.pathsep.join(str(folder) for folder in (ROOT, ROOT / "layers" / "signing"))
-    subprocess.run([sys.executable, "-c", IMPORT], env=os.environ | {"PYTHONPATH": path}, check=True)
+    environment = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
+    first, second = credentials("first", timedelta(minutes=1)), credentials("second", timedelta(hours=6))
+    with ScriptedServer(first, second) as server:
+        container = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{server.url}/2021-04-23/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+        run = [sys.executable, "-c", IMPORT, str(server.port)]
+        output = subprocess.run(
+            run, env=environment | container | {"PYTHONPATH": path}, check=True, capture_output=True
+        )
+    assert output.stdout.split() == [b"second", b"second"]
+    assert [request.target for request in server.requests] == ["/2021-04-23/credentials"] * 2
 
 
 def test_the_secret_is_none_of_it() -> None:
