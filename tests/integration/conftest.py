@@ -3,6 +3,8 @@
 import io
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +18,7 @@ from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.settings import DownloadSettings
 from signing import archive, provider, records
+from signing import provider as signing_provider
 from signing.archive import Archive
 from signing.provider import Provider, Secret
 from signing.records import Records
@@ -220,3 +223,18 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
         found.put_signature(signature_id)
         found.bucket.objects[f"{PROJECT}/{signature_id}.pdf"] = pdf()
     return found
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing_provider, "RETRY_PAUSE", 0.01)
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 3
+    while left := [t for t in threading.enumerate() if t not in before and "ThreadPoolExecutor" in t.name]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)

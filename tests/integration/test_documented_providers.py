@@ -12,8 +12,8 @@ from signing import provider
 from signing.errors import ProviderFailed
 from signing.provider import Provider, Secret
 from signing.settings import ProviderSettings
-from tests.integration.test_provider import Vault
 from tests.kit.pdf import pdf
+from tests.kit.provider import Vault
 from tests.kit.server import Answer, ScriptedServer, chunked, reply
 from tools.template import ROOT, translated
 

@@ -1,0 +1,146 @@
+"""A provider that answers with a link: where it may lead, and what is asked there."""
+
+import pytest
+
+from signing.errors import ProviderFailed
+from tests.kit.provider import HEAD, PDF, fetch, linked
+from tests.kit.server import raw, reply
+
+pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
+
+
+def test_a_link_is_followed_without_the_secret() -> None:
+    content, api, store = linked()
+    assert content == PDF
+    assert api.requests[0].headers["accept"] == "application/json"
+    assert api.requests[0].headers["authorization"] == "Bearer s3cret"
+    (request,) = store.requests
+    assert request.target == "/c?sig=a%2Fb"
+    assert set(request.headers) == {"host", "accept-encoding", "user-agent", "accept"}
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://127.0.0.1:{port}/c",
+        "http://user@localhost:{port}/c",
+        "http://user:pass@localhost:{port}/c",
+        "http://localhost:{port}\\@evil.example.com/c",
+        "http://localhost:{port}#@evil.example.com/c",
+        "http://localhost:{port}/c\\d",
+        "http://localhost:{port}/c\nd",
+        "http://localhost:{port}/c\x7f",
+        "http://localhost:{port}/" + "c" * 9000,
+        "http://local host:{port}/c",
+        "http://l\u00f6calhost:{port}/c",
+        "http://\uff4cocalhost:{port}/c",
+        "http://[::1]:{port}/c",
+        "http://2130706433:{port}/c",
+        "http://0:{port}/c",
+        "ftp://localhost:{port}/c",
+        "//localhost:{port}/c",
+        "/c",
+        "https://evil.example.com/c",
+        "https://localhost.evil.example.com/c",
+    ],
+)
+def test_a_link_to_elsewhere_is_never_connected_to(link: str) -> None:
+    failure, api, store = linked(link)
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, len(api.requests), store.connections) == ("link_refused", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("/object/sign/b/my file.pdf?token=a.b-c", "/object/sign/b/my%20file.pdf?token=a.b-c"),
+        ("/Pr\u00fcfung\u20ac.pdf", "/Pr%C3%BCfung%E2%82%AC.pdf"),
+        ('/c[2]{{1}}"x"^<y>`', "/c%5B2%5D%7B1%7D%22x%22%5E%3Cy%3E%60"),
+        ("?filter[id]=1 2", "/?filter%5Bid%5D=1%202"),
+        ("/a%2fB%2F%20%zz?s=%3d+ ", "/a%2fB%2F%20%zz?s=%3d+"),
+        (" /c\r\n".strip(" "), "/c"),
+        ("/c#page=1", "/c"),
+        ("/c?a#b?c", "/c?a"),
+    ],
+)
+def test_a_link_is_asked_for_as_browsers_do(link: str, target: str) -> None:
+    content, _, store = linked("{files}" + link)
+    assert content == PDF
+    assert [request.target for request in store.requests] == [target]
+
+
+def test_a_link_to_a_port_that_is_not_listed_is_never_connected_to() -> None:
+    failure, _, store = linked(hosts="localhost:1")
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, store.connections) == ("link_refused", 0)
+
+
+def test_an_ip_address_is_connected_to_only_if_it_is_listed() -> None:
+    content, _, _ = linked("http://127.0.0.1:{port}/c", hosts="*.example.com, 127.0.0.1")
+    assert content == PDF
+    failure, _, store = linked("http://127.0.0.1:{port}/c", hosts="localhost, *.example.com")
+    assert isinstance(failure, ProviderFailed)
+    assert store.connections == 0
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{{"data": {{"url": null}}}}',
+        '{{"data": {{"url": ""}}}}',
+        '{{"data": {{"url": ["{link}"]}}}}',
+        '{{"data": {{}}}}',
+        '{{"data": "{link}"}}',
+        '{{"data": null}}',
+        '["{link}"]',
+        '"{link}"',
+        "",
+        "<html>{link}</html>",
+        '{{"data": {{"url": "{link}"}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_missing_link_is_not_ready(document: str) -> None:
+    failure, api, store = linked(document=document)
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, len(api.requests), store.connections) == ("link_missing", 1, 0)
+
+
+def test_a_refusal_of_the_links_host_does_not_read_the_secret_again() -> None:
+    failure, api, store = linked("{files}/c", reply(403))
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, failure.upstream_status, len(api.requests), len(store.requests)) == (
+        "link_status",
+        403,
+        1,
+        1,
+    )
+
+
+def test_a_file_above_the_limit_is_refused_behind_a_link_too() -> None:
+    failure, _, store = linked("{files}/c", raw(HEAD + b"Content-Length: 1000001\r\n\r\n"))
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, failure.upstream_status, len(store.requests)) == ("too_large", 200, 1)
+
+
+def test_a_passing_fault_of_the_links_host_asks_for_a_new_link() -> None:
+    content, api, store = linked("{files}/c", reply(503), reply(body=PDF))
+    assert content == PDF
+    assert (len(api.requests), len(store.requests)) == (2, 2)
+
+
+def test_a_redirect_of_the_links_host_is_never_followed() -> None:
+    failure, _, store = linked("{files}/c", reply(302, headers={"Location": "/d"}), reply(body=PDF))
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, len(store.requests)) == ("link_status", 1)
+
+
+def test_a_large_link_document_is_read() -> None:
+    content, _, _ = linked(document='{{"data": {{"url": "{link}"}}, "events": "' + "e" * 8_000_000 + '"}}')
+    assert content == PDF
+
+
+def test_a_huge_link_document_is_refused() -> None:
+    failure, server = fetch(reply(body=b" " * 8_400_000), link_field="url", link_hosts="localhost", most=9_000_000)
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, len(server.requests)) == ("too_large", 1)

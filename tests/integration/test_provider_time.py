@@ -1,0 +1,120 @@
+"""The provider as it may be slow: one budget of time for everything, pauses and TLS included."""
+
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+import trustme
+
+from signing import https
+from signing.errors import ProviderFailed
+from tests.kit.provider import HEAD, PDF, fetch, provider_at, refusal
+from tests.kit.server import Answer, ScriptedServer, hang, raw, reply
+
+pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
+
+
+def drip(before: bytes, after: bytes = b"") -> Answer:
+    return raw(before, *[b"x"] * 200, after, pause=0.05)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        hang(),
+        drip(b"HTTP/1.1 "),
+        drip(HEAD + b"X-Slow: "),
+        drip(HEAD + b"Content-Length: 3000\r\n\r\n"),
+        drip(HEAD + b"\r\n%PDF-"),
+        drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n7d0\r\n"),
+    ],
+)
+def test_the_budget_holds_whatever_drips(answer: Answer) -> None:
+    started = time.monotonic()
+    failure, server = fetch(answer, seconds=0.6)
+    assert isinstance(failure, ProviderFailed)
+    assert failure.reason == "timed_out"
+    assert time.monotonic() - started < 1.2
+    assert server.connections == 1
+
+
+def test_no_budget_is_no_request() -> None:
+    failure, server = fetch(reply(body=PDF), seconds=-1)
+    assert isinstance(failure, ProviderFailed)
+    assert failure.reason == "timed_out"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("retry_after", ["3600", "99999999999999999999", "Fri, 31 Dec 2027 23:59:59 GMT"])
+def test_a_pause_longer_than_the_budget_is_not_waited_for(retry_after: str) -> None:
+    started = time.monotonic()
+    assert refusal(reply(429, headers={"Retry-After": retry_after})) == ("status", 429, 1)
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("retry_after", ["0", "soon", "", "-5", "1.5", "Fri, 05 Jun 2026 11:42:08 GMT"])
+def test_a_pause_that_is_none_is_a_short_one(retry_after: str) -> None:
+    assert refusal(reply(429, headers={"Retry-After": retry_after})) == ("status", 429, 2)
+
+
+def test_a_short_pause_is_kept_to() -> None:
+    started = time.monotonic()
+    content, _ = fetch(reply(429, headers={"Retry-After": "1"}), reply(body=PDF))
+    assert content == PDF
+    assert time.monotonic() - started > 1
+
+
+def test_what_the_provider_asks_to_wait_is_told() -> None:
+    failure, _ = fetch(reply(429, headers={"Retry-After": "3600"}))
+    assert isinstance(failure, ProviderFailed)
+    assert failure.retry_after == 3600
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(https, "_tls", lambda: context)
+
+
+@pytest.mark.usefixtures("trusting")
+def test_https_is_served(authority: trustme.CA) -> None:
+    with ScriptedServer(reply(body=PDF), tls=tls(authority, "127.0.0.1")) as server:
+        assert provider_at(server.url).fetch("req_1", 5).content == PDF
+
+
+@pytest.mark.usefixtures("trusting")
+def test_a_certificate_for_another_name_is_refused(authority: trustme.CA) -> None:
+    with ScriptedServer(reply(body=PDF), tls=tls(authority, "files.example.com")) as server:
+        with pytest.raises(ProviderFailed) as failure:
+            provider_at(server.url).fetch("req_1", 5)
+        assert (failure.value.reason, server.requests) == ("unreachable", [])
+
+
+def test_an_unknown_authority_is_refused(authority: trustme.CA) -> None:
+    with ScriptedServer(reply(body=PDF), tls=tls(authority, "127.0.0.1")) as server:
+        with pytest.raises(ProviderFailed) as failure:
+            provider_at(server.url).fetch("req_1", 5)
+        assert (failure.value.reason, server.requests) == ("unreachable", [])
+
+
+@pytest.mark.usefixtures("trusting")
+def test_the_budget_holds_over_tls(authority: trustme.CA) -> None:
+    started = time.monotonic()
+    with ScriptedServer(drip(HEAD + b"X-Slow: "), tls=tls(authority, "127.0.0.1")) as server:
+        with pytest.raises(ProviderFailed) as failure:
+            provider_at(server.url).fetch("req_1", 0.6)
+        assert failure.value.reason == "timed_out"
+    assert time.monotonic() - started < 1.2

@@ -1,0 +1,77 @@
+"""A provider of certificates, asked as the functions ask it."""
+
+import json
+from typing import Any
+
+from signing.errors import ProviderFailed
+from signing.provider import Provider, Secret
+from signing.settings import ProviderSettings
+from tests.kit.pdf import pdf
+from tests.kit.server import Answer, ScriptedServer, reply
+
+PDF = pdf(3000)
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+class Vault:
+    """Secrets Manager, with one secret that is rotated each time it is read."""
+
+    def __init__(self, *values: str) -> None:
+        self.values = list(values)
+        self.reads = 0
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803
+        assert SecretId == "craftkit/provider-secret"
+        self.reads += 1
+        return {"SecretString": self.values[min(self.reads, len(self.values)) - 1]}
+
+
+def provider_at(
+    url: str, vault: Any = None, *, link_field: str = "", link_hosts: str = "", most: int = 1_000_000
+) -> Provider:
+    settings = ProviderSettings.parse(
+        {
+            "PROVIDER_CERTIFICATE_URL": f"{url}/v1/requests/{{providerRequestId}}/certificate",
+            "PROVIDER_AUTH_HEADER": "Authorization: Bearer {secret}",
+            "PROVIDER_SECRET_NAME": "craftkit/provider-secret",
+            "PROVIDER_LINK_FIELD": link_field,
+            "PROVIDER_LINK_HOSTS": link_hosts,
+            "MAX_CERTIFICATE_BYTES": str(most),
+        }
+    )
+    vault = vault or Vault("s3cret")
+    return Provider(settings, Secret(lambda: vault, "craftkit/provider-secret"))
+
+
+def fetch(*answers: Answer, seconds: float = 10, **options: Any) -> tuple[bytes | ProviderFailed, ScriptedServer]:
+    with ScriptedServer(*answers) as server:
+        try:
+            return provider_at(server.url, **options).fetch("req_1", seconds).content, server
+        except ProviderFailed as failure:
+            return failure, server
+
+
+def refusal(*answers: Answer, **options: Any) -> tuple[str, int | None, int]:
+    """The reason, the provider's status, and how many requests it took."""
+    failure, server = fetch(*answers, **options)
+    assert isinstance(failure, ProviderFailed)
+    return failure.reason, failure.upstream_status, len(server.requests)
+
+
+def linked(
+    link: str = "{files}/c?sig=a%2Fb",
+    *files: Answer,
+    document: str = '{{"data": {{"url": "{link}"}}}}',
+    field: str = "data.url",
+    hosts: str = "localhost",
+) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
+    """Asks a provider that answers with JSON, which links to a second server."""
+    with ScriptedServer(*(files or [reply(body=PDF)])) as store:
+        link = link.format(files=f"http://localhost:{store.port}", port=store.port)
+        body = document.format(link=json.dumps(link)[1:-1]).encode()
+        with ScriptedServer(reply(body=body)) as api:
+            try:
+                service = provider_at(api.url, link_field=field, link_hosts=hosts)
+                return service.fetch("req_1", 5).content, api, store
+            except ProviderFailed as failure:
+                return failure, api, store
