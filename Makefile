@@ -114,10 +114,10 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@touch $@
 
 # The two folders stand on the path as Lambda puts them there: the root, and the layer's.
-.venv/ready: .uv/ready requirements-dev.txt .python-version
+.venv/ready: .uv/ready requirements-dev.txt .python-version Makefile
 	.uv/bin/uv venv --quiet --clear .venv
 	.uv/bin/uv pip sync $(LOCKED) --python .venv requirements-dev.txt
-	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/signing' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/certificates' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@
 
 # By itself: it pins versions of what the project uses too.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pypdf
 from pypdf.errors import PyPdfError
 
-from signing.certificate import is_whole_pdf
+from certificates.certificate import is_whole_pdf
 
 END = b"%%EOF"
 

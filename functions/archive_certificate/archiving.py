@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from certificates.archive import ARCHIVE_SECONDS, Archive
+from certificates.errors import CertificateError, NotArchived
+from certificates.models import Signature
+from certificates.provider import PROVIDER_SECONDS, Provider, fetch_certificate
+from certificates.records import Records
 from functions.archive_certificate.delays import Pace
-from signing.archive import ARCHIVE_SECONDS, Archive
-from signing.errors import NotArchived, SigningError
-from signing.models import Signature
-from signing.provider import PROVIDER_SECONDS, Provider, fetch_certificate
-from signing.records import Records
 
 
-class UnknownSignature(SigningError):
+class UnknownSignature(CertificateError):
     """There is no such signature request."""
 
 
@@ -26,7 +26,7 @@ class Services:
 def archive_certificate(signature_id: str, services: Services, seconds_left: Callable[[], float]) -> int | None:
     """The bytes archived, or None if the certificate is archived already.
 
-    Raises UnknownSignature, NoTurn, and the errors of `signing.errors`.
+    Raises UnknownSignature, NoTurn, and the errors of `certificates.errors`.
     """
     item = services.records.signature(signature_id)
     if item is None:

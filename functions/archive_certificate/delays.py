@@ -8,7 +8,7 @@ import random
 import threading
 import time
 
-from signing.errors import SigningError
+from certificates.errors import CertificateError
 
 FIRST_DELAY = 30
 LONGEST_DELAY = 3600
@@ -20,7 +20,7 @@ def delay_before_next_try(receives: int, retry_after: int | None) -> int:
     return max(int(growing * random.uniform(0.75, 1.25)), min(retry_after or 0, LONGEST_DELAY))  # noqa: S311
 
 
-class NoTurn(SigningError):
+class NoTurn(CertificateError):
     """The provider has been asked often enough for now."""
 
 

@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from functions.archive_certificate.archiving import Services, UnknownSignature, archive_certificate
-from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
-from functions.archive_certificate.message import MalformedMessage, parse_message
-from functions.archive_certificate.settings import ArchiveSettings
-from signing.archive import Archive
-from signing.aws import (
+from certificates.archive import Archive
+from certificates.aws import (
     connect_dynamodb,
     connect_s3,
     connect_secrets_manager,
@@ -25,10 +21,14 @@ from signing.aws import (
     error_code,
     limit_calls,
 )
-from signing.errors import ArchiveUnavailable, NotAvailable, ProviderFailed
-from signing.provider import Provider, Secret
-from signing.records import Records
-from signing.telemetry import count, details, logger
+from certificates.errors import ArchiveUnavailable, NotAvailable, ProviderFailed
+from certificates.provider import Provider, Secret
+from certificates.records import Records
+from certificates.telemetry import count, details, logger
+from functions.archive_certificate.archiving import Services, UnknownSignature, archive_certificate
+from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
+from functions.archive_certificate.message import MalformedMessage, parse_message
+from functions.archive_certificate.settings import ArchiveSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

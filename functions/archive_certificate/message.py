@@ -2,12 +2,12 @@
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from signing.errors import SigningError
-from signing.models import UUID
-from signing.rules import text
+from certificates.errors import CertificateError
+from certificates.models import UUID
+from certificates.rules import text
 
 
-class MalformedMessage(SigningError):
+class MalformedMessage(CertificateError):
     """The body is not what the triggers send."""
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from signing.rules import POSITIVE, TEXT
-from signing.settings import ProviderSettings, StoreSettings
+from certificates.rules import POSITIVE, TEXT
+from certificates.settings import ProviderSettings, StoreSettings
 
 
 @dataclass(frozen=True)

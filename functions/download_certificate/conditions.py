@@ -5,7 +5,7 @@ S3 answers simple conditions by itself, but lists, `*`, weak tags and If-Range n
 
 import re
 
-from signing.archive import ByteRange
+from certificates.archive import ByteRange
 
 _ENTITY_TAG = re.compile(r'(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")')
 _BYTE_RANGE = re.compile(r"(?P<first>[0-9]+)-(?P<last>[0-9]*)|-(?P<suffix>[0-9]+)", re.ASCII)

@@ -5,6 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 
+from certificates.archive import ARCHIVE_SECONDS, Archive, Part, Stored
+from certificates.certificate import Certificate
+from certificates.errors import (
+    ArchiveUnavailable,
+    CertificateError,
+    CertificateTooLarge,
+    NotArchived,
+)
+from certificates.models import ApiKey, Item, Owned, Signature
+from certificates.provider import Provider, fetch_certificate
+from certificates.records import Records
+from certificates.telemetry import count, details, logger
 from functions.download_certificate.conditions import (
     matches_strongly,
     matches_weakly,
@@ -12,32 +24,20 @@ from functions.download_certificate.conditions import (
     range_still_applies,
 )
 from functions.download_certificate.request import Request
-from signing.archive import ARCHIVE_SECONDS, Archive, Part, Stored
-from signing.certificate import Certificate
-from signing.errors import (
-    ArchiveUnavailable,
-    CertificateTooLarge,
-    NotArchived,
-    SigningError,
-)
-from signing.models import ApiKey, Item, Owned, Signature
-from signing.provider import Provider, fetch_certificate
-from signing.records import Records
-from signing.telemetry import count, details, logger
 
 INLINE_LIMIT = 4_500_000
 """Bytes. Lambda's reply ends at 6,291,556 bytes of JSON, and base64 takes a third more than the certificate."""
 
 
-class Unauthorized(SigningError):
+class Unauthorized(CertificateError):
     """No key, or one that is malformed, unknown, revoked or expired."""
 
 
-class NotFound(SigningError):
+class NotFound(CertificateError):
     """The key's project has no such signature request."""
 
 
-class PreconditionFailed(SigningError):
+class PreconditionFailed(CertificateError):
     """The certificate is not the one that If-Match names."""
 
 
@@ -92,7 +92,7 @@ def download_certificate(
     others.
 
     Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
-    `signing.errors` but NotArchived.
+    `certificates.errors` but NotArchived.
     """
     signature = _find(request, access, services.records)
     try:

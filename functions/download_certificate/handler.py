@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from snapshot_restore_py import register_after_restore
 
+from certificates.archive import Archive
+from certificates.aws import connect_dynamodb, connect_s3, connect_secrets_manager, limit_calls
+from certificates.errors import ProviderFailed
+from certificates.provider import Provider, Secret
+from certificates.records import Records
+from certificates.telemetry import count, details, logger
 from functions.download_certificate.download import Access, Services, download_certificate
 from functions.download_certificate.request import Request
 from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, refused, served
 from functions.download_certificate.settings import DownloadSettings
-from signing.archive import Archive
-from signing.aws import connect_dynamodb, connect_s3, connect_secrets_manager, limit_calls
-from signing.errors import ProviderFailed
-from signing.provider import Provider, Secret
-from signing.records import Records
-from signing.telemetry import count, details, logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from signing.models import UUID
+from certificates.models import UUID
 
 _BEARER = re.compile(r"(?i:bearer) +(?P<key>ck_(?:live|test)_[A-Za-z0-9_-]{16,128})", re.ASCII)
 _UUID = re.compile(UUID)

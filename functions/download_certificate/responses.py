@@ -6,15 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.download_certificate.download import (
-    INLINE_LIMIT,
-    Download,
-    NotFound,
-    PreconditionFailed,
-    Unauthorized,
-)
-from signing.certificate import Certificate
-from signing.errors import (
+from certificates.certificate import Certificate
+from certificates.errors import (
     ArchiveUnavailable,
     CertificateTooLarge,
     InvalidRecord,
@@ -23,6 +16,13 @@ from signing.errors import (
     ProviderFailed,
     RangeNotSatisfiable,
     RecordsUnavailable,
+)
+from functions.download_certificate.download import (
+    INLINE_LIMIT,
+    Download,
+    NotFound,
+    PreconditionFailed,
+    Unauthorized,
 )
 
 Response = dict[str, Any]

@@ -67,7 +67,7 @@ COLD_START = {
     "functions",
     "jmespath",
     "pydantic_core",
-    "signing",
+    "certificates",
     "six",
     "snapshot_restore_py",
     "typing_extensions",

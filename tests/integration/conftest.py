@@ -14,15 +14,15 @@ import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
+from certificates import archive, provider, records
+from certificates import provider as provider_module
+from certificates.archive import Archive
+from certificates.provider import Provider, Secret
+from certificates.records import Records
+from certificates.telemetry import logger
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.settings import DownloadSettings
-from signing import archive, provider, records
-from signing import provider as signing_provider
-from signing.archive import Archive
-from signing.provider import Provider, Secret
-from signing.records import Records
-from signing.telemetry import logger
 from tests.kit.answers import ID, REQUEST_ID
 from tests.kit.aws import Bucket, Item, Tables, Vault
 from tests.kit.log import Line, Metrics, parse_log
@@ -227,7 +227,7 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing_provider, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(provider_module, "RETRY_PAUSE", 0.01)
 
 
 @pytest.fixture

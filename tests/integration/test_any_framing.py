@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from signing import provider as signing_provider
+from certificates import provider as provider_module
 from tests.conftest import bounded
 from tests.integration.conftest import PROJECT, World, get
 from tests.kit.answers import ID, UPSTREAM, whole
@@ -72,7 +72,7 @@ answers = st.builds(
 def test_an_answer_cut_anywhere_is_the_whole_certificate_or_none(
     world: World, monkeypatch: pytest.MonkeyPatch, sent: Sent
 ) -> None:
-    monkeypatch.setattr(signing_provider, "RETRY_PAUSE", 0)
+    monkeypatch.setattr(provider_module, "RETRY_PAUSE", 0)
     world.bucket.objects.clear()
     world.provider.requests.clear()
     world.provider.answers = [raw(*parts(sent.answer[: sent.cut], sent.piece))]

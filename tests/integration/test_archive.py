@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from certificates import provider
+from certificates.aws import connect_sqs
+from certificates.telemetry import logger
 from functions.archive_certificate import delays
 from functions.archive_certificate import handler as archive
 from functions.archive_certificate.archiving import Services
 from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
 from functions.archive_certificate.settings import ArchiveSettings
-from signing import provider
-from signing.aws import connect_sqs
-from signing.telemetry import logger
 from tests.integration.conftest import PROJECT, S3, SQS, Service
 from tests.kit.answers import ID
 from tests.kit.pdf import pdf

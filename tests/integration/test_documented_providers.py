@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from signing import provider
-from signing.errors import ProviderFailed
-from signing.provider import Provider, Secret
-from signing.settings import ProviderSettings
+from certificates import provider
+from certificates.errors import ProviderFailed
+from certificates.provider import Provider, Secret
+from certificates.settings import ProviderSettings
 from tests.kit.pdf import pdf
 from tests.kit.provider import Vault
 from tests.kit.server import Answer, ScriptedServer, chunked, reply

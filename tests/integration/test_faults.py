@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from signing import records
+from certificates import records
 from tests.integration.conftest import DYNAMODB, OTHER, PROJECT, S3, Place, Service, get
 from tests.kit.answers import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
 from tests.kit.cloud import dynamodb_error, s3_error

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from certificates import archive
+from certificates.archive import Archive
+from certificates.aws import OutOfTime
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
-from signing import archive
-from signing.archive import Archive
-from signing.aws import OutOfTime
 from tests.integration.conftest import PROJECT, World, get
 from tests.kit.answers import ID, UNAVAILABLE
 from tests.kit.aws import Bucket, answer, etag

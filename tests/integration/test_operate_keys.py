@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from signing.models import ApiKey
+from certificates.models import ApiKey
 from tests.kit.operator import Operator, operator
 from tests.kit.server import ScriptedServer, reply
 from tools.local import seeds

@@ -10,7 +10,7 @@ import moto
 import pytest
 from click.testing import CliRunner, Result
 
-from signing import provider
+from certificates import provider
 from tests.conftest import PARAMETERS
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, ScriptedServer, raw, reply
@@ -135,7 +135,7 @@ def test_a_wrong_parameter_names_itself(check: Check) -> None:
 
 
 def test_every_reason_has_its_advice() -> None:
-    sources = [ROOT / "layers" / "signing" / "signing" / name for name in ("provider.py", "https.py")]
+    sources = [ROOT / "layers" / "certificates" / "certificates" / name for name in ("provider.py", "https.py")]
     raised: set[Any] = set()
     for source in sources:
         raised |= set(re.findall(r'ProviderFailed\(\s*"(\w+)"|failure\.reason = "(\w+)"', source.read_text()))

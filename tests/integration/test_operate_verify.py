@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from signing.certificate import Certificate
+from certificates.certificate import Certificate
 from tests.kit.operator import (
     NO_URL,
     WRONG_STATUS,

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from signing.errors import ProviderFailed
+from certificates.errors import ProviderFailed
 from tests.kit.pdf import pdf
 from tests.kit.provider import HEAD, PDF, fetch, linked, provider_at, refusal
 from tests.kit.server import Answer, ScriptedServer, chunked, raw, reply, reset

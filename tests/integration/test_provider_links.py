@@ -2,7 +2,7 @@
 
 import pytest
 
-from signing.errors import ProviderFailed
+from certificates.errors import ProviderFailed
 from tests.kit.provider import HEAD, PDF, fetch, linked
 from tests.kit.server import raw, reply
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from signing.provider import MAX_LINK_ANSWER_BYTES
+from certificates.provider import MAX_LINK_ANSWER_BYTES
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, ScriptedServer, reply
 from tools.template import ROOT, Stack

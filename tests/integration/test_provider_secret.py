@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from signing.errors import ProviderFailed
+from certificates.errors import ProviderFailed
 from tests.kit.provider import PDF, Vault, fetch, provider_at, refusal
 from tests.kit.server import ScriptedServer, reply
 

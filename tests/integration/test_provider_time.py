@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from signing import https
-from signing.errors import ProviderFailed
+from certificates import https
+from certificates.errors import ProviderFailed
 from tests.kit.provider import HEAD, PDF, fetch, provider_at, refusal
 from tests.kit.server import Answer, ScriptedServer, hang, raw, reply
 

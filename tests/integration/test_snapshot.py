@@ -40,7 +40,7 @@ def credentials(name: str, lifetime: timedelta) -> Answer:
 
 def test_only_the_roles_credentials_are_fetched_before_the_snapshot_and_fresh_ones_after_they_expire() -> None:
     """A client resolves them when it is made. They are in the snapshot, which is encrypted with our key."""
-    path = os.pathsep.join(str(folder) for folder in (ROOT, ROOT / "layers" / "signing"))
+    path = os.pathsep.join(str(folder) for folder in (ROOT, ROOT / "layers" / "certificates"))
     environment = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
     first, second = credentials("first", timedelta(minutes=1)), credentials("second", timedelta(hours=6))
     with ScriptedServer(first, second) as server:

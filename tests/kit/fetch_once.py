@@ -7,9 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from signing.errors import ProviderFailed
-from signing.provider import Provider, Secret
-from signing.settings import ProviderSettings
+from certificates.errors import ProviderFailed
+from certificates.provider import Provider, Secret
+from certificates.settings import ProviderSettings
 
 
 class Vault:

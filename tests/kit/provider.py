@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from signing.errors import ProviderFailed
-from signing.provider import Provider, Secret
-from signing.settings import ProviderSettings
+from certificates.errors import ProviderFailed
+from certificates.provider import Provider, Secret
+from certificates.settings import ProviderSettings
 from tests.kit.pdf import pdf
 from tests.kit.server import Answer, ScriptedServer, reply
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from certificates.settings import Settings
 from functions.archive_certificate.settings import ArchiveSettings
 from functions.download_certificate.settings import DownloadSettings
-from signing.settings import Settings
 from tools.template import Stack
 
 DOWNLOAD = "DownloadCertificateFunction"

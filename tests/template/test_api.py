@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from certificates.errors import InvalidRecord
 from functions.download_certificate.responses import INTERNAL, refused
-from signing.errors import InvalidRecord
 from tests.conftest import PARAMETERS
 from tools.template import Stack
 

@@ -33,7 +33,9 @@ def test_every_alarm_looks_at_what_exists_and_tells_the_topic(stack: Stack) -> N
 
 
 def test_our_own_metrics_are_those_that_the_code_counts(stack: Stack) -> None:
-    sources = [path.read_text() for folder in ("functions", "layers/signing") for path in (ROOT / folder).rglob("*.py")]
+    sources = [
+        path.read_text() for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")
+    ]
     ours = {a["MetricName"] for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE}
     assert ours == {"UpstreamFailures", "ArchiveWriteFailures"}
     assert all(any(f'"{metric}"' in source for source in sources) for metric in ours)
@@ -59,7 +61,7 @@ def test_the_dashboard_shows_what_exists(stack: Stack) -> None:
     alarms = {stack.resolve({"Fn::GetAtt": [name, "Arn"]}) for name in always_there}
     assert set(status["properties"]["alarms"]) == alarms
     sources = "".join(
-        path.read_text() for folder in ("functions", "layers/signing") for path in (ROOT / folder).rglob("*.py")
+        path.read_text() for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")
     )
     for chart in charts:
         for namespace, name, *dimensions in (m for m in chart["properties"]["metrics"] if isinstance(m[0], str)):

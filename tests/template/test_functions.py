@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from certificates.archive import ARCHIVE_SECONDS
+from certificates.provider import PROVIDER_SECONDS
+from certificates.settings import Settings
 from functions.download_certificate.download import INLINE_LIMIT
-from signing.archive import ARCHIVE_SECONDS
-from signing.provider import PROVIDER_SECONDS
-from signing.settings import Settings
 from tests.conftest import PARAMETERS
 from tests.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS
 from tools.template import ROOT, TEMPLATE, Stack, read_source, translate
@@ -80,7 +80,7 @@ def versions(change: Callable[[dict[str, Any]], None]) -> set[str]:
     "change",
     [
         lambda source: source["Globals"]["Function"]["Tags"].update(Release="2026-11-25T04:30:00Z"),
-        lambda source: source["Resources"]["SigningLayer"]["Properties"].update(ContentUri="s3://local/new"),
+        lambda source: source["Resources"]["CertificatesLayer"]["Properties"].update(ContentUri="s3://local/new"),
         lambda source: source["Resources"]["DependenciesLayer"]["Properties"].update(ContentUri="s3://local/new"),
         lambda source: source["Globals"]["Function"].update(MemorySize=2048),
     ],

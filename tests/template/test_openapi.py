@@ -15,11 +15,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from samtranslator.yaml_helper import yaml_parse
 
-from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
-from functions.download_certificate.request import Request
-from functions.download_certificate.responses import REFUSALS, refused, served
-from signing.archive import Part, Stored
-from signing.errors import (
+from certificates.archive import Part, Stored
+from certificates.errors import (
     ArchiveUnavailable,
     CertificateTooLarge,
     InvalidRecord,
@@ -29,6 +26,9 @@ from signing.errors import (
     RangeNotSatisfiable,
     RecordsUnavailable,
 )
+from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
+from functions.download_certificate.request import Request
+from functions.download_certificate.responses import REFUSALS, refused, served
 from tests.conftest import STACK
 from tools.template import ROOT
 

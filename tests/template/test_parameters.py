@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import ValidationError
 
-from signing.settings import ProviderSettings
+from certificates.settings import ProviderSettings
 from tools.template import translated
 
 # Values to begin with. Each is changed in one place, many times.

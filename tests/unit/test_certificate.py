@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from signing.certificate import Certificate, is_whole_pdf
+from certificates.certificate import Certificate, is_whole_pdf
 from tests.kit.pdf import pdf
 from tests.kit.pdf_kinds import HEADER, linearize, plain, revise, sign
 

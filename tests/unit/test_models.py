@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from signing.errors import InvalidRecord
-from signing.models import ApiKey, Signature
+from certificates.errors import InvalidRecord
+from certificates.models import ApiKey, Signature
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 KEY = {"projectId": "prj_1", "keyHash": "0" * 64, "prefix": "ck_live_aBcDe", "createdAt": "2026-06-01T09:00:00.000Z"}

@@ -11,15 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from certificates import https
+from certificates.certificate import is_whole_pdf
+from certificates.models import ApiKey, Signature
+from certificates.provider import Provider, Secret
+from certificates.settings import HeaderTemplate, ProviderSettings
+from certificates.urls import HostRule, Url, UrlTemplate
 from functions.archive_certificate.message import parse_message
 from functions.download_certificate.conditions import matches_weakly, parse_range
 from functions.download_certificate.request import Request
-from signing import https
-from signing.certificate import is_whole_pdf
-from signing.models import ApiKey, Signature
-from signing.provider import Provider, Secret
-from signing.settings import HeaderTemplate, ProviderSettings
-from signing.urls import HostRule, Url, UrlTemplate
 
 PROVIDER = Provider(
     ProviderSettings(

@@ -2,8 +2,8 @@ from dataclasses import fields
 
 import pytest
 
+from certificates.settings import SettingsError
 from functions.download_certificate.settings import DownloadSettings
-from signing.settings import SettingsError
 from tools.template import Stack
 
 

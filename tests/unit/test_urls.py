@@ -1,6 +1,6 @@
 import pytest
 
-from signing.urls import HostRule, Url, UrlTemplate
+from certificates.urls import HostRule, Url, UrlTemplate
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""ApiKeysTable, as operators write and read it. Functions only read it: `signing.records`."""
+"""ApiKeysTable, as operators write and read it. Functions only read it: `certificates.records`."""
 
 import hashlib
 import secrets
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-from signing.aws import error_code
-from signing.errors import InvalidRecord
-from signing.models import ApiKey, Item
+from certificates.aws import error_code
+from certificates.errors import InvalidRecord
+from certificates.models import ApiKey, Item
 from tools.operate.signatures import read_items
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from signing.aws import AwsError
-from signing.errors import SigningError
+from certificates.aws import AwsError
+from certificates.errors import CertificateError
 from tools.operate import archive_queue
 from tools.operate.failures import CannotRun, Interrupted, in_one_line
 from tools.operate.help import examples
@@ -77,7 +77,7 @@ def reconcile_command(target: Target, *, dry_run: bool, segments: int | None, st
             reconcile(target, signatures, memory, report, dry_run=dry_run)
     except KeyboardInterrupt as error:
         raise Interrupted(f"Interrupted after {memory.counts.scanned:,} items.{again}") from error
-    except (CannotRun, SigningError, *AwsError) as error:
+    except (CannotRun, CertificateError, *AwsError) as error:
         raise CannotRun(in_one_line(error) + again) from error
     memory.forget()
     output.numbers(_words(memory.counts, dry_run=dry_run))

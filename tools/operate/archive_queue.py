@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from signing.aws import AwsError
+from certificates.aws import AwsError
 from tools.operate.failures import CannotRun
 
 if TYPE_CHECKING:

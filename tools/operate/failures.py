@@ -8,8 +8,8 @@ import click
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from signing.aws import AwsError, error_code
-from signing.errors import SigningError
+from certificates.aws import AwsError, error_code
+from certificates.errors import CertificateError
 from tools.operate.output import printable
 
 _NOT_SIGNED_IN = {
@@ -46,7 +46,7 @@ class Command(click.Command):
         with _printable_errors():
             try:
                 return super().invoke(ctx)
-            except (*AwsError, ResponseParserError, SigningError, OSError) as error:
+            except (*AwsError, ResponseParserError, CertificateError, OSError) as error:
                 raise CannotRun(in_one_line(error)) from error
             except KeyboardInterrupt as error:
                 raise Interrupted("Interrupted.") from error
@@ -83,7 +83,7 @@ def in_one_line(error: Exception) -> str:
             advice = "Sign in again, or set AWS_PROFILE." if error_code(error) in _NOT_SIGNED_IN else ""
         case ResponseParserError():
             return "What answered is not AWS. Check the proxy and AWS_ENDPOINT_URL."
-        case SigningError():
+        case CertificateError():
             text, advice = f"AWS gave no usable answer: {error}", ""
         case _:
             text, advice = str(error), ""

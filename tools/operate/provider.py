@@ -8,12 +8,12 @@ from typing import Any
 import click
 from pydantic_core import ValidationError
 
-from signing.certificate import Certificate
-from signing.errors import ProviderFailed
-from signing.https import Exchange
-from signing.provider import PROVIDER_SECONDS, Provider, Secret
-from signing.settings import ProviderSettings
-from signing.urls import Url
+from certificates.certificate import Certificate
+from certificates.errors import ProviderFailed
+from certificates.https import Exchange
+from certificates.provider import PROVIDER_SECONDS, Provider, Secret
+from certificates.settings import ProviderSettings
+from certificates.urls import Url
 from tools.operate.failures import CannotRun
 from tools.operate.help import examples
 from tools.operate.output import Output

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from signing.archive import Archive
-from signing.errors import NotArchived
-from signing.models import Signature
+from certificates.archive import Archive
+from certificates.errors import NotArchived
+from certificates.models import Signature
 from tools.operate.archive_queue import send
 from tools.operate.resume import Counts, Memory
 from tools.operate.signatures import Page, Signatures, in_parallel

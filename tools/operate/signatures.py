@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from signing.errors import InvalidRecord, RecordsUnavailable
-from signing.models import Signature
+from certificates.errors import InvalidRecord, RecordsUnavailable
+from certificates.models import Signature
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from signing.aws import AwsError, client_config
+from certificates.aws import AwsError, client_config
 from tools.operate.failures import CannotRun
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
-from signing.aws import error_code
-from signing.certificate import Certificate, is_whole_pdf
-from signing.errors import ArchiveUnavailable
-from signing.models import Signature
+from certificates.aws import error_code
+from certificates.certificate import Certificate, is_whole_pdf
+from certificates.errors import ArchiveUnavailable
+from certificates.models import Signature
 from tools.operate.signatures import Page, Signatures, in_parallel
 from tools.operate.target import Target
 

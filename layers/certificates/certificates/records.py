@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from signing.aws import error_code
-from signing.errors import RecordsUnavailable
-from signing.models import Item
+from certificates.aws import error_code
+from certificates.errors import RecordsUnavailable
+from certificates.models import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

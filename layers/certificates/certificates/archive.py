@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from signing.aws import S3_SECONDS, error_code
-from signing.certificate import Certificate, is_whole_pdf
-from signing.errors import ArchiveUnavailable, CertificateTooLarge, NotArchived, RangeNotSatisfiable
+from certificates.aws import S3_SECONDS, error_code
+from certificates.certificate import Certificate, is_whole_pdf
+from certificates.errors import ArchiveUnavailable, CertificateTooLarge, NotArchived, RangeNotSatisfiable
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody

@@ -1,6 +1,6 @@
 """What can go wrong below the functions.
 
-    SigningError
+    CertificateError
     ├── RecordsUnavailable      DynamoDB does not answer, or answers something else than was asked
     ├── InvalidRecord           an item breaks the rules of its table
     ├── NotAvailable            there is no certificate, and there will be none
@@ -15,11 +15,11 @@ No message ever holds a value from outside: what an error says may be logged.
 """
 
 
-class SigningError(Exception):
+class CertificateError(Exception):
     """Base of all errors of this package."""
 
 
-class RecordsUnavailable(SigningError):
+class RecordsUnavailable(CertificateError):
     """DynamoDB does not answer, throttles, or answers something else than was asked. `cause` is its error code, the
     exception's name, or a constant word of `records`."""
 
@@ -28,7 +28,7 @@ class RecordsUnavailable(SigningError):
         self.cause = cause
 
 
-class InvalidRecord(SigningError):
+class InvalidRecord(CertificateError):
     """An item breaks the rules of its table; `problems` maps each attribute to the rule that it breaks."""
 
     def __init__(self, record: str, problems: dict[str, str]) -> None:
@@ -37,7 +37,7 @@ class InvalidRecord(SigningError):
         self.problems = problems
 
 
-class NotAvailable(SigningError):
+class NotAvailable(CertificateError):
     """There is no certificate, and there will be none. `status` is the signature request's."""
 
     def __init__(self, status: str) -> None:
@@ -49,7 +49,7 @@ class NotAvailableYet(NotAvailable):
     """There is no certificate yet."""
 
 
-class ArchiveUnavailable(SigningError):
+class ArchiveUnavailable(CertificateError):
     """S3 does not answer, or answers something else than was asked. `cause` is its error code, the exception's name, or
     a constant word of `archive` and of the functions."""
 
@@ -58,11 +58,11 @@ class ArchiveUnavailable(SigningError):
         self.cause = cause
 
 
-class NotArchived(SigningError):
+class NotArchived(CertificateError):
     """The archive has no such certificate."""
 
 
-class CertificateTooLarge(SigningError):
+class CertificateTooLarge(CertificateError):
     """The certificate has `size` bytes, more than the caller can take at once."""
 
     def __init__(self, size: int) -> None:
@@ -70,7 +70,7 @@ class CertificateTooLarge(SigningError):
         self.size = size
 
 
-class RangeNotSatisfiable(SigningError):
+class RangeNotSatisfiable(CertificateError):
     """No byte of the certificate, which has `size` bytes, lies in the range that was asked for."""
 
     def __init__(self, size: int) -> None:
@@ -78,7 +78,7 @@ class RangeNotSatisfiable(SigningError):
         self.size = size
 
 
-class ProviderFailed(SigningError):
+class ProviderFailed(CertificateError):
     """The provider gave no valid certificate in time.
 
     `reason` is one of the constant words in `provider` and `https`; `upstream_status` the provider's HTTP status, if

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.base import SingleMetric
 
-from signing.errors import SigningError
+from certificates.errors import CertificateError
 
 logger = Logger()
 
@@ -37,7 +37,7 @@ def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, s
 def details(error: Exception) -> dict[str, object]:
     """What a log may say of an error: the attributes of our own; of any other its name and where it came from, since
     its text may hold anything."""
-    if isinstance(error, SigningError):
+    if isinstance(error, CertificateError):
         return {name: value for name, value in vars(error).items() if value is not None}
     steps = traceback.extract_tb(error.__traceback__, limit=-10)
     return {"error": type(error).__name__, "trace": [f"{Path(step.filename).name}:{step.lineno}" for step in steps]}

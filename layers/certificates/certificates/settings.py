@@ -8,8 +8,8 @@ from typing import Annotated, Self
 
 from pydantic_core import ValidationError
 
-from signing.rules import POSITIVE, TEXT, check, parsed, text
-from signing.urls import HostRule, UrlTemplate
+from certificates.rules import POSITIVE, TEXT, check, parsed, text
+from certificates.urls import HostRule, UrlTemplate
 
 _SECRET = "{secret}"  # noqa: S105
 _HEADER = re.compile(r"(?P<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+): *(?P<value>[ -~]+)")

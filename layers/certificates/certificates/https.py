@@ -20,8 +20,8 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.response import HTTPResponse
 from urllib3.util.retry import Retry
 
-from signing.errors import ProviderFailed
-from signing.urls import Url
+from certificates.errors import ProviderFailed
+from certificates.urls import Url
 
 CONNECT_TIMEOUT = 5.0
 CHUNK = 64 * 1024

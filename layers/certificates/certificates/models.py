@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic_core import ValidationError
 
-from signing.errors import InvalidRecord, NotAvailable, NotAvailableYet
-from signing.rules import TEXT, check, one_of, optional, parsed, text
+from certificates.errors import InvalidRecord, NotAvailable, NotAvailableYet
+from certificates.rules import TEXT, check, one_of, optional, parsed, text
 
 _NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 

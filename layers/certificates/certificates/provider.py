@@ -5,13 +5,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from signing.certificate import Certificate, is_whole_pdf
-from signing.errors import InvalidRecord, ProviderFailed
-from signing.https import Exchange, within
-from signing.models import Signature
-from signing.settings import ProviderSettings
-from signing.telemetry import measure
-from signing.urls import Url
+from certificates.certificate import Certificate, is_whole_pdf
+from certificates.errors import InvalidRecord, ProviderFailed
+from certificates.https import Exchange, within
+from certificates.models import Signature
+from certificates.settings import ProviderSettings
+from certificates.telemetry import measure
+from certificates.urls import Url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
