@@ -26,7 +26,7 @@ def main() -> None:
         print("skipped: sam local needs Docker, and there is none that answers")
         return
     started = time.monotonic()
-    with _local_stack():
+    with _local_service():
         wrong = [*_invoke(), *_download()]
     if wrong:
         sys.exit(f"answered in another way than expected: {', '.join(wrong)}")
@@ -69,7 +69,7 @@ def _curl(situation: seeds.Situation, url: str) -> tuple[int, bytes]:
 
 
 @contextmanager
-def _local_stack() -> Iterator[None]:
+def _local_service() -> Iterator[None]:
     with (
         tempfile.NamedTemporaryFile() as output,
         _running([sys.executable, "-m", "tools.local", "--host", "0.0.0.0"], output) as process,  # noqa: S104 - containers

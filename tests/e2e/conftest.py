@@ -14,14 +14,14 @@ import urllib3
 from moto.moto_server import threaded_moto_server, werkzeug_app
 
 from tests.e2e import test_faults, test_provider_faults
-from tests.kit.calls import Call, Recorder
-from tests.kit.cloud import Cloud
-from tests.kit.faults import Run, run
-from tests.kit.sandboxes import Sandboxes
+from tests.support.calls import Call, Recorder
+from tests.support.cloud import Cloud
+from tests.support.faults import Run, run
+from tests.support.sandboxes import Sandboxes
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
-from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack, local_stack
+from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService, local_service
 from tools.template import Stack
 
 
@@ -29,7 +29,7 @@ from tools.template import Stack
 class Client:
     """A program that calls the endpoint."""
 
-    running: LocalStack
+    running: LocalService
     http: urllib3.PoolManager
 
     def get(self, path: str, method: str = "GET", **headers: str) -> urllib3.BaseHTTPResponse:
@@ -40,7 +40,7 @@ class Client:
         return self.get(f"/v1/signatures/{signature_id}/certificate", **authorization | headers)
 
 
-def archive(running: LocalStack, signature_id: str, content: bytes) -> None:
+def archive(running: LocalService, signature_id: str, content: bytes) -> None:
     """A new signature request, whose certificate is archived."""
     item = seeds.signatures()[0] | {
         "id": {"S": signature_id},
@@ -68,20 +68,20 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="package")
-def running(recorder: Recorder) -> Iterator[LocalStack]:  # noqa: ARG001 - it has to watch from the start
+def running(recorder: Recorder) -> Iterator[LocalService]:  # noqa: ARG001 - it has to watch from the start
     """For these tests only: other tests empty the AWS of this process."""
-    with local_stack(Emulator) as stack:
+    with local_service(Emulator) as stack:
         yield stack
 
 
 @pytest.fixture
-def client(running: LocalStack) -> Iterator[Client]:
+def client(running: LocalService) -> Iterator[Client]:
     with urllib3.PoolManager(retries=False) as http:
         yield Client(running, http)
 
 
 @pytest.fixture
-def sandbox(running: LocalStack) -> Any:
+def sandbox(running: LocalService) -> Any:
     """The running emulator."""
     return running.functions[DOWNLOAD]
 
@@ -96,13 +96,13 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def archived(running: LocalStack, signature_id: str) -> bool:
+def archived(running: LocalService, signature_id: str) -> bool:
     bucket = running.stack.physical_id("CertificatesBucket")
     listed = running.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{seeds.PROJECT}/{signature_id}.pdf")
     return bool(listed["KeyCount"])
 
 
-def complete(running: LocalStack) -> str:
+def complete(running: LocalService) -> str:
     """All parties sign a new request. Returns its id."""
     url = f"http://127.0.0.1:{running.provider.server_address[1]}/complete"
     with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
@@ -110,7 +110,7 @@ def complete(running: LocalStack) -> str:
 
 
 @pytest.fixture
-def calls(running: LocalStack, recorder: Recorder) -> set[Call]:
+def calls(running: LocalService, recorder: Recorder) -> set[Call]:
     """Of every situation, and of one completed signature request on its way from the table to the archive."""
     for function, situations in ((DOWNLOAD, seeds.SITUATIONS), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
         for situation in situations:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.kit.cloud import Cloud, Script, dynamodb_error, s3_error, well
-from tests.kit.faults import signature_id
-from tests.kit.log import Line
-from tests.kit.sandboxes import Outcome, Sandboxes
-from tests.kit.server import reply
+from tests.support.cloud import Cloud, Script, dynamodb_error, s3_error, well
+from tests.support.faults import signature_id
+from tests.support.log import Line
+from tests.support.sandboxes import Outcome, Sandboxes
+from tests.support.server import reply
 from tools.local import seeds
 from tools.local.stack import ARCHIVE
 
@@ -31,7 +31,7 @@ LATER: dict[str, tuple[Script, str, dict[str, Any]]] = {
     "archive-provider-503": (
         {"Certificate": [reply(503)]},
         "ProviderFailed",
-        {"reason": "status", "upstream_status": 503, "passing": True},
+        {"reason": "status", "upstream_status": 503, "transient": True},
     ),
 }
 """The error that the log names, and its details."""

@@ -7,20 +7,22 @@ import time
 import pytest
 
 from tests.e2e.conftest import SECONDS, archived, complete, wait_until
-from tests.kit.pdf import pdf
+from tests.support.pdf import pdf
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
-from tools.local.stack import ARCHIVE, LocalStack
+from tools.local.stack import ARCHIVE, LocalService
 
 
 @pytest.mark.parametrize("situation", seeds.ARCHIVE_SITUATIONS, ids=lambda situation: situation.event)
-def test_every_event_is_answered_as_its_situation_says(running: LocalStack, situation: seeds.ArchiveSituation) -> None:
+def test_every_event_is_answered_as_its_situation_says(
+    running: LocalService, situation: seeds.ArchiveSituation
+) -> None:
     reply = json.loads(running.functions[ARCHIVE](json.dumps(seeds.event(situation.event)).encode()))
     assert len(reply["batchItemFailures"]) == situation.later
 
 
-def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalStack) -> None:
+def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalService) -> None:
     running.provider.asked.clear()
     ids = [complete(running) for _ in range(5)]
     wait_until(lambda: all(archived(running, id_) for id_ in ids))
@@ -29,7 +31,7 @@ def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(r
     assert sorted(id_ for id_ in asked if id_ in ids) == sorted(ids)
 
 
-def test_a_sandbox_killed_in_the_middle_loses_nothing(running: LocalStack) -> None:
+def test_a_sandbox_killed_in_the_middle_loses_nothing(running: LocalService) -> None:
     """Killed between the fetch and the write: no half object, and the next try archives the certificate."""
     sqs, sandbox = running.client("sqs"), running.functions[ARCHIVE]
     assert isinstance(sandbox, Emulator)

@@ -14,16 +14,16 @@ import pytest
 from pypdf import PdfReader
 
 from tests.e2e.conftest import Client, archive
-from tests.kit.pdf import pdf
+from tests.support.pdf import pdf
 from tools.local import seeds
 from tools.local.emulator import Emulator
-from tools.local.stack import DOWNLOAD, LocalStack
+from tools.local.stack import DOWNLOAD, LocalService
 
 COMMON = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
 
 
 @pytest.mark.parametrize("situation", seeds.SITUATIONS, ids=lambda situation: situation.event)
-def test_every_event_is_answered_as_the_local_stack_says(running: LocalStack, situation: seeds.Situation) -> None:
+def test_every_event_is_answered_as_the_local_service_says(running: LocalService, situation: seeds.Situation) -> None:
     reply = json.loads(running.functions[DOWNLOAD](json.dumps(seeds.event(situation.event)).encode()))
     assert reply["statusCode"] == situation.status
     headers = {name.lower(): value for name, value in reply["headers"].items()}
@@ -124,7 +124,7 @@ def test_an_unknown_route_or_method_is_404_in_the_envelope(client: Client, metho
     assert {name.lower(): value for name, value in response.headers.items()}.items() >= COMMON.items()
 
 
-def test_two_sandboxes_that_fetch_at_once_serve_one_content(running: LocalStack) -> None:
+def test_two_sandboxes_that_fetch_at_once_serve_one_content(running: LocalService) -> None:
     """The provider renders each answer anew: the one archived first is the certificate."""
     id_ = "2000000a-0000-4000-8000-000000000000"
     item = seeds.signatures()[0] | {
@@ -153,7 +153,7 @@ def test_two_sandboxes_that_fetch_at_once_serve_one_content(running: LocalStack)
     assert replies[0]["body"] == replies[1]["body"]
 
 
-def test_a_wrong_setting_stops_the_start_and_names_itself(running: LocalStack) -> None:
+def test_a_wrong_setting_stops_the_start_and_names_itself(running: LocalService) -> None:
     environment = running.stack.environment(DOWNLOAD) | {"PROVIDER_AUTH_HEADER": "canary"}
     with Emulator(running.stack, DOWNLOAD, environment) as broken:
         reply = json.loads(broken(b"{}"))

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import SECONDS, wait_until
-from tests.kit.clients import FOLDER, NODE, PROGRAMS, Client
+from tests.support.clients import FOLDER, NODE, PROGRAMS, Client
 from tools.local import seeds
-from tools.local.stack import LocalStack
+from tools.local.stack import LocalService
 
 
 def commands_of_the_page(first: str) -> str:
@@ -38,17 +38,17 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
     return Client(request.param, tmp_path)
 
 
-def url(running: LocalStack, situation: str) -> str:
+def url(running: LocalService, situation: str) -> str:
     return running.url + str(seeds.event(situation)["path"])
 
 
-def archived(running: LocalStack, situation: str) -> bytes:
+def archived(running: LocalService, situation: str) -> bytes:
     key = f"{seeds.PROJECT}/{seeds.signature_id(situation)}.pdf"
     bucket = running.stack.physical_id("CertificatesBucket")
     return bytes(running.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
-def test_a_certificate_is_downloaded_once_and_then_known_to_be_current(running: LocalStack, client: Client) -> None:
+def test_a_certificate_is_downloaded_once_and_then_known_to_be_current(running: LocalService, client: Client) -> None:
     address = url(running, "download_archived")
     assert client.run(address) == (0, f"{client.file} downloaded\n")
     assert client.file.read_bytes() == archived(running, "download_archived")
@@ -60,12 +60,12 @@ def test_a_certificate_is_downloaded_once_and_then_known_to_be_current(running: 
     assert client.run(address) == (0, f"{client.file} downloaded\n")
 
 
-def test_a_large_certificate_comes_in_ranges(running: LocalStack, client: Client) -> None:
+def test_a_large_certificate_comes_in_ranges(running: LocalService, client: Client) -> None:
     assert client.run(url(running, "download_large")) == (0, f"{client.file} downloaded\n")
     assert client.file.read_bytes() == archived(running, "download_large")
 
 
-def test_a_certificate_that_is_not_available_yet_is_waited_for(running: LocalStack, client: Client) -> None:
+def test_a_certificate_that_is_not_available_yet_is_waited_for(running: LocalService, client: Client) -> None:
     id_ = f"5000000{list(PROGRAMS).index(client.name)}-0000-4000-8000-000000000000"
     table, dynamodb = running.stack.physical_id("SignaturesTable"), running.client("dynamodb")
     dynamodb.put_item(TableName=table, Item=seeds.signature(id_, "sent", "req_first", is_available=False))
@@ -79,7 +79,7 @@ def test_a_certificate_that_is_not_available_yet_is_waited_for(running: LocalSta
 
 @pytest.mark.parametrize(("situation", "status"), [("download_declined", 409), ("download_unknown_id", 404)])
 def test_what_will_never_be_is_not_asked_for_again(
-    running: LocalStack, client: Client, situation: str, status: int
+    running: LocalService, client: Client, situation: str, status: int
 ) -> None:
     code, output = client.run(url(running, situation))
     assert code == 1
@@ -88,7 +88,7 @@ def test_what_will_never_be_is_not_asked_for_again(
     assert client.saved == {}
 
 
-def test_the_commands_of_the_page_say_what_it_says(running: LocalStack, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_path: Path) -> None:
     """One after the other, each finds the copy of the one before."""
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
     commands = commands_of_the_page("export")
@@ -97,7 +97,7 @@ def test_the_commands_of_the_page_say_what_it_says(running: LocalStack, tmp_path
     assert said.splitlines() == re.findall("# (.*)", commands)
 
 
-def test_the_commands_to_resume_get_the_first_parts(running: LocalStack, tmp_path: Path) -> None:
+def test_the_commands_to_resume_get_the_first_parts(running: LocalService, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "CRAFTKIT_API_KEY": seeds.KEY, "URL": url(running, "download_large")}
     run_commands(commands_of_the_page("key"), tmp_path, environment)
     parts = [(tmp_path / name).read_bytes() for name in ("part1", "part2")]

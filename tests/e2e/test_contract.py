@@ -11,7 +11,7 @@ from schemathesis.config import SchemathesisConfig
 
 from tests.e2e.conftest import archive
 from tools.local import seeds
-from tools.local.stack import LocalStack
+from tools.local.stack import LocalService
 from tools.template import ROOT
 
 # What the file's examples name: they are made to be there.
@@ -67,7 +67,7 @@ schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.yaml", config=S
 
 
 @pytest.fixture(scope="module")
-def etag(running: LocalStack) -> str:
+def etag(running: LocalService) -> str:
     """Of the certificate that the local stack has archived, and of that of ID, which is made the same."""
     archived = running.client("s3").get_object(
         Bucket=running.stack.physical_id("CertificatesBucket"),
@@ -89,7 +89,7 @@ def one_sandbox(sandbox: Any) -> Iterator[None]:
 @pytest.mark.parametrize("key", [seeds.KEY, seeds.REVOKED_KEY, None], ids=["valid key", "revoked key", "made-up keys"])
 @schema.parametrize()
 def test_every_answer_is_as_the_file_says(
-    case: schemathesis.Case[Any], key: str | None, running: LocalStack, etag: str
+    case: schemathesis.Case[Any], key: str | None, running: LocalService, etag: str
 ) -> None:
     for name, value in case.headers.items():
         case.headers[name] = value.replace(ETAG, etag)

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from tests.kit.answers import UNAVAILABLE, whole
-from tests.kit.aws import etag
-from tests.kit.cloud import dynamodb_error, lost, s3_error, sha256, well
-from tests.kit.faults import PDF, SERVICE, Fault, Faults, Ran, Run, refused, served, signature_id
-from tests.kit.log import Line
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, hang, raw, reply, reset
+from tests.support.answers import UNAVAILABLE, whole
+from tests.support.aws import etag
+from tests.support.cloud import dynamodb_error, lost, s3_error, sha256, well
+from tests.support.faults import PDF, SERVICE, Fault, Faults, Ran, Run, refused, served, signature_id
+from tests.support.log import Line
+from tests.support.pdf import pdf
+from tests.support.server import Answer, hang, raw, reply, reset
 from tools.local import seeds
 
 SLOW = hang(10)
@@ -106,7 +106,7 @@ def test_aws_away_is_503_and_the_provider_is_left_alone(name: str, ran: Run) -> 
     assert got.asked == AWAY[name].asked
 
 
-PASSING: Faults = {
+TRANSIENT: Faults = {
     "dynamodb-throttled-once": Fault(f"{GET} {GET} GetObject", {GET: [THROTTLED, well]}),
     "dynamodb-reset-once": Fault(f"{GET} {GET} GetObject", {GET: [reset, well]}),
     "dynamodb-unprocessed-once": Fault(
@@ -117,13 +117,13 @@ PASSING: Faults = {
 }
 
 
-@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("name", TRANSIENT)
 def test_what_passes_is_tried_again_unseen_by_the_client(name: str, ran: Run) -> None:
     got = ran(name)
     assert got.outcome.reply == whole(PDF, etag(PDF), got.signature_id)
     assert got.lines == [served(got, "archive")]
     assert got.outcome.metrics == {"CertificatesServed": [{"source": "archive"} | SERVICE]}
-    assert got.asked == PASSING[name].asked
+    assert got.asked == TRANSIENT[name].asked
 
 
 # ── Writes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,7 +232,7 @@ def test_when_nobody_knows_what_is_archived_ours_is_not_served(name: str, ran: R
     assert (got.asked, got.archived) == (UNREAD[name].asked, None)
 
 
-FAULTS = AWAY | PASSING | UNWRITTEN | WRITTEN | UNREAD
+FAULTS = AWAY | TRANSIENT | UNWRITTEN | WRITTEN | UNREAD
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import snapshot_restore_py
 
-from tests.kit.calls import Call
-from tests.kit.locks import DEPLOYED, installed, locked
+from tests.support.calls import Call
+from tests.support.locks import DEPLOYED, installed, locked
 from tools.local.emulator import BUILD, built
 from tools.local.runtime import CREDENTIALS
-from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack
+from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService
 from tools.trim import BY_BOTOCORE_ITSELF, OPERATIONS
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
@@ -48,7 +48,7 @@ def test_the_built_template_is_plain_yaml() -> None:
     assert "*id" not in template
 
 
-def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalStack, calls: set[Call]) -> None:
+def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalService, calls: set[Call]) -> None:
     """Trimming must cut nothing that is used, and leave nothing that is not."""
     asked = {(call.service, call.operation) for call in calls if call.who in running.functions}
     assert asked - {("sqs", "ReceiveMessage"), ("sqs", "DeleteMessage")} == {  # the event source mapping's
@@ -79,7 +79,7 @@ take as long as all the rest."""
 
 @pytest.mark.parametrize("function", [DOWNLOAD, ARCHIVE])
 def test_a_cold_start_imports_what_is_written_down_and_no_more(
-    running: LocalStack, function: str, tmp_path: Path
+    running: LocalService, function: str, tmp_path: Path
 ) -> None:
     package = built(function)
     code = f"import {package.handler.rpartition('.')[0]}, sys; print(*{{name.split('.')[0] for name in sys.modules}})"

@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.kit.calls import Call
-from tools.local.stack import ARCHIVE, DOWNLOAD, LocalStack
+from tests.support.calls import Call
+from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService
 from tools.template import Stack
 
 ROLES = {
@@ -52,7 +52,7 @@ def covers(permission: tuple[str, str], call: Call) -> bool:
 
 @pytest.mark.parametrize(("who", "role"), ROLES.items())
 def test_a_role_allows_what_is_done_in_its_name_and_no_more(
-    running: LocalStack, calls: set[Call], who: str, role: str
+    running: LocalService, calls: set[Call], who: str, role: str
 ) -> None:
     allowed = set(permissions(running.stack, role))
     done = {call for call in calls if call.who == who}

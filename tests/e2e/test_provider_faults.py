@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.kit.answers import UPSTREAM, whole
-from tests.kit.aws import etag
-from tests.kit.cloud import Script, secret, well
-from tests.kit.faults import PDF, SERVICE, Fault, Faults, Run, refused, served, signature_id
-from tests.kit.pdf_kinds import linearize, plain
-from tests.kit.server import Answer, chunked, hang, raw, reply, reset
+from tests.support.answers import UPSTREAM, whole
+from tests.support.aws import etag
+from tests.support.cloud import Script, secret, well
+from tests.support.faults import PDF, SERVICE, Fault, Faults, Run, refused, served, signature_id
+from tests.support.pdf_kinds import linearize, plain
+from tests.support.server import Answer, chunked, hang, raw, reply, reset
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CUT = raw(HEAD + b"Content-Length: 2001\r\n\r\n" + PDF)
@@ -21,7 +21,7 @@ LINEARIZED = linearize()
 def first(asked: str, certificate: Answer = well, *, reason: str = "", **detail: object) -> Fault:
     """The first download of a certificate, for which the signature service is asked."""
     script = {"Certificate": [certificate]}
-    words = {"reason": reason, "passing": False} | detail
+    words = {"reason": reason, "transient": False} | detail
     return Fault(f"BatchGetItem GetObject {asked}", script, is_archived=False, detail=words)
 
 
@@ -51,12 +51,12 @@ PROVIDER: Faults = {
     "provider-302": status(ONCE, 302),
     "provider-401": status(ONCE, 401),
     "provider-404": status(ONCE, 404),
-    "provider-500": status(TWICE, 500, passing=True),
-    "provider-429-for-an-hour": status(ONCE, 429, passing=True, retry_after=3600),
-    "provider-hangs-up": first(TWICE, reset, reason="unreachable", passing=True),
-    "provider-cut": broken(TWICE, "broken_answer", CUT, passing=True),
-    "provider-cuts-last-chunk": broken(TWICE, "broken_answer", chunked([PDF], end=b"0"), passing=True),
-    "provider-cuts-head": first(TWICE, raw(HEAD + b"Content-Le"), reason="unreachable", passing=True),
+    "provider-500": status(TWICE, 500, transient=True),
+    "provider-429-for-an-hour": status(ONCE, 429, transient=True, retry_after=3600),
+    "provider-hangs-up": first(TWICE, reset, reason="unreachable", transient=True),
+    "provider-cut": broken(TWICE, "broken_answer", CUT, transient=True),
+    "provider-cuts-last-chunk": broken(TWICE, "broken_answer", chunked([PDF], end=b"0"), transient=True),
+    "provider-cuts-head": first(TWICE, raw(HEAD + b"Content-Le"), reason="unreachable", transient=True),
     "provider-no-pdf": broken(ONCE, "not_a_pdf", reply(body=CANARY)),
     "provider-pdf-without-end": broken(ONCE, "not_a_pdf", reply(body=PDF[:-9])),
     "provider-cuts-revision": broken(ONCE, "not_a_pdf", reply(body=PDF + b"2 0 obj\n<<")),
@@ -125,23 +125,23 @@ LENGTH = b"Content-Length : %d\r\n\r\n%s" % (len(PDF), PDF)
 WHOLE = HEAD + LENGTH
 
 
-def passing(asked: str, *certificates: Answer) -> Fault:
+def transient(asked: str, *certificates: Answer) -> Fault:
     fault = first(f"{asked} PutObject GetObject")
     return replace(fault, script={"Certificate": [*certificates, well]})
 
 
-PASSING: Faults = {
-    "provider-hints-first": passing(ONCE, raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + WHOLE)),
-    "provider-garbles-headers": passing(ONCE, raw(HEAD + b"X : y\r\nz\r\n" * 200 + LENGTH, b"", pause=30)),
-    "provider-503-once": passing(TWICE, reply(503, CANARY)),
-    "provider-429-for-a-second": passing(TWICE, reply(429, CANARY, {"Retry-After": "1"})),
-    "provider-hangs-up-once": passing(TWICE, reset),
-    "provider-cut-once": passing(TWICE, CUT),
+TRANSIENT: Faults = {
+    "provider-hints-first": transient(ONCE, raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + WHOLE)),
+    "provider-garbles-headers": transient(ONCE, raw(HEAD + b"X : y\r\nz\r\n" * 200 + LENGTH, b"", pause=30)),
+    "provider-503-once": transient(TWICE, reply(503, CANARY)),
+    "provider-429-for-a-second": transient(TWICE, reply(429, CANARY, {"Retry-After": "1"})),
+    "provider-hangs-up-once": transient(TWICE, reset),
+    "provider-cut-once": transient(TWICE, CUT),
     **secretly("secret-rotated", f"{READ} {ONCE} {READ} {ONCE} PutObject GetObject", secret("revoked-canary"), well),
 }
 
 
-@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("name", TRANSIENT)
 def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, ran: Run) -> None:
     got = ran(name)
     content = got.archived or b""
@@ -151,7 +151,7 @@ def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, ran: Run
         "ProviderMilliseconds": [SERVICE],
         "CertificatesServed": [{"source": "provider"} | SERVICE],
     }
-    assert got.asked == PASSING[name].asked
+    assert got.asked == TRANSIENT[name].asked
 
 
 def test_a_short_retry_after_is_kept_to(ran: Run) -> None:
@@ -175,7 +175,7 @@ def test_what_is_archived_needs_neither_the_signature_service_nor_its_secret(nam
     assert got.asked == ARCHIVED[name].asked
 
 
-FAULTS = REFUSED | PASSING | ARCHIVED
+FAULTS = REFUSED | TRANSIENT | ARCHIVED
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 from tools.local import seeds
 from tools.local.gateway import serve
 from tools.local.reference import with_reference
-from tools.local.stack import LocalStack, serving
+from tools.local.stack import LocalService, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPERATION = "#operations-Signatures-downloadCertificate"
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, and th
 
 
 @pytest.fixture(scope="module")
-def page(running: LocalStack) -> Iterator[Page]:
+def page(running: LocalService) -> Iterator[Page]:
     """The reference, which may neither complain nor ask any other host."""
     complaints, hosts = [], set()
     server = serve(with_reference(running.api), "127.0.0.1", 0)
@@ -50,7 +50,7 @@ def send(page: Page, situation: str) -> str:
     return page.locator(f"{OPERATION} .live-responses-table tbody .response-col_status").first.inner_text().split()[0]
 
 
-def test_a_situation_chosen_and_sent_downloads_the_archived_certificate(running: LocalStack, page: Page) -> None:
+def test_a_situation_chosen_and_sent_downloads_the_archived_certificate(running: LocalService, page: Page) -> None:
     assert send(page, "download_archived") == "200"
     with page.expect_download() as download:
         page.get_by_text("Download file").click()

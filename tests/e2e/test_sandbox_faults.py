@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.kit.answers import UNAUTHORIZED, whole
-from tests.kit.aws import etag
-from tests.kit.cloud import Cloud, Script, well
-from tests.kit.faults import PDF, SERVICE, signature_id
-from tests.kit.sandboxes import Sandboxes, ask, download
-from tests.kit.server import Answer, raw
+from tests.support.answers import UNAUTHORIZED, whole
+from tests.support.aws import etag
+from tests.support.cloud import Cloud, Script, well
+from tests.support.faults import PDF, SERVICE, signature_id
+from tests.support.sandboxes import Sandboxes, ask, download
+from tests.support.server import Answer, raw
 from tools.local import seeds
 from tools.local.emulator import Sandbox
 from tools.local.gateway import Gateway

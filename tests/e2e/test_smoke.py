@@ -5,17 +5,17 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 
-from tests.kit.operator import run
-from tests.kit.server import ScriptedServer, reply
+from tests.support.operator import run
+from tests.support.server import ScriptedServer, reply
 from tools.local import seeds
-from tools.local.stack import LocalStack
+from tools.local.stack import LocalService
 from tools.operate.smoke import ROUTE
 
 Smoke = Callable[..., Result]
 
 
 @pytest.fixture
-def smoke(running: LocalStack) -> Smoke:
+def smoke(running: LocalService) -> Smoke:
     def check(url: str = running.url, situation: str = "download_archived", key: str = seeds.KEY) -> Result:
         return run("smoke", "--url", url, "--key", key, "--id", seeds.signature_id(situation))
 
@@ -23,7 +23,7 @@ def smoke(running: LocalStack) -> Smoke:
 
 
 @pytest.mark.parametrize("suffix", ["", "/", ROUTE])
-def test_a_deployment_that_is_well_passes(running: LocalStack, smoke: Smoke, suffix: str) -> None:
+def test_a_deployment_that_is_well_passes(running: LocalService, smoke: Smoke, suffix: str) -> None:
     result = smoke(running.url + suffix)
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[-1] == "All 17 checks hold."

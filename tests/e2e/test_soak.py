@@ -16,12 +16,12 @@ from typing import Self
 
 import psutil
 
-from tests.kit.aws import etag
-from tests.kit.cloud import Cloud, s3_error
-from tests.kit.faults import signature_id
-from tests.kit.pdf import pdf
-from tests.kit.sandboxes import Sandboxes, download
-from tests.kit.server import raw, reply
+from tests.support.aws import etag
+from tests.support.cloud import Cloud, s3_error
+from tests.support.faults import signature_id
+from tests.support.pdf import pdf
+from tests.support.sandboxes import Sandboxes, download
+from tests.support.server import raw, reply
 from tools.template import Stack
 
 REQUESTS = int(os.environ.get("REQUESTS", "150"))

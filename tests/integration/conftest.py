@@ -23,11 +23,11 @@ from certificates.telemetry import logger
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.settings import DownloadSettings
-from tests.kit.answers import ID, REQUEST_ID
-from tests.kit.aws import Bucket, Item, Tables, Vault
-from tests.kit.log import Line, Metrics, parse_log
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, ScriptedServer, reply
+from tests.support.answers import ID, REQUEST_ID
+from tests.support.aws import Bucket, Item, Tables, Vault
+from tests.support.log import Line, Metrics, parse_log
+from tests.support.pdf import pdf
+from tests.support.server import Answer, ScriptedServer, reply
 from tools.local import seeds
 from tools.local.resources import create_resources
 from tools.local.runtime import Context

@@ -18,9 +18,9 @@ from functions.archive_certificate.archiving import Services
 from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
 from functions.archive_certificate.settings import ArchiveSettings
 from tests.integration.conftest import PROJECT, S3, SQS, Service
-from tests.kit.answers import ID
-from tests.kit.pdf import pdf
-from tests.kit.server import ScriptedServer, reply, reset
+from tests.support.answers import ID
+from tests.support.pdf import pdf
+from tests.support.server import ScriptedServer, reply, reset
 from tools.local.runtime import Context
 
 SERVICE = {"service": "archive_certificate"}

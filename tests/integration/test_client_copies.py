@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from tests.integration.test_clients import DAMAGED, PDF, TOO_LARGE, digest, error, part, whole
-from tests.kit.clients import PROGRAMS, SECONDS, Client
-from tests.kit.server import Answer, ScriptedServer, reply
+from tests.support.clients import PROGRAMS, SECONDS, Client
+from tests.support.server import Answer, ScriptedServer, reply
 from tools.local import seeds
 
 LARGE = PDF * 10_000

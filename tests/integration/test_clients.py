@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.clients import PROGRAMS, Client
-from tests.kit.server import Answer, ScriptedServer, chunked, raw, reply, reset
+from tests.support.clients import PROGRAMS, Client
+from tests.support.server import Answer, ScriptedServer, chunked, raw, reply, reset
 from tools.local import seeds
 
 PDF = b"%PDF-1.7\n%%EOF\n"

@@ -12,9 +12,9 @@ from certificates import provider
 from certificates.errors import ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
-from tests.kit.pdf import pdf
-from tests.kit.provider import Vault
-from tests.kit.server import Answer, ScriptedServer, chunked, reply
+from tests.support.pdf import pdf
+from tests.support.provider import Vault
+from tests.support.server import Answer, ScriptedServer, chunked, reply
 from tools.template import ROOT, translated
 
 PDF = pdf(5000)
@@ -165,8 +165,8 @@ def test_a_certificate_that_is_not_ready_is_a_failure(ask: Ask, name: str) -> No
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_a_throttled_request_is_a_passing_failure(ask: Ask, name: str) -> None:
+def test_a_throttled_request_is_a_transient_failure(ask: Ask, name: str) -> None:
     failure, api, files = ask(name, PROVIDERS[name].throttled)
     assert isinstance(failure, ProviderFailed)
-    assert (failure.upstream_status, failure.passing, files.connections) == (429, True, 0)
+    assert (failure.upstream_status, failure.transient, files.connections) == (429, True, 0)
     assert len(api.requests) == (1 if failure.retry_after else 2)

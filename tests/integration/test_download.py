@@ -9,7 +9,7 @@ import pytest
 
 from functions.download_certificate.download import INLINE_LIMIT
 from tests.integration.conftest import DYNAMODB, KEY, PROJECT, S3, Service, get
-from tests.kit.answers import (
+from tests.support.answers import (
     ID,
     INTERNAL,
     NOT_FOUND,
@@ -19,8 +19,8 @@ from tests.kit.answers import (
     refusal,
     whole,
 )
-from tests.kit.pdf import pdf
-from tests.kit.server import reply
+from tests.support.pdf import pdf
+from tests.support.server import reply
 from tools.local import seeds
 
 SERVED = whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')
@@ -314,7 +314,7 @@ def test_a_refusal_says_which_and_why(service: Service) -> None:
     (line,), metrics = service.written()
     assert (line["level"], line["message"], line["status"]) == ("ERROR", "request_refused", 502)
     assert (line["code"], line["project_id"], line["signature_id"]) == ("upstream_error", PROJECT, ID)
-    assert line["detail"] == {"reason": "status", "upstream_status": 404, "passing": False}
+    assert line["detail"] == {"reason": "status", "upstream_status": 404, "transient": False}
     assert metrics == {
         "ProviderMilliseconds": [{"service": "download_certificate"}],
         "RequestsRefused": [{"code": "upstream_error", "service": "download_certificate"}],

@@ -9,10 +9,10 @@ import pytest
 
 from certificates import records
 from tests.integration.conftest import DYNAMODB, OTHER, PROJECT, S3, Place, Service, get
-from tests.kit.answers import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
-from tests.kit.cloud import dynamodb_error, s3_error
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, raw, reply, reset
+from tests.support.answers import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
+from tests.support.cloud import dynamodb_error, s3_error
+from tests.support.pdf import pdf
+from tests.support.server import Answer, raw, reply, reset
 from tools.local import seeds
 from tools.local.runtime import Context
 
@@ -167,7 +167,7 @@ def test_secrets_manager_away_is_502_and_archived_certificates_are_served(
     place("SECRETS_MANAGER", answer)
     assert service(get())["statusCode"] == 502
     (line,), _ = service.written()
-    assert line["detail"] == {"reason": "secret_unavailable", "passing": False}
+    assert line["detail"] == {"reason": "secret_unavailable", "transient": False}
     service.archive(PDF)
     assert service(get())["statusCode"] == 200
 

@@ -13,7 +13,7 @@ import urllib3
 from tools.local import seeds
 from tools.local.gateway import Invoke
 from tools.local.reference import with_reference
-from tools.local.stack import DOWNLOAD, LocalStack, local_stack
+from tools.local.stack import DOWNLOAD, LocalService, local_service
 from tools.template import Stack
 
 BUCKET = "craftkit-local-certificatesbucket"
@@ -76,7 +76,7 @@ REQUESTS = {
 class Ports:
     """The local stack, and the events that its download function was called with."""
 
-    running: LocalStack
+    running: LocalService
     events: list[dict[str, Any]]
     s3: Any
     http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
@@ -116,7 +116,7 @@ def ports() -> Iterator[Ports]:
         yield invoke
 
     # moto has one AWS per process: mock_aws empties it before and after.
-    with moto.mock_aws(), local_stack(start, before=with_reference) as running:
+    with moto.mock_aws(), local_service(start, before=with_reference) as running:
         yield Ports(running, events, running.client("s3"))
 
 

@@ -18,10 +18,10 @@ from certificates.aws import OutOfTime
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from tests.integration.conftest import PROJECT, World, get
-from tests.kit.answers import ID, UNAVAILABLE
-from tests.kit.aws import Bucket, answer, etag
-from tests.kit.pdf import pdf
-from tests.kit.server import reply
+from tests.support.answers import ID, UNAVAILABLE
+from tests.support.aws import Bucket, answer, etag
+from tests.support.pdf import pdf
+from tests.support.server import reply
 
 UNDER_WAY = "409 again and again"
 KEY = f"{PROJECT}/{ID}.pdf"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.operator import Operator, Place, operator_in, scripted_services, summary
-from tests.kit.server import Answer, reply
+from tests.support.operator import Operator, Place, operator_in, scripted_services, summary
+from tests.support.server import Answer, reply
 from tools.template import Stack
 
 

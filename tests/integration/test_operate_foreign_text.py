@@ -9,8 +9,17 @@ from urllib.parse import quote
 import pytest
 from click.testing import Result
 
-from tests.kit.operator import DECORATION, WRONG_STATUS, Operator, Place, Terminal, operator_in, run, scripted_services
-from tests.kit.server import ScriptedServer, reply
+from tests.support.operator import (
+    DECORATION,
+    WRONG_STATUS,
+    Operator,
+    Place,
+    Terminal,
+    operator_in,
+    run,
+    scripted_services,
+)
+from tests.support.server import ScriptedServer, reply
 from tools.operate.api_keys import hash_key
 from tools.operate.commands import main
 from tools.template import Stack

@@ -12,8 +12,8 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.models import ApiKey
-from tests.kit.operator import Operator, operator
-from tests.kit.server import ScriptedServer, reply
+from tests.support.operator import Operator, operator
+from tests.support.server import ScriptedServer, reply
 from tools.local import seeds
 from tools.operate.api_keys import ApiKeys, hash_key
 from tools.operate.commands import main

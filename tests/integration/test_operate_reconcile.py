@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from tests.kit.operator import (
+from tests.support.operator import (
     NO_URL,
     WRONG_STATUS,
     Operator,
@@ -21,7 +21,7 @@ from tests.kit.operator import (
     signature_id,
     summary,
 )
-from tests.kit.server import Answer, reply
+from tests.support.server import Answer, reply
 from tools.operate import archive_queue, signatures
 from tools.operate.resume import Counts, Memory
 from tools.operate.signatures import Described, Signatures

@@ -10,7 +10,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from moto.server import ThreadedMotoServer
 
-from tests.kit.operator import Operator, deploy, operator_in, run
+from tests.support.operator import Operator, deploy, operator_in, run
 from tools.local import seeds
 from tools.local.resources import create_resources
 from tools.template import REGION, Stack
@@ -77,7 +77,7 @@ def test_missing_credentials_are_told_in_one_line(monkeypatch: pytest.MonkeyPatc
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
-def test_a_local_stack_that_does_not_run_is_told_in_one_line_whatever_the_users_configuration(
+def test_a_local_service_that_does_not_run_is_told_in_one_line_whatever_the_users_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config").write_text("[profile malformed\n")
@@ -92,7 +92,7 @@ def test_a_local_stack_that_does_not_run_is_told_in_one_line_whatever_the_users_
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
-def test_the_local_stack_is_found_by_its_port() -> None:
+def test_the_local_service_is_found_by_its_port() -> None:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     port = server.get_host_and_port()[1]

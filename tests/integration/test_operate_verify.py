@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from certificates.certificate import Certificate
-from tests.kit.operator import (
+from tests.support.operator import (
     NO_URL,
     WRONG_STATUS,
     Operator,
@@ -19,8 +19,8 @@ from tests.kit.operator import (
     signature_id,
     summary,
 )
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, reply
+from tests.support.pdf import pdf
+from tests.support.server import Answer, reply
 from tools.template import Stack
 
 NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
@@ -192,12 +192,12 @@ def stored(content: bytes, announced: int | None = None) -> Answer:
     return reply(200, content, headers | {"Content-Length": str(announced or len(content))})
 
 
-@pytest.mark.parametrize("passing", [stored(pdf()[:-1], len(pdf())), stored(pdf() + b" ")])
+@pytest.mark.parametrize("transient", [stored(pdf()[:-1], len(pdf())), stored(pdf() + b" ")])
 def test_an_answer_that_was_cut_short_or_damaged_on_its_way_is_read_again(
-    operate: Operator, place: Place, passing: Answer
+    operate: Operator, place: Place, transient: Answer
 ) -> None:
     operate.seed(1)
-    s3 = place("S3", NO_VERSIONS, passing, stored(pdf()))
+    s3 = place("S3", NO_VERSIONS, transient, stored(pdf()))
     result = operate("archive", "verify")
     assert (result.exit_code, summary(result.stdout)["intact"], len(s3.requests)) == (0, "1", 3)
 

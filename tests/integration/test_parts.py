@@ -5,8 +5,8 @@ from base64 import b64decode
 import pytest
 
 from tests.integration.conftest import Service, get
-from tests.kit.answers import NOT_FOUND, UNAUTHORIZED, not_modified, part, refusal, whole
-from tests.kit.pdf import pdf
+from tests.support.answers import NOT_FOUND, UNAUTHORIZED, not_modified, part, refusal, whole
+from tests.support.pdf import pdf
 
 
 @pytest.mark.parametrize(

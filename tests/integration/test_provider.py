@@ -5,9 +5,9 @@ import gzip
 import pytest
 
 from certificates.errors import ProviderFailed
-from tests.kit.pdf import pdf
-from tests.kit.provider import HEAD, PDF, fetch, linked, provider_at, refusal
-from tests.kit.server import Answer, ScriptedServer, chunked, raw, reply, reset
+from tests.support.pdf import pdf
+from tests.support.provider import HEAD, PDF, fetch, linked, provider_at, refusal
+from tests.support.server import Answer, ScriptedServer, chunked, raw, reply, reset
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 
@@ -133,7 +133,7 @@ def test_other_statuses_are_refused_at_once(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_passing_fault_is_tried_once_more(status: int) -> None:
+def test_a_transient_fault_is_tried_once_more(status: int) -> None:
     assert refusal(reply(status)) == ("status", status, 2)
     content, server = fetch(reply(status), reply(body=PDF))
     assert content == PDF

@@ -3,8 +3,8 @@
 import pytest
 
 from certificates.errors import ProviderFailed
-from tests.kit.provider import HEAD, PDF, fetch, linked
-from tests.kit.server import raw, reply
+from tests.support.provider import HEAD, PDF, fetch, linked
+from tests.support.server import raw, reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 
@@ -123,7 +123,7 @@ def test_a_file_above_the_limit_is_refused_behind_a_link_too() -> None:
     assert (failure.reason, failure.upstream_status, len(store.requests)) == ("too_large", 200, 1)
 
 
-def test_a_passing_fault_of_the_links_host_asks_for_a_new_link() -> None:
+def test_a_transient_fault_of_the_links_host_asks_for_a_new_link() -> None:
     content, api, store = linked("{files}/c", reply(503), reply(body=PDF))
     assert content == PDF
     assert (len(api.requests), len(store.requests)) == (2, 2)

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from certificates.provider import MAX_LINK_ANSWER_BYTES
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, ScriptedServer, reply
+from tests.support.pdf import pdf
+from tests.support.server import Answer, ScriptedServer, reply
 from tools.template import ROOT, Stack
 
 MIB = 1024 * 1024
@@ -28,7 +28,7 @@ def endless(head: bytes, chunk: bytes) -> Answer:
 
 def fetch(answer: Answer, link_field: str = "", times: int = 1) -> dict[str, float | str]:
     with ScriptedServer(answer) as server:
-        run = [sys.executable, "-m", "tests.kit.fetch_once", server.url, "18", link_field, str(times)]
+        run = [sys.executable, "-m", "tests.support.fetch_once", server.url, "18", link_field, str(times)]
         return dict(json.loads(subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=25).stdout))
 
 

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from certificates.errors import ProviderFailed
-from tests.kit.provider import PDF, Vault, fetch, provider_at, refusal
-from tests.kit.server import ScriptedServer, reply
+from tests.support.provider import PDF, Vault, fetch, provider_at, refusal
+from tests.support.server import ScriptedServer, reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 

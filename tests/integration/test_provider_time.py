@@ -9,8 +9,8 @@ import trustme
 
 from certificates import https
 from certificates.errors import ProviderFailed
-from tests.kit.provider import HEAD, PDF, fetch, provider_at, refusal
-from tests.kit.server import Answer, ScriptedServer, hang, raw, reply
+from tests.support.provider import HEAD, PDF, fetch, provider_at, refusal
+from tests.support.server import Answer, ScriptedServer, hang, raw, reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Place, Service, get
-from tests.kit.answers import UNAVAILABLE, refusal, whole
-from tests.kit.cloud import s3_error, sha256
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, raw, reply, reset
+from tests.support.answers import UNAVAILABLE, refusal, whole
+from tests.support.cloud import s3_error, sha256
+from tests.support.pdf import pdf
+from tests.support.server import Answer, raw, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import PROJECT, Place, Service, get
-from tests.kit.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, whole
-from tests.kit.aws import etag
-from tests.kit.cloud import s3_error
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, reply, reset
+from tests.support.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, whole
+from tests.support.aws import etag
+from tests.support.cloud import s3_error
+from tests.support.pdf import pdf
+from tests.support.server import Answer, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()

@@ -25,7 +25,7 @@ def test_the_environment_is_what_the_settings_read(stack: Stack, function: str, 
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_sam_local_points_at_the_local_stack(function: str) -> None:
+def test_sam_local_points_at_the_local_service(function: str) -> None:
     variables = json.loads((ROOT / "tools" / "local" / "sam-local.json").read_text())[function]
     local = Stack("craftkit-local", PARAMETERS).environment(function)
     assert variables.keys() <= local.keys()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from certificates.certificate import Certificate, is_whole_pdf
-from tests.kit.pdf import pdf
-from tests.kit.pdf_kinds import HEADER, linearize, plain, revise, sign
+from tests.support.pdf import pdf
+from tests.support.pdf_kinds import HEADER, linearize, plain, revise, sign
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SYNTAX = re.compile(rb"\bobj|xref|trailer|%%EOF|ByteRange")

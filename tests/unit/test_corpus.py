@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.pdf_kinds import linearize, plain, revise, sign
+from tests.support.pdf_kinds import linearize, plain, revise, sign
 from tools import corpus
 
 

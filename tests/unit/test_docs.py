@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.kit.commands import parse
+from tests.support.commands import parse
 from tools.local.seeds import SITUATIONS
 from tools.template import ROOT
 

@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tests.kit.commands import PROGRAMS, parse
+from tests.support.commands import PROGRAMS, parse
 from tools.local import seeds
 
 
@@ -50,7 +50,7 @@ def test_every_command_has_examples_that_can_be_typed(path: tuple[str, ...], mon
         assert parse(line, monkeypatch)[: len(path)] == list(path)
 
 
-def test_the_example_of_smoke_is_of_the_local_stack() -> None:
+def test_the_example_of_smoke_is_of_the_local_service() -> None:
     (line,) = examples(("python -m tools", "smoke"))
     assert f"KEY={seeds.KEY} " in line
     assert f"--id {seeds.signature_id('download_archived')}" in line

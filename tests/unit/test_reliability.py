@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from tests.e2e import test_archive_faults, test_faults, test_provider_faults, test_sandbox_faults
-from tests.kit.named_tests import all_tests
+from tests.support.named_tests import all_tests
 from tools.template import ROOT
 
 MODULES = [test_archive_faults, test_faults, test_provider_faults, test_sandbox_faults]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.locks import DEPLOYED, installed, locked, requirements
-from tests.kit.named_tests import all_tests, named_in
+from tests.support.locks import DEPLOYED, installed, locked, requirements
+from tests.support.named_tests import all_tests, named_in
 from tools.template import ROOT
 
 THREATS = [row for row in (ROOT / "docs" / "security.md").read_text().splitlines() if row.startswith("| **")]

@@ -10,7 +10,7 @@ import threading
 from tools.local import seeds
 from tools.local.reference import with_reference
 from tools.local.runtime import drop_user_settings, in_processes
-from tools.local.stack import LocalStack, local_stack
+from tools.local.stack import LocalService, local_service
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         signal.signal(sign, signal.default_int_handler)
     drop_user_settings()
     try:
-        with local_stack(in_processes, arguments.host, arguments.port, with_reference) as running:
+        with local_service(in_processes, arguments.host, arguments.port, with_reference) as running:
             _announce(running)
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -46,7 +46,7 @@ def _require_free(host: str, port: int) -> None:
             sys.exit(f"Port {port} can't be used: {reason}. Choose another first port: make run PORT=4000")
 
 
-def _announce(running: LocalStack) -> None:
+def _announce(running: LocalService) -> None:
     for situation in seeds.SITUATIONS:
         print(f"\n# {situation.status}  {situation.words}")
         print(_curl(situation, running.url))

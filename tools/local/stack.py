@@ -26,7 +26,7 @@ StartFunction = Callable[[Stack, str, Mapping[str, str]], AbstractContextManager
 
 
 @dataclass(frozen=True)
-class LocalStack:
+class LocalService:
     stack: Stack
     url: str
     aws_url: str
@@ -40,12 +40,12 @@ class LocalStack:
 
 
 @contextmanager
-def local_stack(
+def local_service(
     start_function: StartFunction,
     host: str = "127.0.0.1",
     port: int = 0,
     before: Callable[[Answer], Answer] = lambda api: api,
-) -> Iterator[LocalStack]:
+) -> Iterator[LocalService]:
     """The gateway listens on `port`, AWS and the provider on the next two; 0 takes any that are free. What `before`
     makes of the API answers in its place."""
     aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
@@ -72,7 +72,7 @@ def local_stack(
         api = Gateway(stack, functions).answer
         server = serve(before(api), host, port)
         running.enter_context(serving(server))
-        yield LocalStack(stack, f"http://127.0.0.1:{server.server_address[1]}", aws_url, provider, functions, api)
+        yield LocalService(stack, f"http://127.0.0.1:{server.server_address[1]}", aws_url, provider, functions, api)
 
 
 def make_stack(provider_port: int) -> Stack:

@@ -82,14 +82,19 @@ class ProviderFailed(CertificateError):
     """The provider gave no valid certificate in time.
 
     `reason` is one of the constant words in `provider` and `https`; `upstream_status` the provider's HTTP status, if
-    it answered; `retry_after` the seconds it asked to wait; `passing` whether another try may help soon.
+    it answered; `retry_after` the seconds it asked to wait; `transient` whether another try may help soon.
     """
 
     def __init__(
-        self, reason: str, upstream_status: int | None = None, *, passing: bool = False, retry_after: int | None = None
+        self,
+        reason: str,
+        upstream_status: int | None = None,
+        *,
+        transient: bool = False,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.upstream_status = upstream_status
-        self.passing = passing
+        self.transient = transient
         self.retry_after = retry_after

@@ -26,7 +26,7 @@ from certificates.urls import Url
 CONNECT_TIMEOUT = 5.0
 CHUNK = 64 * 1024
 MAX_HEAD_BYTES = 1024 * 1024
-PASSING_STATUSES = {408, 429, 500, 502, 503, 504}
+TRANSIENT_STATUSES = {408, 429, 500, 502, 503, 504}
 _HEADERS = {b"content-length", b"transfer-encoding", b"content-encoding", b"retry-after"}
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]\b")
 
@@ -80,7 +80,7 @@ class Exchange:
                 raise ProviderFailed(
                     "status",
                     response.status,
-                    passing=response.status in PASSING_STATUSES,
+                    transient=response.status in TRANSIENT_STATUSES,
                     retry_after=parse_retry_after(response),
                 )
             return self._read(response, max_bytes)
@@ -94,14 +94,14 @@ class Exchange:
             return connection.getresponse()
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             self.remaining()
-            raise ProviderFailed("unreachable", passing=True) from error
+            raise ProviderFailed("unreachable", transient=True) from error
 
     def _read(self, response: HTTPResponse, max_bytes: int) -> bytes:
         length = response.length_remaining
         if (length or 0) > max_bytes:
             raise ProviderFailed("too_large", response.status)
         if "Content-Length" in response.headers and length is None and not response.chunked:
-            raise ProviderFailed("broken_answer", response.status, passing=True)  # invalid Content-Length
+            raise ProviderFailed("broken_answer", response.status, transient=True)  # invalid Content-Length
         decoder = _Gzip() if _is_gzip(response) else _Identity()
         content = bytearray()
         try:
@@ -116,7 +116,7 @@ class Exchange:
             decoder.check_end()
         except (HTTPError, HTTPException, OSError, ValueError, zlib.error) as error:
             self.remaining()
-            raise ProviderFailed("broken_answer", response.status, passing=True) from error
+            raise ProviderFailed("broken_answer", response.status, transient=True) from error
         self.remaining()
         return bytes(content)
 

@@ -68,7 +68,7 @@ class Provider:
         self._secret = secret
 
     def fetch(self, provider_request_id: str, seconds: float, *, second_try: bool = True) -> Certificate:
-        """One certificate, within so many seconds all told: links, pauses and, after a passing fault, a second try
+        """One certificate, within so many seconds all told: links, pauses and, after a transient fault, a second try
         included. Without `second_try` only a rotated secret is tried again.
 
         Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer, secret_unavailable,
@@ -84,7 +84,7 @@ class Provider:
             if failure.reason == "status" and failure.upstream_status in {401, 403}:
                 if not self._secret.differs_from(secret):
                     raise
-            elif failure.passing and second_try:
+            elif failure.transient and second_try:
                 pause = failure.retry_after or RETRY_PAUSE
                 if pause + SHORTEST_TRY > exchange.remaining():
                     raise

@@ -6,8 +6,8 @@ from typing import Any
 from certificates.errors import ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, ScriptedServer, reply
+from tests.support.pdf import pdf
+from tests.support.server import Answer, ScriptedServer, reply
 
 PDF = pdf(3000)
 HEAD = b"HTTP/1.1 200 OK\r\n"

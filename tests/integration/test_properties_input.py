@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import bounded
 from tests.integration.conftest import KEY, OTHER, PROJECT, World, get
-from tests.kit.answers import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
-from tests.kit.aws import Item, etag
-from tests.kit.pdf import pdf
+from tests.support.answers import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
+from tests.support.aws import Item, etag
+from tests.support.pdf import pdf
 from tools.local import seeds
 
 URL = "https://api.craftkit.example/v1/signatures/{}/certificate"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from queue import LifoQueue
 from typing import Any, Self
 
-from tests.kit.answers import REQUEST_ID
-from tests.kit.cloud import Cloud
-from tests.kit.log import Line, Metrics, parse_log
+from tests.support.answers import REQUEST_ID
+from tests.support.cloud import Cloud
+from tests.support.log import Line, Metrics, parse_log
 from tools.local import seeds
 from tools.local.emulator import Sandbox, built
 from tools.local.stack import DOWNLOAD

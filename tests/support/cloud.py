@@ -13,9 +13,9 @@ from typing import Any, Self
 
 from botocore.exceptions import ClientError
 
-from tests.kit.aws import STATUSES, Bucket, Tables
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, Request, ScriptedServer, read_request, reply, reset
+from tests.support.aws import STATUSES, Bucket, Tables
+from tests.support.pdf import pdf
+from tests.support.server import Answer, Request, ScriptedServer, read_request, reply, reset
 from tools.local import seeds
 from tools.template import Stack
 

@@ -18,8 +18,8 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
-from tests.kit.pdf import pdf
-from tests.kit.server import Answer, ScriptedServer
+from tests.support.pdf import pdf
+from tests.support.server import Answer, ScriptedServer
 from tools.local import seeds
 from tools.local.resources import create_resources
 from tools.operate import archive_queue, signatures

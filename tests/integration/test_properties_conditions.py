@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from functions.download_certificate import download
 from tests.conftest import bounded
 from tests.integration.conftest import World, get
-from tests.kit.answers import not_modified, part, refusal, whole
-from tests.kit.aws import etag
-from tests.kit.pdf import pdf
-from tests.kit.rfc9110 import respond
+from tests.support.answers import not_modified, part, refusal, whole
+from tests.support.aws import etag
+from tests.support.pdf import pdf
+from tests.support.rfc9110 import respond
 
 CONTENT = pdf(2000)
 ETAG = etag(CONTENT)
@@ -55,7 +55,7 @@ def expected(headers: dict[str, str], most: int) -> dict[str, Any]:
 @pytest.mark.fuzz
 @bounded(1500)
 @given(headers=requests, most=st.sampled_from([1500, 2000]))
-def test_any_conditions_and_ranges_are_answered_by_the_rfc(
+def test_properties_conditions_and_ranges_are_answered_by_the_rfc(
     world: World, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
 ) -> None:
     monkeypatch.setattr(download, "INLINE_LIMIT", most)

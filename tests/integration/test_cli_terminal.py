@@ -12,8 +12,8 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from tests.conftest import PARAMETERS
-from tests.kit.operator import Operator, Terminal, operator, run, signature_id
-from tests.kit.server import ScriptedServer, reply
+from tests.support.operator import Operator, Terminal, operator, run, signature_id
+from tests.support.server import ScriptedServer, reply
 from tools.operate.commands import main
 from tools.template import Stack
 
@@ -219,7 +219,7 @@ def test_what_aws_answers_is_told_in_one_line_with_what_to_do(
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
 
 
-def test_what_is_no_local_stack_is_no_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_local_service_is_no_local_service(monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(reply(404, b"not found\n")) as server:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         result = run("keys", "list", "--local", "--port", str(server.port - 1))

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.kit.cloud import Cloud, Script
-from tests.kit.log import Line
-from tests.kit.pdf import pdf
-from tests.kit.sandboxes import Outcome, Sandboxes, ask, download
+from tests.support.cloud import Cloud, Script
+from tests.support.log import Line
+from tests.support.pdf import pdf
+from tests.support.sandboxes import Outcome, Sandboxes, ask, download
 
 PDF = pdf()
 SERVICE = {"service": "download_certificate"}
