@@ -138,7 +138,7 @@ def _find(request: Request, access: Access, records: Records) -> Signature:
 def _accept(item: Item | None) -> ApiKey:
     if item is None:
         raise Unauthorized
-    key = ApiKey.parse(item)
+    key = ApiKey.from_item(item)
     if not key.is_accepted_at(datetime.now(UTC)):
         raise Unauthorized
     return key
@@ -146,9 +146,9 @@ def _accept(item: Item | None) -> ApiKey:
 
 def _own(item: Item | None, key: ApiKey) -> Signature:
     """Another project's item is not looked at any further: a broken one must not tell that it exists."""
-    if item is None or Owned.parse(item).project_id != key.project_id:
+    if item is None or Owned.from_item(item).project_id != key.project_id:
         raise NotFound
-    return Signature.parse(item)
+    return Signature.from_item(item)
 
 
 def _read(request: Request, signature: Signature, archive: Archive, source: str = "archive") -> Download:

@@ -4,7 +4,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,7 +40,7 @@ def queue_url(service: Service) -> str:
 def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Receive:
     """Sends bodies, receives them as Lambda would, and invokes the function with them."""
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
-    settings = replace(ArchiveSettings.from_environment(), archive_queue_url=queue_url)
+    settings = ArchiveSettings.from_environment().model_copy(update={"archive_queue_url": queue_url})
     monkeypatch.setattr(archive, "SETTINGS", settings)
     same = service.services
     monkeypatch.setattr(archive, "SERVICES", Services(same.records, same.archive, same.provider, Pace(1_000_000, 1)))
