@@ -1,4 +1,4 @@
-"""What the template must tell this function."""
+"""The settings of this function, from its environment."""
 
 from pydantic import Field, PositiveInt
 

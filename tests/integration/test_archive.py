@@ -309,7 +309,7 @@ def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
 
 
 def test_fetches_keep_to_their_pace() -> None:
-    pace = Pace(per_minute=1200, sandboxes=2)  # one every 0.1 s in each sandbox
+    pace = Pace(per_minute=1200, environments=2)  # one every 0.1 s in each execution environment
     started = time.monotonic()
     for _ in range(4):
         pace.wait_for_turn(10)

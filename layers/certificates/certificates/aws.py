@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 AwsError = (BotoCoreError, ClientError)
-"""What a call, or reading the body that it returns, raises when AWS is at fault and its answer is well-formed. A
-malformed answer can make botocore raise anything: ValueError, KeyError, RecursionError."""
+"""Raised by a call, or by reading the body that it returns, if AWS is at fault and its response is well-formed. A
+malformed response can make botocore raise anything: ValueError, KeyError, RecursionError."""
 
 CONNECT_SECONDS = 1
 S3_READ_SECONDS = 3
@@ -28,7 +28,7 @@ S3_ATTEMPTS = 2
 LONGEST_PAUSE = 1
 """Seconds that botocore waits before its second attempt, at most."""
 REPLY_SECONDS = 0.5
-"""What the caller needs for its reply after the last call."""
+"""Time for the caller's reply after the last call."""
 
 S3_SECONDS = S3_ATTEMPTS * (CONNECT_SECONDS + S3_READ_SECONDS) + LONGEST_PAUSE + REPLY_SECONDS
 """The longest that one call of S3 takes, with its time-outs and its second attempt, and the reply after it."""
@@ -43,7 +43,7 @@ class OutOfTime(Exception):
 
 @contextmanager
 def limit_calls(seconds_left: Callable[[], float]) -> Iterator[None]:
-    """In this thread, and within this block, no attempt of any call begins unless it can end in the time left.
+    """Within this block, in this thread, an attempt of a call begins only if it can end in the time left.
 
     Bounds botocore's own attempts too, which no argument of a call does.
     """
@@ -90,8 +90,8 @@ def _limit_attempts[Client: BaseClient](client: Client) -> Client:
 def client_config(*, read_timeout: float, attempts: int) -> Config:
     """boto3's defaults (60 s time-outs, legacy retries) outlast a Lambda invocation.
 
-    Its own user agent is put together anew for each request, and parameters are checked against the model: both take
-    their part of every request's CPU, and tell us nothing.
+    By default it also rebuilds its user agent for every request and checks parameters against the model. Both cost
+    CPU and gain nothing here.
     Source: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
     """
     return Config(
