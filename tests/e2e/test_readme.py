@@ -10,7 +10,9 @@ from tools.template import ROOT
 
 
 def test_a_large_certificate_comes_whole_in_the_readmes_two_ranges(client: Client, tmp_path: Path) -> None:
-    lines = re.findall(r'^curl .*"Authorization: Bearer \$KEY".*$', (ROOT / "README.md").read_text(), re.MULTILINE)
+    lines = re.findall(
+        r'^curl .*"Authorization: Bearer \$KEY".*$', (ROOT / "docs" / "clients" / "README.md").read_text(), re.MULTILINE
+    )
     id_ = seeds.signature_id("download_large")
     url = f"{client.running.url}/v1/signatures/{id_}/certificate"
     variables = {"KEY": seeds.KEY, "URL": url}
