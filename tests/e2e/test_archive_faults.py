@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloud import Cloud, Script, dynamodb_error, s3_error, well
+from tests.support.cloud import Cloud, Script, dynamodb_error, s3_error, succeed
+from tests.support.execution_environments import ExecutionEnvironments, Outcome
 from tests.support.faults import signature_id
 from tests.support.log import Line
-from tests.support.sandboxes import Outcome, Sandboxes
 from tests.support.server import reply
 from tools.local import seeds
 from tools.local.stack import ARCHIVE
@@ -36,7 +36,7 @@ LATER: dict[str, tuple[Script, str, dict[str, Any]]] = {
 }
 """The error that the log names, and its details."""
 DONE: dict[str, tuple[Script, str]] = {
-    "archive-s3-409-once": ({"PutObject": [CONFLICT, well]}, "certificate_archived"),
+    "archive-s3-409-once": ({"PutObject": [CONFLICT, succeed]}, "certificate_archived"),
     "archive-s3-412": ({"PutObject": [EXISTS]}, "already_archived"),
 }
 
@@ -67,12 +67,12 @@ def batches(cloud: Cloud) -> Batches:
     (record,) = seeds.event("archive_available")["Records"]
     bodies = {name: json.dumps({"signatureRequestId": signature_id(name)}) for name in scripts}
     event = json.dumps({"Records": [record | {"messageId": name, "body": body} for name, body in bodies.items()]})
-    with Sandboxes(cloud, function=ARCHIVE, ARCHIVE_FETCHES_PER_MINUTE="6000000") as sandboxes:
-        during = sandboxes(event.encode())
+    with ExecutionEnvironments(cloud, function=ARCHIVE, ARCHIVE_FETCHES_PER_MINUTE="6000000") as instances:
+        during = instances(event.encode())
         asked = {name: cloud.asked[signature_id(name)] for name in scripts}
         for name in scripts:
             cloud.script(signature_id(name), {})
-        return Batches(during, asked, sandboxes(event.encode()))
+        return Batches(during, asked, instances(event.encode()))
 
 
 @pytest.mark.parametrize("name", LATER)

@@ -78,11 +78,11 @@ def etag(running: LocalService) -> str:
 
 
 @pytest.fixture(autouse=True)
-def one_sandbox(sandbox: Any) -> Iterator[None]:
+def keeps_running(instance: Any) -> Iterator[None]:
     """No request ends it."""
-    process = sandbox.process.pid
+    process = instance.process.pid
     yield
-    assert (sandbox.process.pid, sandbox.process.poll()) == (process, None)
+    assert (instance.process.pid, instance.process.poll()) == (process, None)
 
 
 @pytest.mark.fuzz

@@ -11,7 +11,7 @@ import snapshot_restore_py
 
 from tests.support.calls import Call
 from tests.support.locks import DEPLOYED, installed, locked
-from tools.local.emulator import BUILD, built
+from tools.local.emulator import BUILD, find_built
 from tools.local.runtime import CREDENTIALS
 from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService
 from tools.trim import BY_BOTOCORE_ITSELF, OPERATIONS
@@ -81,7 +81,7 @@ take as long as all the rest."""
 def test_a_cold_start_imports_what_is_written_down_and_no_more(
     running: LocalService, function: str, tmp_path: Path
 ) -> None:
-    package = built(function)
+    package = find_built(function)
     code = f"import {package.handler.rpartition('.')[0]}, sys; print(*{{name.split('.')[0] for name in sys.modules}})"
     (tmp_path / "snapshot_restore_py.py").symlink_to(snapshot_restore_py.__file__)  # comes with Lambda's runtime
     path = os.pathsep.join(str(folder) for folder in [*package.folders, tmp_path])

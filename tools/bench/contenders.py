@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.local import seeds
-from tools.local.emulator import BUILD, Package, Sandbox, built
+from tools.local.emulator import BUILD, ExecutionEnvironment, Package, find_built
 from tools.local.stack import ARCHIVE, DOWNLOAD
 from tools.template import ROOT, Stack
 
@@ -20,14 +20,14 @@ class Contender:
     package: Package
     environment: Mapping[str, str]
 
-    def sandbox(self) -> Sandbox:
-        return Sandbox(self.package, self.environment)
+    def start(self) -> ExecutionEnvironment:
+        return ExecutionEnvironment(self.package, self.environment)
 
 
 def contenders(url: str) -> list[Contender]:
     """Ours first. `url` is where AWS and the provider are."""
     peers = [Contender(name, _peer(name), _environment(url, DOWNLOAD)) for name in PEERS]
-    return [Contender(OURS, built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
+    return [Contender(OURS, find_built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
 
 
 def is_built() -> bool:
@@ -35,7 +35,7 @@ def is_built() -> bool:
 
 
 def archiver(url: str) -> Contender:
-    return Contender(OURS, built(ARCHIVE), _environment(url, ARCHIVE))
+    return Contender(OURS, find_built(ARCHIVE), _environment(url, ARCHIVE))
 
 
 def _peer(name: str) -> Package:

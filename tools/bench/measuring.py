@@ -13,7 +13,7 @@ import psutil
 from tools.bench.contenders import Contender, archive_event, download_event
 from tools.bench.results import SIZE, Batches, Cold, Growth, Warm
 from tools.bench.stub import certificate_id
-from tools.local.emulator import Sandbox
+from tools.local.emulator import ExecutionEnvironment
 
 REQUESTS = 25
 """In a row, for each contender and round: CPU time is counted in steps of 10 ms."""
@@ -31,11 +31,11 @@ def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) 
     milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     for number in range(rounds + 1):
         for contender in _in_turn(contenders, number):
-            with contender.sandbox() as sandbox:
-                taken = _download(sandbox, SIZE)
+            with contender.start() as instance:
+                taken = _download(instance, SIZE)
                 if number:
                     milliseconds[contender.name].append(taken)
-                    cpu[contender.name].append(_cpu(sandbox.runtime()))
+                    cpu[contender.name].append(_cpu(instance.runtime()))
         advance()
     return Cold(milliseconds, cpu)
 
@@ -44,15 +44,15 @@ def warm_requests(contenders: Sequence[Contender], rounds: int, advance: Advance
     """`rounds` + 1 steps, the first of which warms up and does not count."""
     milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     with ExitStack() as running:
-        sandboxes = {contender.name: running.enter_context(contender.sandbox()) for contender in contenders}
+        instances = {contender.name: running.enter_context(contender.start()) for contender in contenders}
         for number in range(rounds + 1):
-            for name, sandbox in sandboxes.items():
-                taken, used = _downloads(sandbox, SIZE, REQUESTS)
+            for name, instance in instances.items():
+                taken, used = _downloads(instance, SIZE, REQUESTS)
                 if number:
                     milliseconds[name].append(taken)
                     cpu[name].append(used)
             advance()
-        return Warm(milliseconds, cpu, {name: _peak(sandbox.runtime()) for name, sandbox in sandboxes.items()})
+        return Warm(milliseconds, cpu, {name: _peak(instance.runtime()) for name, instance in instances.items()})
 
 
 def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Growth:
@@ -60,23 +60,23 @@ def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Gr
     milliseconds, cpu = _by_name_and_size(contenders), _by_name_and_size(contenders)
     peak: dict[str, dict[int, int]] = {contender.name: {} for contender in contenders}
     with ExitStack() as running:
-        sandboxes = {
-            (contender.name, size): running.enter_context(contender.sandbox())
+        instances = {
+            (contender.name, size): running.enter_context(contender.start())
             for size in SIZES
             for contender in contenders
         }
-        for sandbox in sandboxes.values():
-            _download(sandbox, min(SIZES))
-            _forget_peak(sandbox.runtime())
+        for instance in instances.values():
+            _download(instance, min(SIZES))
+            _forget_peak(instance.runtime())
         for number in range(rounds + 1):
-            for (name, size), sandbox in sandboxes.items():
-                taken, used = _downloads(sandbox, size, GROWTH_REQUESTS)
+            for (name, size), instance in instances.items():
+                taken, used = _downloads(instance, size, GROWTH_REQUESTS)
                 if number:
                     milliseconds[name][size].append(taken)
                     cpu[name][size].append(used)
             advance()
-        for (name, size), sandbox in sandboxes.items():
-            peak[name][size] = _peak(sandbox.runtime())
+        for (name, size), instance in instances.items():
+            peak[name][size] = _peak(instance.runtime())
     return Growth(milliseconds, cpu, peak)
 
 
@@ -90,7 +90,7 @@ def _batches(archiver: Contender, size: int, rounds: int, advance: Advance) -> B
     ten: list[float] = []
     cpu: list[float] = []
     numbers = count()
-    with archiver.sandbox() as of_one, archiver.sandbox() as of_ten:
+    with archiver.start() as of_one, archiver.start() as of_ten:
         for number in range(rounds + 1):
             one.append(_archive(of_one, [certificate_id(size, next(numbers), archived=False)]))
             before = _cpu(of_ten.runtime()) if number else 0
@@ -103,11 +103,11 @@ def _batches(archiver: Contender, size: int, rounds: int, advance: Advance) -> B
 def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[int, int]:
     """Memory at every tenth of the requests, all in one sandbox. Ten steps."""
     memory: dict[int, int] = {}
-    with contender.sandbox() as sandbox:
+    with contender.start() as instance:
         for tenth in range(1, 11):
             for _ in range(requests // 10):
-                _download(sandbox, SIZE)
-            memory[requests // 10 * tenth] = sandbox.runtime().memory_info().rss
+                _download(instance, SIZE)
+            memory[requests // 10 * tenth] = instance.runtime().memory_info().rss
             advance()
     return memory
 
@@ -126,43 +126,43 @@ def _by_name_and_size(contenders: Sequence[Contender]) -> dict[str, dict[int, li
     return {contender.name: {size: [] for size in SIZES} for contender in contenders}
 
 
-def _downloads(sandbox: Sandbox, size: int, requests: int) -> tuple[float, float]:
+def _downloads(instance: ExecutionEnvironment, size: int, requests: int) -> tuple[float, float]:
     """The median of their milliseconds, and the milliseconds of CPU for each."""
-    _download(sandbox, size)
-    process = sandbox.runtime()
+    _download(instance, size)
+    process = instance.runtime()
     before = _cpu(process)
-    taken = median(_download(sandbox, size) for _ in range(requests))
+    taken = median(_download(instance, size) for _ in range(requests))
     return taken, (_cpu(process) - before) / requests
 
 
-def _download(sandbox: Sandbox, size: int) -> float:
+def _download(instance: ExecutionEnvironment, size: int) -> float:
     """Milliseconds until the answer was there."""
-    milliseconds, reply = _invoke(sandbox, download_event(certificate_id(size)))
+    milliseconds, reply = _invoke(instance, download_event(certificate_id(size)))
     if json.loads(reply).get("statusCode") not in {200, 204}:
-        raise _Wrong(sandbox, reply)
+        raise _Wrong(instance, reply)
     return milliseconds
 
 
-def _archive(sandbox: Sandbox, signature_ids: Sequence[str]) -> float:
+def _archive(instance: ExecutionEnvironment, signature_ids: Sequence[str]) -> float:
     """Milliseconds until all were archived."""
-    milliseconds, reply = _invoke(sandbox, archive_event(signature_ids))
+    milliseconds, reply = _invoke(instance, archive_event(signature_ids))
     if json.loads(reply) != {"batchItemFailures": []}:
-        raise _Wrong(sandbox, reply)
+        raise _Wrong(instance, reply)
     return milliseconds
 
 
-def _invoke(sandbox: Sandbox, event: Mapping[str, object]) -> tuple[float, bytes]:
+def _invoke(instance: ExecutionEnvironment, event: Mapping[str, object]) -> tuple[float, bytes]:
     body = json.dumps(event).encode()
     started = time.perf_counter()
-    reply = sandbox(body)
+    reply = instance(body)
     return (time.perf_counter() - started) * 1000, reply
 
 
 class _Wrong(Exception):
     """An answer that is not what was to be measured."""
 
-    def __init__(self, sandbox: Sandbox, reply: bytes) -> None:
-        super().__init__(f"{reply[:1000]!r}\n{sandbox.log()[-5000:]}")
+    def __init__(self, instance: ExecutionEnvironment, reply: bytes) -> None:
+        super().__init__(f"{reply[:1000]!r}\n{instance.log()[-5000:]}")
 
 
 def _cpu(process: psutil.Process) -> float:
