@@ -14,7 +14,7 @@ from tests.support.locks import DEPLOYED, installed, locked
 from tools.local.emulator import BUILD, find_built
 from tools.local.runtime import CREDENTIALS
 from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService
-from tools.trim import BY_BOTOCORE_ITSELF, OPERATIONS
+from tools.trim import CALLED_BY_BOTOCORE, OPERATIONS
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 """`e_machine` in the header of an ELF file (System V ABI)."""
@@ -57,7 +57,7 @@ def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalServi
     for service, operations in OPERATIONS.items():
         (model,) = (BUILD / "DependenciesLayer" / "python" / "botocore" / "data" / service).glob("*/service-2.json")
         kept = json.loads(model.read_text())["operations"].keys()
-        assert kept == operations | BY_BOTOCORE_ITSELF.get(service, set())
+        assert kept == operations | CALLED_BY_BOTOCORE.get(service, set())
 
 
 COLD_START = {

@@ -33,7 +33,7 @@ def test_it_says_what_is_refused_and_which_damage_is_accepted(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "refused: broken.pdf",
-        "refused, although pypdf opens it: prefixed.pdf",
+        "refused, although pypdf can open it: prefixed.pdf",
         "",
         "accepted of",
         "whole files 4 6",
