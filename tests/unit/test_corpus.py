@@ -51,5 +51,5 @@ def test_it_says_what_is_refused_and_which_damage_is_accepted(
 
 
 def test_a_folder_without_pdfs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match="There is no"):
+    with pytest.raises(SystemExit, match="No"):
         run(tmp_path, monkeypatch)

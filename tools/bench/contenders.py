@@ -1,4 +1,4 @@
-"""What is measured: our function as it is built, and its peers, each as its users would package it."""
+"""The contenders: our function as built, and its peers, each packaged as its users would."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ class Contender:
 
 
 def contenders(url: str) -> list[Contender]:
-    """Ours first. `url` is where AWS and the provider are."""
+    """Returns ours first. `url` is that of AWS and the provider."""
     peers = [Contender(name, _peer(name), _environment(url, DOWNLOAD)) for name in PEERS]
     return [Contender(OURS, find_built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
 
@@ -49,12 +49,12 @@ def _environment(url: str, function: str) -> dict[str, str]:
             "ProviderCertificateUrl": f"{url}/v1/requests/{{providerRequestId}}/certificate",
             "ProviderAuthHeader": "Authorization: Bearer {secret}",
             "ProviderSecretName": "craftkit/provider-secret",
-            "ArchiveFetchesPerMinute": "6000000",  # the provider's delay is what is measured, not our pace
+            "ArchiveFetchesPerMinute": "6000000",  # measures the provider's delay, not our pace
         },
     )
     return stack.environment(function) | {
         "AWS_ENDPOINT_URL": url,
-        "LAMBDA_TASK_ROOT": "/var/task",  # what Powertools' Tracer knows Lambda by
+        "LAMBDA_TASK_ROOT": "/var/task",  # Powertools' Tracer detects Lambda by it
         "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where files can't be written
     }
 

@@ -1,4 +1,4 @@
-"""How it is measured: sandboxes of all contenders in turn, round after round."""
+"""Measures the execution environments of all contenders in turn, in each round."""
 
 import json
 import time
@@ -16,18 +16,18 @@ from tools.bench.stub import certificate_id
 from tools.local.emulator import ExecutionEnvironment
 
 REQUESTS = 25
-"""In a row, for each contender and round: CPU time is counted in steps of 10 ms."""
+"""Consecutive requests per contender and round: CPU time has a resolution of 10 ms."""
 
 GROWTH_REQUESTS = 15
 SIZES = (10_000, 100_000, SIZE, 1_000_000, 2_500_000, 4_400_000)
 ARCHIVING_SIZES = (SIZE, 4_400_000)
 
 Advance = Callable[[], object]
-"""Moves the progress on by one step."""
+"""Advances the progress by one step."""
 
 
 def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Cold:
-    """`rounds` + 1 steps, the first of which brings the files into memory and does not count."""
+    """`rounds` + 1 steps, the first of which loads the files into memory and does not count."""
     milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     for number in range(rounds + 1):
         for contender in _in_turn(contenders, number):
@@ -56,7 +56,7 @@ def warm_requests(contenders: Sequence[Contender], rounds: int, advance: Advance
 
 
 def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Growth:
-    """`rounds` + 1 steps, the first of which warms up and does not count. A sandbox for each size, whose peak it is."""
+    """`rounds` + 1 steps, the first of which warms up and does not count. Each size has its own execution environment."""
     milliseconds, cpu = _by_name_and_size(contenders), _by_name_and_size(contenders)
     peak: dict[str, dict[int, int]] = {contender.name: {} for contender in contenders}
     with ExitStack() as running:
@@ -67,7 +67,7 @@ def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Gr
         }
         for instance in instances.values():
             _download(instance, min(SIZES))
-            _forget_peak(instance.runtime())
+            _reset_peak(instance.runtime())
         for number in range(rounds + 1):
             for (name, size), instance in instances.items():
                 taken, used = _downloads(instance, size, GROWTH_REQUESTS)
@@ -101,7 +101,7 @@ def _batches(archiver: Contender, size: int, rounds: int, advance: Advance) -> B
 
 
 def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[int, int]:
-    """Memory at every tenth of the requests, all in one sandbox. Ten steps."""
+    """Measures memory after every tenth of the requests, all in one execution environment. Ten steps."""
     memory: dict[int, int] = {}
     with contender.start() as instance:
         for tenth in range(1, 11):
@@ -113,7 +113,7 @@ def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[
 
 
 def _in_turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
-    """Each begins a round in turn, so that whatever the one before leaves behind falls on all alike."""
+    """Rotates the first contender of a round: after-effects of the previous one hit all equally."""
     first = number % len(contenders)
     return [*contenders[first:], *contenders[:first]]
 
@@ -127,7 +127,7 @@ def _by_name_and_size(contenders: Sequence[Contender]) -> dict[str, dict[int, li
 
 
 def _downloads(instance: ExecutionEnvironment, size: int, requests: int) -> tuple[float, float]:
-    """The median of their milliseconds, and the milliseconds of CPU for each."""
+    """Returns the median of their milliseconds, and the CPU milliseconds per request."""
     _download(instance, size)
     process = instance.runtime()
     before = _cpu(process)
@@ -136,18 +136,18 @@ def _downloads(instance: ExecutionEnvironment, size: int, requests: int) -> tupl
 
 
 def _download(instance: ExecutionEnvironment, size: int) -> float:
-    """Milliseconds until the answer was there."""
+    """Returns the milliseconds until the reply arrived."""
     milliseconds, reply = _invoke(instance, download_event(certificate_id(size)))
     if json.loads(reply).get("statusCode") not in {200, 204}:
-        raise _Wrong(instance, reply)
+        raise _UnexpectedReply(instance, reply)
     return milliseconds
 
 
 def _archive(instance: ExecutionEnvironment, signature_ids: Sequence[str]) -> float:
-    """Milliseconds until all were archived."""
+    """Returns the milliseconds until all were archived."""
     milliseconds, reply = _invoke(instance, archive_event(signature_ids))
     if json.loads(reply) != {"batchItemFailures": []}:
-        raise _Wrong(instance, reply)
+        raise _UnexpectedReply(instance, reply)
     return milliseconds
 
 
@@ -158,26 +158,26 @@ def _invoke(instance: ExecutionEnvironment, event: Mapping[str, object]) -> tupl
     return (time.perf_counter() - started) * 1000, reply
 
 
-class _Wrong(Exception):
-    """An answer that is not what was to be measured."""
+class _UnexpectedReply(Exception):
+    """The function failed instead of doing the measured work."""
 
     def __init__(self, instance: ExecutionEnvironment, reply: bytes) -> None:
         super().__init__(f"{reply[:1000]!r}\n{instance.log()[-5000:]}")
 
 
 def _cpu(process: psutil.Process) -> float:
-    """Milliseconds so far."""
+    """Returns the CPU milliseconds used so far."""
     times = process.cpu_times()
     return (times.user + times.system) * 1000
 
 
 def _peak(process: psutil.Process) -> int:
-    """The most memory that the process has had, in bytes."""
+    """Returns the peak memory of the process in bytes."""
     status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     (kilobytes,) = (line.split()[1] for line in status if line.startswith("VmHWM:"))
     return int(kilobytes) * 1024
 
 
-def _forget_peak(process: psutil.Process) -> None:
-    """What it has now is its peak from here on. Source: proc_pid_clear_refs(5)."""
+def _reset_peak(process: psutil.Process) -> None:
+    """Resets the peak to the current memory. Source: proc_pid_clear_refs(5)."""
     Path(f"/proc/{process.pid}/clear_refs").write_text("5")
