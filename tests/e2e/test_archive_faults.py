@@ -1,5 +1,5 @@
-"""AWS and the signature service when they fail a message of the queue, before the built artifact. docs/reliability.md
-has a row for each fault."""
+"""Faults of AWS and the provider while the built artifact processes a message. docs/reliability.md has a row for each
+fault."""
 
 import json
 from collections import Counter
@@ -43,15 +43,15 @@ DONE: dict[str, tuple[Script, str]] = {
 
 @dataclass(frozen=True)
 class Batches:
-    """One with a message for each fault, and the same once the faults are over. `asked` are the operations that each
-    message cost while its fault lasted."""
+    """The outcomes of a batch with a message per fault, during the faults and after them. `asked` lists each message's
+    operations during its fault."""
 
     during: Outcome
     asked: dict[str, list[str]]
     after: Outcome
 
     def line(self, name: str) -> Line:
-        """What the log says of the message while the fault lasts."""
+        """Returns the log line of the message during the fault."""
         (line,) = (line for line in self.during.lines if line["signature_id"] == signature_id(name))
         names = ("level", "message", "error", "detail")
         return {name: line[name] for name in names if name in line}

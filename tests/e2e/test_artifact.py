@@ -1,4 +1,4 @@
-"""What users would meet: the built artifact, the real runtime client, HTTP."""
+"""The built artifact as clients reach it: with the real runtime client, over HTTP."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ COMMON = {"cache-control": "private, no-store", "x-content-type-options": "nosni
 
 
 @pytest.mark.parametrize("situation", seeds.SITUATIONS, ids=lambda situation: situation.event)
-def test_every_event_is_answered_as_the_local_service_says(running: LocalService, situation: seeds.Situation) -> None:
+def test_every_event_gets_the_status_of_its_situation(running: LocalService, situation: seeds.Situation) -> None:
     reply = json.loads(running.functions[DOWNLOAD](json.dumps(seeds.event(situation.event)).encode()))
     assert reply["statusCode"] == situation.status
     headers = {name.lower(): value for name, value in reply["headers"].items()}
@@ -62,7 +62,7 @@ def test_a_certificate_is_fetched_once_and_then_served_without_the_provider(clie
 @pytest.mark.parametrize(
     "accept", [None, "*/*", "application/pdf", "text/html, */*;q=0.8", "application/json", "image/png", ""]
 )
-def test_whatever_is_accepted_the_bytes_come_as_bytes(client: Client, accept: str | None) -> None:
+def test_the_body_is_binary_whatever_accept_says(client: Client, accept: str | None) -> None:
     headers = {} if accept is None else {"Accept": accept}
     assert client.certificate(seeds.signature_id("download_archived"), **headers).data.startswith(b"%PDF-")
 
@@ -86,7 +86,7 @@ def test_large_certificates_come_whole_or_in_ranges_without_a_restart(client: Cl
 
 
 def test_a_warm_download_is_served_from_the_memory_of_the_one_before(client: Client, instance: Any) -> None:
-    """A reply of this size was 800 pages, each taken from the system and given back. A few come of all else."""
+    """A reply of this size would cost 800 page faults if its memory were returned to the system each time."""
     id_ = "0400000a-0000-4000-8000-000000000000"
     archive(client.running, id_, pdf(400_000))
     for _ in range(5):
@@ -125,7 +125,7 @@ def test_an_unknown_route_or_method_is_404_in_the_envelope(client: Client, metho
 
 
 def test_two_execution_environments_that_fetch_at_once_serve_the_same_bytes(running: LocalService) -> None:
-    """The provider renders each answer anew: the one archived first is the certificate."""
+    """The provider renders a different PDF each time: the first one archived is the certificate."""
     id_ = "2000000a-0000-4000-8000-000000000000"
     item = seeds.signatures()[0] | {
         "id": {"S": id_},
@@ -138,7 +138,7 @@ def test_two_execution_environments_that_fetch_at_once_serve_the_same_bytes(runn
     both_are_fetching = threading.Barrier(2)
 
     def render() -> bytes:
-        # A third may come before or after them: the archive function, to which the stream tells of the request.
+        # The archive function may fetch too, before or after: the stream triggers it.
         with suppress(threading.BrokenBarrierError):
             both_are_fetching.wait(5)
         return pdf(seed=next(renderings))

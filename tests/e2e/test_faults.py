@@ -1,4 +1,4 @@
-"""AWS when it does not do as asked, before the built artifact. docs/reliability.md has a row for each fault."""
+"""Faults of AWS during a download from the built artifact. docs/reliability.md has a row for each fault."""
 
 import json
 
@@ -39,7 +39,7 @@ THROTTLED = dynamodb_error(400, "ProvisionedThroughputExceededException")
 
 
 def nothing_read(name: str) -> Answer:
-    """All keys are left for another request."""
+    """A response that leaves all keys unprocessed."""
     wanted = {
         "ApiKeysTable": {"keyHash": seeds.api_keys()[0]["keyHash"]},
         "SignaturesTable": {"id": {"S": signature_id(name)}},
@@ -63,7 +63,7 @@ def s3(cause: str, times: int, answer: Answer, **headers: str) -> Fault:
 
 
 def for_every_request(name: str, cause: str, times: int, answer: Answer) -> Faults:
-    """S3 is asked for the whole, for a range, or first for the entity tag."""
+    """The fault for a whole certificate, for a range, and for a condition, which reads the entity tag first."""
     return {
         name: s3(cause, times, answer),
         f"{name}-range": s3(cause, times, answer, range="bytes=0-9"),
@@ -144,7 +144,7 @@ DENIED = s3_error(403, "AccessDenied")
 
 
 def first(asked: str, *puts: Answer, reads: tuple[Answer, ...] = (succeed,), cause: str = "") -> Fault:
-    """The first download of a certificate: `reads` begins with the one that finds none."""
+    """A fault during the first download of a certificate. The first of `reads` finds none."""
     script = {"Certificate": [reply(body=PDF)], "PutObject": puts, "GetObject": reads}
     return Fault(f"{GET} GetObject Certificate {asked}", script, is_archived=False, detail={"cause": cause})
 
@@ -158,7 +158,7 @@ UNWRITTEN: Faults = {
 
 
 def write_failure_line(fault: Fault, result: FaultResult) -> Line:
-    """What the log says."""
+    """The log line of a failed write."""
     return {
         "level": "ERROR",
         "message": "archive_write_failed",

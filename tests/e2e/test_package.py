@@ -1,4 +1,4 @@
-"""What is shipped."""
+"""The content of the built artifact."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def test_the_layer_holds_what_its_lock_says_and_nothing_else() -> None:
 
 
 def test_every_module_has_its_bytecode() -> None:
-    """Lambda's file system is read-only: what has none is compiled at every cold start."""
+    """Lambda's file system is read-only: modules without bytecode are compiled at every cold start."""
     sources = list(BUILD.rglob("*.py"))
     assert sources
     assert [
@@ -42,14 +42,14 @@ def test_every_module_has_its_bytecode() -> None:
 
 
 def test_the_built_template_is_plain_yaml() -> None:
-    """CloudFormation knows no aliases."""
+    """CloudFormation does not support YAML aliases."""
     template = (BUILD / "template.yaml").read_text()
     assert "&id" not in template
     assert "*id" not in template
 
 
 def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalService, calls: set[Call]) -> None:
-    """Trimming must cut nothing that is used, and leave nothing that is not."""
+    """Trimming must keep what is used and remove the rest."""
     asked = {(call.service, call.operation) for call in calls if call.who in running.functions}
     assert asked - {("sqs", "ReceiveMessage"), ("sqs", "DeleteMessage")} == {  # the event source mapping's
         (service, operation) for service, operations in OPERATIONS.items() for operation in operations
@@ -73,8 +73,8 @@ COLD_START = {
     "typing_extensions",
     "urllib3",
 }
-"""What a cold start may import besides the standard library. Each package here was weighed: the X-Ray SDK alone would
-take as long as all the rest."""
+"""The packages that a cold start may import in addition to the standard library. The X-Ray SDK alone would take as long
+as all of them."""
 
 
 @pytest.mark.parametrize("function", [DOWNLOAD, ARCHIVE])

@@ -1,4 +1,4 @@
-"""The signature service and its secret when they fail, before the built artifact. docs/reliability.md has a row for
+"""Faults of the provider and its secret during a download from the built artifact. docs/reliability.md has a row for
 each fault."""
 
 from dataclasses import replace
@@ -19,13 +19,13 @@ LINEARIZED = linearize()
 
 
 def first(asked: str, certificate: Answer = succeed, *, reason: str = "", **detail: object) -> Fault:
-    """The first download of a certificate, for which the signature service is asked."""
+    """A fault during the first download of a certificate, which is fetched from the provider."""
     script = {"Certificate": [certificate]}
     words = {"reason": reason, "transient": False} | detail
     return Fault(f"BatchGetItem GetObject {asked}", script, is_archived=False, detail=words)
 
 
-# ── The signature service ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── The provider ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ONCE, TWICE = "Certificate", "Certificate Certificate"
 
@@ -40,7 +40,7 @@ def broken(asked: str, reason: str, certificate: Answer, **detail: object) -> Fa
 
 
 def slow(certificate: Answer) -> Fault:
-    """Of its 15 seconds the function keeps 9.5 for the archive."""
+    """A fault that uses up the time: of its 15 seconds, the function keeps 9.5 for the archive."""
     return replace(first(ONCE, certificate, reason="timed_out"), settings={"number": 2, "timeout": 15})
 
 
@@ -71,7 +71,7 @@ ELSEWHERE = reply(body=b'{"url": "http://127.0.0.2/canary"}')
 
 
 def linked(asked: str, script: Script, reason: str, number: int = 200) -> Fault:
-    """The signature service answers with a link to its own host."""
+    """A fault of a provider that answers with a link to its own host."""
     settings = {"PROVIDER_LINK_FIELD": "url", "PROVIDER_LINK_HOSTS": "127.0.0.1"}
     return replace(first(asked, reason=reason, upstream_status=number), script=script, settings=settings)
 

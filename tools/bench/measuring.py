@@ -56,7 +56,7 @@ def warm_requests(contenders: Sequence[Contender], rounds: int, advance: Advance
 
 
 def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Growth:
-    """`rounds` + 1 steps, the first of which warms up and does not count. Each size has its own execution environment."""
+    """`rounds` + 1 steps, the first of which warms up. Each size has its own execution environment."""
     milliseconds, cpu = _by_name_and_size(contenders), _by_name_and_size(contenders)
     peak: dict[str, dict[int, int]] = {contender.name: {} for contender in contenders}
     with ExitStack() as running:

@@ -28,7 +28,10 @@ def middle_half(values: Rounds) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Cold:
-    """From the start of an execution environment to its first reply. By contender; `cpu` in milliseconds of the runtime process."""
+    """From the event for a new execution environment to its reply, by contender.
+
+    `cpu` is in milliseconds of the runtime process.
+    """
 
     milliseconds: Mapping[str, Rounds]
     cpu: Mapping[str, Rounds]
