@@ -9,12 +9,12 @@ EXAMPLES ?= 10000
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
 PEERS := empty naive textbook fastapi
-# No source distributions: what builds them is in no lock.
+# No source distributions: their build tools are not locked.
 LOCKED := --quiet --require-hashes --only-binary :all:
-# The same for the pip that `sam build` runs: it would fetch wheels for another architecture by version alone.
+# The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
 SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
 COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
-# The architecture that `sam deploy --guided` has written down, or the template's default.
+# The architecture that `sam deploy --guided` saved, or the template's default.
 STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
 
 # The user's environment decides where packages come from, but not how they are installed or how Python runs.
@@ -28,26 +28,26 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: check run test fuzz corpus sam-local build deploy smoke bench lint format lock clean help
 
-check: lint test ## everything that CI checks (the default)
+check: lint test ## run everything that CI checks (the default)
 
-run: .venv/ready ## the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1)
+run: .venv/ready ## run the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1)
 	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST)
 
-test: build ## the whole test suite, with branch coverage
+test: build ## run the whole test suite, with branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup
 
-fuzz: build ## the properties and the contract, by many new examples (EXAMPLES=10000 of each)
+fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
 	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz --no-cov
 
-corpus: .venv/ready ## what becomes of the PDFs in a folder, and of damaged copies of them (DIR=…)
+corpus: .venv/ready ## count which PDFs of a folder, and which damaged copies of them, are accepted (DIR=…)
 	@$(PYTHON) -m tools.corpus '$(DIR)'
 
-sam-local: build ## every event through sam local invoke and start-api, where there is Docker (minutes)
+sam-local: build ## send every event through sam local invoke and start-api; needs Docker (minutes)
 	@$(PYTHON) -m tools.sam_local
 
-build: $(BUILT) ## the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
+build: $(BUILT) ## build the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
 
-bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## what it costs beside other ways to build it (python -m tools.bench --help)
+bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other ways to build it (python -m tools.bench --help)
 	@$(PYTHON) -m compileall -q $(foreach package,awslambdaric simplejson snapshot_restore_py.py,.venv/lib/python3.13/site-packages/$(package))
 	@$(PYTHON) -m tools.bench
 
@@ -59,7 +59,7 @@ deploy: ## build for the stack's architecture and deploy it (the first time: sam
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
 
-lint: .venv/ready .checkov/ready ## style, format, types, template
+lint: .venv/ready .checkov/ready ## check style, format, types and the template
 	ruff check .
 	ruff format --check .
 	mypy
@@ -67,11 +67,11 @@ lint: .venv/ready .checkov/ready ## style, format, types, template
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
 
-format: .venv/ready ## mend what can be mended by itself
+format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
 	ruff format .
 
-lock: .venv/ready ## renew the locks from pyproject.toml
+lock: .venv/ready ## update the locks from pyproject.toml
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
@@ -82,10 +82,10 @@ lock: .venv/ready ## renew the locks from pyproject.toml
 clean: ## remove what was built and installed
 	rm -rf .venv .uv .checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-# Without bytecode every cold start compiles each module anew: Lambda's file system is read-only.
+# Without bytecode, every cold start compiles each module again: Lambda's file system is read-only.
 $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/trim.py $(shell find functions layers -name '*.py')
 	@rm -f .aws-sam/*.built
 	$(SAM_LOCKED) sam build --parameter-overrides Architecture=$(ARCH)
@@ -93,7 +93,7 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@touch $@
 
-# Bytecode only where users have it: it comes with boto3 and the client of Lambda's runtime, and `sam build` makes none.
+# Bytecode only where users have it: Lambda's runtime ships it with boto3 and the runtime client; `sam build` makes none.
 .aws-sam/bench/%.ready: tools/bench/peers/%/app.py tools/bench/peers/%/requirements.txt .venv/ready
 	@rm -rf .aws-sam/bench/$*
 	.uv/bin/uv pip install $(LOCKED) --python .venv --target .aws-sam/bench/$* -r tools/bench/peers/$*/requirements.txt
@@ -101,7 +101,7 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@cp $< .aws-sam/bench/$*/
 	@touch $@
 
-# The locked uv, installed by pip, or by a uv on the path where python3 has no venv (stock Debian).
+# The locked uv is installed by pip, or by a uv on the path if python3 has no venv (stock Debian).
 .uv/ready: requirements-uv.txt
 	@rm -rf .uv
 	@if python3 -c 'import ensurepip, venv' 2>/dev/null; then \
@@ -113,14 +113,14 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	fi
 	@touch $@
 
-# The two folders stand on the path as Lambda puts them there: the root, and the layer's.
+# The project root and the layer are on the path, as on Lambda.
 .venv/ready: .uv/ready requirements-dev.txt .python-version Makefile
 	.uv/bin/uv venv --quiet --clear .venv
 	.uv/bin/uv pip sync $(LOCKED) --python .venv requirements-dev.txt
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/certificates' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@
 
-# By itself: it pins versions of what the project uses too.
+# A separate environment: checkov pins other versions of packages that the project uses.
 .checkov/ready: .uv/ready requirements-checkov.txt .python-version
 	.uv/bin/uv venv --quiet --clear .checkov
 	.uv/bin/uv pip sync $(LOCKED) --python .checkov requirements-checkov.txt

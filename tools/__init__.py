@@ -1,1 +1,1 @@
-"""Programs for people. Nothing of it is deployed."""
+"""Programs for developers and operators. None of them is deployed."""

@@ -5,11 +5,11 @@ import sys
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
-        # A terminal may not be UTF-8, and names and messages hold any character.
+        # A terminal may not be UTF-8, and names and messages may hold any character.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        # Imported here, since it takes a second or two, and Ctrl-C within them is no defect.
+        # The import takes a second or two. Ctrl-C during it must not print a traceback.
         from tools.operate.commands import main
     except KeyboardInterrupt:
         sys.exit(130)

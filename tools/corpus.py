@@ -1,4 +1,4 @@
-"""What becomes of real PDFs: which are accepted, and which copies that were cut or decoded as text are accepted too."""
+"""Reports which real PDFs are accepted, and which copies of them that were cut or decoded as text are accepted too."""
 
 import argparse
 import logging
@@ -17,18 +17,18 @@ END = b"%%EOF"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.corpus", description=__doc__)
-    parser.add_argument("folder", type=Path, help="searched for *.pdf, its subfolders too")
+    parser.add_argument("folder", type=Path, help="folder to search for *.pdf, with its subfolders")
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     folder: Path = parser.parse_args().folder
     files = sorted(path for path in folder.rglob("*.pdf") if path.is_file())
     if not files:
-        sys.exit(f"There is no *.pdf below {folder}.")
+        sys.exit(f"No *.pdf found below {folder}.")
     tried: Counter[str] = Counter()
     accepted: Counter[str] = Counter()
     for file in files:
         content = file.read_bytes()
         if not is_whole_pdf(content):
-            print(f"refused{', although pypdf opens it' if _is_readable(file) else ''}: {file.relative_to(folder)}")
+            print(f"refused{', although pypdf can open it' if _can_open(file) else ''}: {file.relative_to(folder)}")
             continue
         accepted["whole files"] += 1
         for kind, copy in _damage(content):
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _damage(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Copies that lost something, by kind. Nothing tells that an earlier revision is not the last one."""
+    """Yields damaged copies with their kind. One that ends with an earlier revision looks whole."""
     ends = [position for position in range(len(content)) if content.startswith(END, position)]
     for position in ends[:-1]:
         for more in (0, 2, 300, 1000):
@@ -54,7 +54,7 @@ def _damage(content: bytes) -> Iterator[tuple[str, bytes]]:
         yield "decoded as Latin-1", content.decode("latin-1").encode()
 
 
-def _is_readable(file: Path) -> bool:
+def _can_open(file: Path) -> bool:
     try:
         return len(pypdf.PdfReader(file, strict=False).pages) > 0
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

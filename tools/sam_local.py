@@ -1,6 +1,6 @@
-"""Every event through `sam local invoke`, and every download through `sam local start-api`, against the local stack.
+"""Sends every event through `sam local invoke`, and every download through `sam local start-api`.
 
-Both run the built artifact in Docker. Where there is no Docker, a line says so, and nothing is run.
+Both run the built artifact in Docker, against the local service. Without Docker, nothing runs and one line says so.
 """
 
 import json
@@ -18,47 +18,47 @@ from tools.local.runtime import ARCHITECTURE
 from tools.local.stack import ARCHIVE, DOWNLOAD
 from tools.template import ROOT
 
-LOCAL_STACK, API = "http://127.0.0.1:3000", "http://127.0.0.1:3010"
+LOCAL_SERVICE, API = "http://127.0.0.1:3000", "http://127.0.0.1:3010"
 
 
 def main() -> None:
-    if not _docker_answers():
-        print("skipped: sam local needs Docker, and there is none that answers")
+    if not _is_docker_running():
+        print("skipped: sam local needs Docker, which does not respond")
         return
     started = time.monotonic()
     with _local_service():
-        wrong = [*_invoke(), *_download()]
+        wrong = [*_invoke_events(), *_download_all()]
     if wrong:
-        sys.exit(f"answered in another way than expected: {', '.join(wrong)}")
+        sys.exit(f"unexpected responses: {', '.join(wrong)}")
     print(f"all as expected, in {time.monotonic() - started:.0f} s")
 
 
-def _invoke() -> Iterator[str]:
-    """Yields the events that are answered in another way than their situation says."""
+def _invoke_events() -> Iterator[str]:
+    """Yields the events with an unexpected reply."""
     for download in seeds.SITUATIONS:
-        status = _reply(DOWNLOAD, download.event)["statusCode"]
+        status = _invoke(DOWNLOAD, download.event)["statusCode"]
         print(f"{status}  {download.event}", flush=True)
         if status != download.status:
             yield download.event
     for archive in seeds.ARCHIVE_SITUATIONS:
-        later = len(_reply(ARCHIVE, archive.event)["batchItemFailures"])
+        later = len(_invoke(ARCHIVE, archive.event)["batchItemFailures"])
         print(f"{later:>3}  {archive.event}", flush=True)
         if later != archive.later:
             yield archive.event
 
 
-def _reply(function: str, event: str) -> dict[str, Any]:
+def _invoke(function: str, event: str) -> dict[str, Any]:
     output = _run(*_sam_local("invoke", function, "--event", f"events/{event}.json"))
     return dict(json.loads(output.splitlines()[-1]))
 
 
-def _download() -> Iterator[str]:
-    """Yields the requests whose status is not that of their situation, or whose body is not the local stack's."""
+def _download_all() -> Iterator[str]:
+    """Yields the requests with an unexpected status, or with another body than the local service sends."""
     with _api():
         for situation in seeds.SITUATIONS:
             status, body = _curl(situation, API)
             print(f"{status}  {situation.event}, by HTTP: {len(body):,} bytes", flush=True)
-            if (situation.status, body) != (status, _curl(situation, LOCAL_STACK)[1]):
+            if (situation.status, body) != (status, _curl(situation, LOCAL_SERVICE)[1]):
                 yield f"{situation.event} by HTTP"
 
 
@@ -90,7 +90,7 @@ def _api() -> Iterator[None]:
 
 
 def _sam_local(*arguments: str) -> list[str]:
-    """The first command pulls Lambda's image, unless it is there."""
+    """The first command pulls Lambda's image if it is missing."""
     has_image = _run("docker", "image", "ls", "--quiet", f"*/lambda/python:3.13-{ARCHITECTURE}")
     options = ["--parameter-overrides", f"Architecture={ARCHITECTURE}", *(["--skip-pull-image"] if has_image else [])]
     return ["sam", "local", *arguments, *options]
@@ -106,14 +106,14 @@ def _running(command: list[str], output: IO[bytes] | int) -> Iterator[subprocess
 
 
 def _run(*command: str) -> bytes:
-    """Standard output. What the command says besides is shown if it fails."""
+    """Returns standard output. If the command fails, exits with its standard error."""
     result = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if result.returncode:
         sys.exit(f"{' '.join(command)}\n{result.stderr.decode()}")
     return result.stdout
 
 
-def _docker_answers() -> bool:
+def _is_docker_running() -> bool:
     try:
         return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""`template.yaml` as CloudFormation would see it: translated by SAM's own translator, with its values filled in."""
+"""`template.yaml` as CloudFormation sees it: translated by SAM's translator, with its values filled in."""
 
 import logging
 import re
@@ -35,7 +35,7 @@ _ARNS = {
 
 
 def read_source() -> dict[str, Any]:
-    """`template.yaml`, as if its code were uploaded already."""
+    """Reads `template.yaml` as if its code were already uploaded."""
     source: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
     for resource in source["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
@@ -45,8 +45,10 @@ def read_source() -> dict[str, Any]:
 
 
 def translate(source: dict[str, Any]) -> dict[str, Any]:
-    """The CloudFormation template that SAM makes of it: `transform` of SAM's translator with a region of its own, since
-    boto3 would look for one in the user's configuration."""
+    """Translates a SAM template into a CloudFormation template.
+
+    This is `transform` of SAM's translator with a fixed region: boto3 would look for one in the user's configuration.
+    """
     to_py27_compatible_template(source, {})
     translator = Translator(None, Parser(), boto_session=SimpleNamespace(region_name=REGION))
     translation = translator.translate(source, {}, get_managed_policy_map=dict)  # the template names no managed policy
@@ -55,12 +57,12 @@ def translate(source: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def translated() -> dict[str, Any]:
-    """The CloudFormation template that SAM makes of `template.yaml`."""
+    """The CloudFormation template of `template.yaml`."""
     return translate(read_source())
 
 
 class Stack:
-    """One stack of the template. `parameters` fill in or replace the template's defaults."""
+    """A stack of the template. `parameters` override the template's defaults."""
 
     def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
         self.name = name
@@ -81,7 +83,7 @@ class Stack:
 
     @cached_property
     def resources(self) -> dict[str, dict[str, Any]]:
-        """By logical id, with values filled in; without those whose condition does not hold."""
+        """The resources whose conditions hold, by logical id, with values filled in."""
         return {
             logical_id: self.resolve(resource)
             for logical_id, resource in self._template["Resources"].items()
@@ -102,12 +104,12 @@ class Stack:
         return {name: str(value) for name, value in variables.items()}
 
     def physical_id(self, logical_id: str) -> str:
-        """What CloudFormation might call the resource. Fit for a bucket, whose names are in lower case."""
+        """A name that CloudFormation might give the resource. Bucket names must be in lower case."""
         name = f"{self.name}-{logical_id}"
         return name.lower() if self._template["Resources"][logical_id]["Type"] == "AWS::S3::Bucket" else name
 
     def resolve(self, value: Any) -> Any:  # noqa: PLR0911
-        """Intrinsic functions replaced by their values."""
+        """Replaces intrinsic functions with their values."""
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
         if not isinstance(value, dict):
@@ -127,7 +129,7 @@ class Stack:
         return {key: self.resolve(item) for key, item in value.items() if not self._is_no_value(item)}
 
     def _is_no_value(self, value: Any) -> bool:
-        """AWS::NoValue, directly or as what a condition chooses, removes its property."""
+        """AWS::NoValue, directly or as the result of a condition, removes its property."""
         match value:
             case {"Ref": "AWS::NoValue"}:
                 return True
@@ -181,4 +183,4 @@ class Stack:
                 return not self._holds(argument[0])
             case "Fn::Or":
                 return any(self._holds(one) for one in argument)
-        raise ValueError(f"a condition uses {function}, which is not known here")
+        raise ValueError(f"conditions with {function} are not supported")

@@ -1,7 +1,7 @@
-"""Cuts from the built layer of dependencies what no function uses: it would be unpacked, searched and parsed at each
-cold start. Files are left out or shortened; no code is changed.
+"""Removes from the built layer of dependencies the files that no function uses.
 
-`python -m tools.trim FOLDER`. A test holds what is kept against what is called: tests/e2e/test_package.py.
+Lambda would unpack, search and parse them at each cold start. Files are deleted or shortened; no code is changed.
+`python -m tools.trim FOLDER`. tests/e2e/test_package.py compares the rest with the calls that the functions make.
 """
 
 import gzip
@@ -19,15 +19,15 @@ OPERATIONS = {
     "secretsmanager": {"GetSecretValue"},
     "sqs": {"ChangeMessageVisibility"},
 }
-"""What the functions ask of AWS, by botocore's service."""
+"""The operations that the functions call, by botocore's service name."""
 
-BY_BOTOCORE_ITSELF: dict[str, set[str]] = {"s3": {"HeadBucket"}}
-"""What botocore asks on its own: where a bucket is, after S3 has said that it is elsewhere."""
+CALLED_BY_BOTOCORE: dict[str, set[str]] = {"s3": {"HeadBucket"}}
+"""The operations that botocore calls on its own: it looks up the region of a bucket after a redirect."""
 
 READ = {
     "GetObjectOutput": {"Body", "ChecksumSHA256", "ChecksumType", "ContentLength", "ContentRange", "ETag"},
 }
-"""Of long outputs, what is read: botocore looks for a header for each member, in each answer."""
+"""The members of long outputs that the code reads: botocore looks for a header per member in each response."""
 
 UNUSED = [
     "**/*.pyi",
@@ -43,7 +43,7 @@ UNUSED = [
 
 
 def trim(python: Path) -> None:
-    """`python` is what Lambda puts on the path."""
+    """Trims `python`, the folder that Lambda puts on the path."""
     for pattern in UNUSED:
         for path in list(python.glob(pattern)):
             _remove(path)
@@ -51,50 +51,50 @@ def trim(python: Path) -> None:
     for folder in [path for path in data.iterdir() if path.is_dir() and path.name not in OPERATIONS]:
         _remove(folder)
     _rewrite(data / "endpoints.json", _trim_endpoints)
-    for packed in list(data.rglob("*.json.gz")):  # unpacking would take longer than reading what is left
+    for packed in list(data.rglob("*.json.gz")):  # unzipping takes longer than reading the plain file
         document = json.loads(gzip.decompress(packed.read_bytes()))
         _write(packed.with_suffix(""), document)
         packed.unlink()
     for service, operations in OPERATIONS.items():
         (model,) = (data / service).glob("*/service-2.json")
-        wanted = operations | BY_BOTOCORE_ITSELF.get(service, set[str]())
+        wanted = operations | CALLED_BY_BOTOCORE.get(service, set[str]())
         _rewrite(model, partial(trim_model, operations=wanted))
 
 
 def trim_model(model: dict[str, Any], operations: set[str]) -> dict[str, Any]:
-    """A service's model with these operations only, the shapes that they use, and no documentation."""
+    """Reduces a service's model to these operations and the shapes that they use, without documentation."""
     kept = {name: model["operations"][name] for name in sorted(operations)}
     for shape, members in READ.items():
         if shape in model["shapes"]:
             all_members = model["shapes"][shape]["members"]
             model["shapes"][shape]["members"] = {name: all_members[name] for name in sorted(members)}
-    needed = set(_shapes(kept))
+    needed = set(_find_shapes(kept))
     todo = list(needed)
     while todo:
-        new = set(_shapes(model["shapes"][todo.pop()])) - needed
+        new = set(_find_shapes(model["shapes"][todo.pop()])) - needed
         needed |= new
         todo += new
     shapes = {name: shape for name, shape in model["shapes"].items() if name in needed}
-    # Elsewhere botocore reads the documentation itself.
-    return model | {"operations": _undocumented(kept), "shapes": _undocumented(shapes)}
+    # Only here: botocore reads the documentation of other parts of the model.
+    return model | {"operations": _drop_documentation(kept), "shapes": _drop_documentation(shapes)}
 
 
-def _shapes(value: Any) -> Iterator[str]:
-    """The names of all shapes that it refers to."""
+def _find_shapes(value: Any) -> Iterator[str]:
+    """Yields the names of all shapes that the value refers to."""
     if isinstance(value, dict):
         if isinstance(value.get("shape"), str):
             yield value["shape"]
         for item in value.values():
-            yield from _shapes(item)
+            yield from _find_shapes(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _shapes(item)
+            yield from _find_shapes(item)
 
 
-def _undocumented(value: Any) -> Any:
+def _drop_documentation(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _undocumented(item) for key, item in value.items() if not _is_documentation(key, item)}
-    return [_undocumented(item) for item in value] if isinstance(value, list) else value
+        return {key: _drop_documentation(item) for key, item in value.items() if not _is_documentation(key, item)}
+    return [_drop_documentation(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_documentation(key: str, value: Any) -> bool:
@@ -112,7 +112,7 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    """Replaces the file: writing into it would change all its hard links, and installers share files by them."""
+    """Replaces the file: writing into it would change all its hard links, and installers share files through them."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(json.dumps(document, separators=(",", ":")))
     new.replace(path)

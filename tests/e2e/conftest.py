@@ -16,8 +16,8 @@ from moto.moto_server import threaded_moto_server, werkzeug_app
 from tests.e2e import test_faults, test_provider_faults
 from tests.support.calls import Call, Recorder
 from tests.support.cloud import Cloud
-from tests.support.faults import Run, run
-from tests.support.sandboxes import Sandboxes
+from tests.support.execution_environments import ExecutionEnvironments
+from tests.support.faults import GetResult, run_fault
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
@@ -57,7 +57,7 @@ def archive(running: LocalService, signature_id: str, content: bytes) -> None:
 
 @pytest.fixture(scope="package")
 def recorder() -> Iterator[Recorder]:
-    """What AWS was asked by all that runs."""
+    """Records every call to AWS."""
     recorder = Recorder()
     application = werkzeug_app.DomainDispatcherApplication
     with pytest.MonkeyPatch.context() as patch:
@@ -68,8 +68,8 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="package")
-def running(recorder: Recorder) -> Iterator[LocalService]:  # noqa: ARG001 - it has to watch from the start
-    """For these tests only: other tests empty the AWS of this process."""
+def running(recorder: Recorder) -> Iterator[LocalService]:  # noqa: ARG001 - must record from the start
+    """The local service, for these tests only: other tests empty the AWS of this process."""
     with local_service(Emulator) as stack:
         yield stack
 
@@ -81,29 +81,29 @@ def client(running: LocalService) -> Iterator[Client]:
 
 
 @pytest.fixture
-def sandbox(running: LocalService) -> Any:
-    """The running emulator."""
+def instance(running: LocalService) -> Any:
+    """The execution environment of the download function."""
     return running.functions[DOWNLOAD]
 
 
 SECONDS = 20
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def archived(running: LocalService, signature_id: str) -> bool:
+def is_archived(running: LocalService, signature_id: str) -> bool:
     bucket = running.stack.physical_id("CertificatesBucket")
     listed = running.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{seeds.PROJECT}/{signature_id}.pdf")
     return bool(listed["KeyCount"])
 
 
 def complete(running: LocalService) -> str:
-    """All parties sign a new request. Returns its id."""
+    """Lets all parties sign a new request and returns its id."""
     url = f"http://127.0.0.1:{running.provider.server_address[1]}/complete"
     with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
         return str(answer.read().decode().strip())
@@ -111,12 +111,12 @@ def complete(running: LocalService) -> str:
 
 @pytest.fixture
 def calls(running: LocalService, recorder: Recorder) -> set[Call]:
-    """Of every situation, and of one completed signature request on its way from the table to the archive."""
+    """The calls of every situation, and of one completed signature request on its way from the table to the archive."""
     for function, situations in ((DOWNLOAD, seeds.SITUATIONS), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
         for situation in situations:
             running.functions[function](json.dumps(seeds.event(situation.event)).encode())
     id_ = complete(running)
-    wait_until(lambda: archived(running, id_))
+    wait_until(lambda: is_archived(running, id_))
     time.sleep(4 * POLL_SECONDS)
     return recorder.calls
 
@@ -128,21 +128,23 @@ def cloud(stack: Stack) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="package")
-def sandboxes(cloud: Cloud) -> Iterator[Sandboxes]:
-    with Sandboxes(cloud, 8) as running:
+def instances(cloud: Cloud) -> Iterator[ExecutionEnvironments]:
+    with ExecutionEnvironments(cloud, 8) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
-def ran(cloud: Cloud, sandboxes: Sandboxes) -> Iterator[Run]:
-    """What became of each fault of a download. They run at once, since most of their time is spent waiting."""
+def get_result(cloud: Cloud, instances: ExecutionEnvironments) -> Iterator[GetResult]:
+    """Runs the faults of downloads, all at once: most of their time is spent waiting."""
     faults = test_faults.FAULTS | test_provider_faults.FAULTS
-    places: dict[tuple[tuple[str, Any], ...], Sandboxes] = {(): sandboxes}
+    places: dict[tuple[tuple[str, Any], ...], ExecutionEnvironments] = {(): instances}
     with ExitStack() as running:
         for fault in faults.values():
             if fault.place not in places:
-                places[fault.place] = running.enter_context(Sandboxes(cloud, **fault.settings))
+                places[fault.place] = running.enter_context(ExecutionEnvironments(cloud, **fault.settings))
         pool = ThreadPoolExecutor(len(faults))
         running.callback(pool.shutdown, cancel_futures=True)
-        futures = {name: pool.submit(run, name, fault, cloud, places[fault.place]) for name, fault in faults.items()}
+        futures = {
+            name: pool.submit(run_fault, name, fault, cloud, places[fault.place]) for name, fault in faults.items()
+        }
         yield lambda name: futures[name].result()

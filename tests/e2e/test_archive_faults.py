@@ -1,5 +1,5 @@
-"""AWS and the signature service when they fail a message of the queue, before the built artifact. docs/reliability.md
-has a row for each fault."""
+"""Faults of AWS and the provider while the built artifact processes a message. docs/reliability.md has a row for each
+fault."""
 
 import json
 from collections import Counter
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloud import Cloud, Script, dynamodb_error, s3_error, well
+from tests.support.cloud import Cloud, Script, dynamodb_error, s3_error, succeed
+from tests.support.execution_environments import ExecutionEnvironments, Outcome
 from tests.support.faults import signature_id
 from tests.support.log import Line
-from tests.support.sandboxes import Outcome, Sandboxes
 from tests.support.server import reply
 from tools.local import seeds
 from tools.local.stack import ARCHIVE
@@ -36,22 +36,22 @@ LATER: dict[str, tuple[Script, str, dict[str, Any]]] = {
 }
 """The error that the log names, and its details."""
 DONE: dict[str, tuple[Script, str]] = {
-    "archive-s3-409-once": ({"PutObject": [CONFLICT, well]}, "certificate_archived"),
+    "archive-s3-409-once": ({"PutObject": [CONFLICT, succeed]}, "certificate_archived"),
     "archive-s3-412": ({"PutObject": [EXISTS]}, "already_archived"),
 }
 
 
 @dataclass(frozen=True)
 class Batches:
-    """One with a message for each fault, and the same once the faults are over. `asked` are the operations that each
-    message cost while its fault lasted."""
+    """The outcomes of a batch with a message per fault, during the faults and after them. `asked` lists each message's
+    operations during its fault."""
 
     during: Outcome
     asked: dict[str, list[str]]
     after: Outcome
 
     def line(self, name: str) -> Line:
-        """What the log says of the message while the fault lasts."""
+        """Returns the log line of the message during the fault."""
         (line,) = (line for line in self.during.lines if line["signature_id"] == signature_id(name))
         names = ("level", "message", "error", "detail")
         return {name: line[name] for name in names if name in line}
@@ -67,12 +67,12 @@ def batches(cloud: Cloud) -> Batches:
     (record,) = seeds.event("archive_available")["Records"]
     bodies = {name: json.dumps({"signatureRequestId": signature_id(name)}) for name in scripts}
     event = json.dumps({"Records": [record | {"messageId": name, "body": body} for name, body in bodies.items()]})
-    with Sandboxes(cloud, function=ARCHIVE, ARCHIVE_FETCHES_PER_MINUTE="6000000") as sandboxes:
-        during = sandboxes(event.encode())
+    with ExecutionEnvironments(cloud, function=ARCHIVE, ARCHIVE_FETCHES_PER_MINUTE="6000000") as instances:
+        during = instances(event.encode())
         asked = {name: cloud.asked[signature_id(name)] for name in scripts}
         for name in scripts:
             cloud.script(signature_id(name), {})
-        return Batches(during, asked, sandboxes(event.encode()))
+        return Batches(during, asked, instances(event.encode()))
 
 
 @pytest.mark.parametrize("name", LATER)

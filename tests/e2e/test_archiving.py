@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import SECONDS, archived, complete, wait_until
+from tests.e2e.conftest import SECONDS, complete, is_archived, wait_until
 from tests.support.pdf import pdf
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
@@ -15,9 +15,7 @@ from tools.local.stack import ARCHIVE, LocalService
 
 
 @pytest.mark.parametrize("situation", seeds.ARCHIVE_SITUATIONS, ids=lambda situation: situation.event)
-def test_every_event_is_answered_as_its_situation_says(
-    running: LocalService, situation: seeds.ArchiveSituation
-) -> None:
+def test_every_event_gets_the_reply_of_its_situation(running: LocalService, situation: seeds.ArchiveSituation) -> None:
     reply = json.loads(running.functions[ARCHIVE](json.dumps(seeds.event(situation.event)).encode()))
     assert len(reply["batchItemFailures"]) == situation.later
 
@@ -25,16 +23,16 @@ def test_every_event_is_answered_as_its_situation_says(
 def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalService) -> None:
     running.provider.asked.clear()
     ids = [complete(running) for _ in range(5)]
-    wait_until(lambda: all(archived(running, id_) for id_ in ids))
-    time.sleep(4 * POLL_SECONDS)  # the stream and the event both tell of each: the second message has come by now
+    wait_until(lambda: all(is_archived(running, id_) for id_ in ids))
+    time.sleep(4 * POLL_SECONDS)  # the stream and the event each send a message: both have arrived by now
     asked = [request_id.removeprefix("req_") for request_id in running.provider.asked]
     assert sorted(id_ for id_ in asked if id_ in ids) == sorted(ids)
 
 
-def test_a_sandbox_killed_in_the_middle_loses_nothing(running: LocalService) -> None:
-    """Killed between the fetch and the write: no half object, and the next try archives the certificate."""
-    sqs, sandbox = running.client("sqs"), running.functions[ARCHIVE]
-    assert isinstance(sandbox, Emulator)
+def test_killing_an_execution_environment_loses_nothing(running: LocalService) -> None:
+    """Killed between the fetch and the write, it leaves no partial object, and the next try archives it."""
+    sqs, instance = running.client("sqs"), running.functions[ARCHIVE]
+    assert isinstance(instance, Emulator)
     queue_url = sqs.get_queue_url(QueueName=running.stack.physical_id("ArchiveQueue"))["QueueUrl"]
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "3"})
     killed, fetching = threading.Event(), threading.Event()
@@ -49,10 +47,10 @@ def test_a_sandbox_killed_in_the_middle_loses_nothing(running: LocalService) -> 
     running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
     try:
         assert fetching.wait(SECONDS)
-        sandbox.kill()
-        assert not archived(running, item["id"]["S"])
+        instance.kill()
+        assert not is_archived(running, item["id"]["S"])
         killed.set()
-        wait_until(lambda: archived(running, item["id"]["S"]))
+        wait_until(lambda: is_archived(running, item["id"]["S"]))
     finally:
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1800"})
-    assert sandbox.log().count("INIT START") == 2
+    assert instance.log().count("INIT START") == 2

@@ -1,4 +1,4 @@
-"""What users would meet: the built artifact, the real runtime client, HTTP."""
+"""The built artifact as clients reach it: with the real runtime client, over HTTP."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ COMMON = {"cache-control": "private, no-store", "x-content-type-options": "nosni
 
 
 @pytest.mark.parametrize("situation", seeds.SITUATIONS, ids=lambda situation: situation.event)
-def test_every_event_is_answered_as_the_local_service_says(running: LocalService, situation: seeds.Situation) -> None:
+def test_every_event_gets_the_status_of_its_situation(running: LocalService, situation: seeds.Situation) -> None:
     reply = json.loads(running.functions[DOWNLOAD](json.dumps(seeds.event(situation.event)).encode()))
     assert reply["statusCode"] == situation.status
     headers = {name.lower(): value for name, value in reply["headers"].items()}
@@ -62,13 +62,13 @@ def test_a_certificate_is_fetched_once_and_then_served_without_the_provider(clie
 @pytest.mark.parametrize(
     "accept", [None, "*/*", "application/pdf", "text/html, */*;q=0.8", "application/json", "image/png", ""]
 )
-def test_whatever_is_accepted_the_bytes_come_as_bytes(client: Client, accept: str | None) -> None:
+def test_the_body_is_binary_whatever_accept_says(client: Client, accept: str | None) -> None:
     headers = {} if accept is None else {"Accept": accept}
     assert client.certificate(seeds.signature_id("download_archived"), **headers).data.startswith(b"%PDF-")
 
 
-def test_large_certificates_come_whole_or_in_ranges_and_the_sandbox_lives_on(client: Client, sandbox: Any) -> None:
-    process = sandbox.process.pid
+def test_large_certificates_come_whole_or_in_ranges_without_a_restart(client: Client, instance: Any) -> None:
+    process = instance.process.pid
     almost, large = "4499000a-0000-4000-8000-000000000000", "9000000a-0000-4000-8000-000000000000"
     archive(client.running, almost, pdf(4_499_000))
     archive(client.running, large, pdf(9_000_001))
@@ -81,20 +81,20 @@ def test_large_certificates_come_whole_or_in_ranges_and_the_sandbox_lives_on(cli
         content += part.data
     assert content == pdf(9_000_001)
     assert client.certificate(seeds.signature_id("download_archived")).status == 200
-    assert sandbox.process.pid == process
-    assert sandbox.log().count("INIT START") == 1
+    assert instance.process.pid == process
+    assert instance.log().count("INIT START") == 1
 
 
-def test_a_warm_download_is_served_from_the_memory_of_the_one_before(client: Client, sandbox: Any) -> None:
-    """A reply of this size was 800 pages, each taken from the system and given back. A few come of all else."""
+def test_a_warm_download_is_served_from_the_memory_of_the_one_before(client: Client, instance: Any) -> None:
+    """A reply of this size would cost 800 page faults if its memory were returned to the system each time."""
     id_ = "0400000a-0000-4000-8000-000000000000"
     archive(client.running, id_, pdf(400_000))
     for _ in range(5):
         client.certificate(id_)
-    before = sandbox.page_faults()
+    before = instance.page_faults()
     for _ in range(10):
         assert client.certificate(id_).status == 200
-    assert (sandbox.page_faults() - before) / 10 < 50
+    assert (instance.page_faults() - before) / 10 < 50
 
 
 @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}, {"Range": "bytes=99999999-"}])
@@ -124,8 +124,8 @@ def test_an_unknown_route_or_method_is_404_in_the_envelope(client: Client, metho
     assert {name.lower(): value for name, value in response.headers.items()}.items() >= COMMON.items()
 
 
-def test_two_sandboxes_that_fetch_at_once_serve_one_content(running: LocalService) -> None:
-    """The provider renders each answer anew: the one archived first is the certificate."""
+def test_two_execution_environments_that_fetch_at_once_serve_the_same_bytes(running: LocalService) -> None:
+    """The provider renders a different PDF each time: the first one archived is the certificate."""
     id_ = "2000000a-0000-4000-8000-000000000000"
     item = seeds.signatures()[0] | {
         "id": {"S": id_},
@@ -138,7 +138,7 @@ def test_two_sandboxes_that_fetch_at_once_serve_one_content(running: LocalServic
     both_are_fetching = threading.Barrier(2)
 
     def render() -> bytes:
-        # A third may come before or after them: the archive function, to which the stream tells of the request.
+        # The archive function may fetch too, before or after: the stream triggers it.
         with suppress(threading.BrokenBarrierError):
             both_are_fetching.wait(5)
         return pdf(seed=next(renderings))
@@ -146,9 +146,9 @@ def test_two_sandboxes_that_fetch_at_once_serve_one_content(running: LocalServic
     renderings = itertools.count()
     running.provider.documents["req_race"] = render
     with Emulator(running.stack, DOWNLOAD, environment) as other:
-        sandboxes = [running.functions[DOWNLOAD], other]
+        instances = [running.functions[DOWNLOAD], other]
         with ThreadPoolExecutor() as pool:
-            replies = [json.loads(r) for r in pool.map(lambda s: s(json.dumps(event).encode()), sandboxes)]
+            replies = [json.loads(r) for r in pool.map(lambda s: s(json.dumps(event).encode()), instances)]
     assert [reply["statusCode"] for reply in replies] == [200, 200]
     assert replies[0]["body"] == replies[1]["body"]
 
@@ -162,10 +162,10 @@ def test_a_wrong_setting_stops_the_start_and_names_itself(running: LocalService)
     assert "canary" not in json.dumps(reply)
 
 
-def test_the_log_is_json_and_holds_no_key(client: Client, sandbox: Any) -> None:
+def test_the_log_is_json_and_holds_no_key(client: Client, instance: Any) -> None:
     client.certificate(seeds.signature_id("download_archived"))
-    lines = [json.loads(line) for line in sandbox.log().splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in instance.log().splitlines() if line.startswith("{")]
     served = [line for line in lines if line.get("message") == "certificate_served"]
     assert served[-1]["signature_id"] == seeds.signature_id("download_archived")
     for secret in (seeds.KEY, seeds.PROVIDER_SECRET, hashlib.sha256(seeds.KEY.encode()).hexdigest()):
-        assert secret not in sandbox.log()
+        assert secret not in instance.log()

@@ -16,7 +16,7 @@ from tools.local.stack import LocalService
 
 
 def commands_of_the_page(first: str) -> str:
-    """The block that begins with this word."""
+    """Returns the block that begins with this word."""
     block = re.search(rf"```\n({first}\b.*?)```", (FOLDER / "README.md").read_text(), re.DOTALL)
     assert block
     return block[1]
@@ -89,7 +89,7 @@ def test_what_will_never_be_is_not_asked_for_again(
 
 
 def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_path: Path) -> None:
-    """One after the other, each finds the copy of the one before."""
+    """Run in order, each finds the copy of the previous one."""
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
     commands = commands_of_the_page("export")
     path = os.pathsep.join([str(Path(sys.executable).parent), str(Path(NODE).parent), os.environ["PATH"]])

@@ -1,5 +1,5 @@
-"""The built artifact against docs/openapi.yaml, by schemathesis: the file's examples, corner cases, and many that it
-makes up of them."""
+"""The built artifact against docs/openapi.yaml, with schemathesis: the file's examples, corner cases, and many
+generated ones."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from tools.local import seeds
 from tools.local.stack import LocalService
 from tools.template import ROOT
 
-# What the file's examples name: they are made to be there.
+# The file's examples name these: the test creates them.
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 ETAG = '"5d41402abc4b2a76b9719d911017c592"'
 
@@ -56,7 +56,7 @@ CONFIG: dict[str, Any] = {
         "header.If-None-Match": TAGS,
         "header.If-Range": TAGS,
     },
-    # What a well-formed request may get. Not 400 and 403: nothing here is a reason for them.
+    # What a well-formed request may get. Not 400 or 403: the service has no reason for them.
     "checks": {
         "positive_data_acceptance": {
             "expected-statuses": ["2xx", "3xx", "401", "404", "409", "412", "413", "416", "500", "502"]
@@ -68,7 +68,7 @@ schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.yaml", config=S
 
 @pytest.fixture(scope="module")
 def etag(running: LocalService) -> str:
-    """Of the certificate that the local stack has archived, and of that of ID, which is made the same."""
+    """The ETag of the seeded archived certificate, and of a copy that is archived for ID."""
     archived = running.client("s3").get_object(
         Bucket=running.stack.physical_id("CertificatesBucket"),
         Key=f"{seeds.PROJECT}/{seeds.signature_id('download_archived')}.pdf",
@@ -78,11 +78,11 @@ def etag(running: LocalService) -> str:
 
 
 @pytest.fixture(autouse=True)
-def one_sandbox(sandbox: Any) -> Iterator[None]:
-    """No request ends it."""
-    process = sandbox.process.pid
+def keeps_running(instance: Any) -> Iterator[None]:
+    """Asserts that no request ends the execution environment."""
+    process = instance.process.pid
     yield
-    assert (sandbox.process.pid, sandbox.process.poll()) == (process, None)
+    assert (instance.process.pid, instance.process.poll()) == (process, None)
 
 
 @pytest.mark.fuzz

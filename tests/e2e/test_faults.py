@@ -1,4 +1,4 @@
-"""AWS when it does not do as asked, before the built artifact. docs/reliability.md has a row for each fault."""
+"""Faults of AWS during a download from the built artifact. docs/reliability.md has a row for each fault."""
 
 import json
 
@@ -6,8 +6,18 @@ import pytest
 
 from tests.support.answers import UNAVAILABLE, whole
 from tests.support.aws import etag
-from tests.support.cloud import dynamodb_error, lost, s3_error, sha256, well
-from tests.support.faults import PDF, SERVICE, Fault, Faults, Ran, Run, refused, served, signature_id
+from tests.support.cloud import dynamodb_error, lose_response, s3_error, sha256, succeed
+from tests.support.faults import (
+    PDF,
+    SERVICE,
+    Fault,
+    FaultResult,
+    Faults,
+    GetResult,
+    refusal_lines,
+    served_line,
+    signature_id,
+)
 from tests.support.log import Line
 from tests.support.pdf import pdf
 from tests.support.server import Answer, hang, raw, reply, reset
@@ -29,7 +39,7 @@ THROTTLED = dynamodb_error(400, "ProvisionedThroughputExceededException")
 
 
 def nothing_read(name: str) -> Answer:
-    """All keys are left for another request."""
+    """A response that leaves all keys unprocessed."""
     wanted = {
         "ApiKeysTable": {"keyHash": seeds.api_keys()[0]["keyHash"]},
         "SignaturesTable": {"id": {"S": signature_id(name)}},
@@ -53,7 +63,7 @@ def s3(cause: str, times: int, answer: Answer, **headers: str) -> Fault:
 
 
 def for_every_request(name: str, cause: str, times: int, answer: Answer) -> Faults:
-    """S3 is asked for the whole, for a range, or first for the entity tag."""
+    """The fault for a whole certificate, for a range, and for a condition, which reads the entity tag first."""
     return {
         name: s3(cause, times, answer),
         f"{name}-range": s3(cause, times, answer, range="bytes=0-9"),
@@ -98,30 +108,30 @@ AWAY: Faults = {
 
 
 @pytest.mark.parametrize("name", AWAY)
-def test_aws_away_is_503_and_the_provider_is_left_alone(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_aws_away_is_503_and_the_provider_is_left_alone(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == UNAVAILABLE
-    assert got.lines == refused(AWAY[name], got, 503, "service_unavailable")
+    assert got.lines == refusal_lines(AWAY[name], got, 503, "service_unavailable")
     assert got.outcome.metrics == {"RequestsRefused": [{"code": "service_unavailable"} | SERVICE]}
     assert got.asked == AWAY[name].asked
 
 
 TRANSIENT: Faults = {
-    "dynamodb-throttled-once": Fault(f"{GET} {GET} GetObject", {GET: [THROTTLED, well]}),
-    "dynamodb-reset-once": Fault(f"{GET} {GET} GetObject", {GET: [reset, well]}),
+    "dynamodb-throttled-once": Fault(f"{GET} {GET} GetObject", {GET: [THROTTLED, succeed]}),
+    "dynamodb-reset-once": Fault(f"{GET} {GET} GetObject", {GET: [reset, succeed]}),
     "dynamodb-unprocessed-once": Fault(
-        f"{GET} {GET} GetObject", {GET: [nothing_read("dynamodb-unprocessed-once"), well]}
+        f"{GET} {GET} GetObject", {GET: [nothing_read("dynamodb-unprocessed-once"), succeed]}
     ),
-    "s3-slowdown-once": Fault(f"{GET} GetObject GetObject", {"GetObject": [s3_error(503, "SlowDown"), well]}),
-    "s3-reset-once": Fault(f"{GET} GetObject GetObject", {"GetObject": [reset, well]}),
+    "s3-slowdown-once": Fault(f"{GET} GetObject GetObject", {"GetObject": [s3_error(503, "SlowDown"), succeed]}),
+    "s3-reset-once": Fault(f"{GET} GetObject GetObject", {"GetObject": [reset, succeed]}),
 }
 
 
 @pytest.mark.parametrize("name", TRANSIENT)
-def test_what_passes_is_tried_again_unseen_by_the_client(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_what_passes_is_tried_again_unseen_by_the_client(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == whole(PDF, etag(PDF), got.signature_id)
-    assert got.lines == [served(got, "archive")]
+    assert got.lines == [served_line(got, "archive")]
     assert got.outcome.metrics == {"CertificatesServed": [{"source": "archive"} | SERVICE]}
     assert got.asked == TRANSIENT[name].asked
 
@@ -133,8 +143,8 @@ MISSING, WON = s3_error(404, "NoSuchKey"), found(OTHER, sha256(OTHER))
 DENIED = s3_error(403, "AccessDenied")
 
 
-def first(asked: str, *puts: Answer, reads: tuple[Answer, ...] = (well,), cause: str = "") -> Fault:
-    """The first download of a certificate: `reads` begins with the one that finds none."""
+def first(asked: str, *puts: Answer, reads: tuple[Answer, ...] = (succeed,), cause: str = "") -> Fault:
+    """A fault during the first download of a certificate. The first of `reads` finds none."""
     script = {"Certificate": [reply(body=PDF)], "PutObject": puts, "GetObject": reads}
     return Fault(f"{GET} GetObject Certificate {asked}", script, is_archived=False, detail={"cause": cause})
 
@@ -147,21 +157,21 @@ UNWRITTEN: Faults = {
 }
 
 
-def unwritten(fault: Fault, ran: Ran) -> Line:
-    """What the log says."""
+def write_failure_line(fault: Fault, result: FaultResult) -> Line:
+    """The log line of a failed write."""
     return {
         "level": "ERROR",
         "message": "archive_write_failed",
-        "signature_id": ran.signature_id,
+        "signature_id": result.signature_id,
         "detail": fault.detail,
     }
 
 
 @pytest.mark.parametrize("name", UNWRITTEN)
-def test_what_cannot_be_archived_is_served_and_counted(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_what_cannot_be_archived_is_served_and_counted(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == whole(PDF, f'"{sha256(PDF)}"', got.signature_id)
-    assert got.lines == [unwritten(UNWRITTEN[name], got), served(got, "provider")]
+    assert got.lines == [write_failure_line(UNWRITTEN[name], got), served_line(got, "provider")]
     assert got.outcome.metrics == {
         "ProviderMilliseconds": [SERVICE],
         "ArchiveWriteFailures": [SERVICE],
@@ -171,19 +181,19 @@ def test_what_cannot_be_archived_is_served_and_counted(name: str, ran: Run) -> N
 
 
 WRITTEN: Faults = {
-    "s3-409-once": first("PutObject PutObject GetObject", CONFLICT, well),
-    "s3-write-answer-lost": first("PutObject PutObject GetObject", lost, well),
+    "s3-409-once": first("PutObject PutObject GetObject", CONFLICT, succeed),
+    "s3-write-answer-lost": first("PutObject PutObject GetObject", lose_response, succeed),
     "s3-412": first("PutObject GetObject", EXISTS, reads=(MISSING, WON)),
     "s3-409-then-412": first("PutObject PutObject GetObject", CONFLICT, EXISTS, reads=(MISSING, WON)),
 }
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_what_is_archived_first_is_what_is_served(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_what_is_archived_first_is_what_is_served(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     content = got.archived or OTHER
     assert got.outcome.reply == whole(content, etag(content), got.signature_id)
-    assert got.lines == [served(got, "provider")]
+    assert got.lines == [served_line(got, "provider")]
     assert got.outcome.metrics == {
         "ProviderMilliseconds": [SERVICE],
         "CertificatesServed": [{"source": "provider"} | SERVICE],
@@ -192,7 +202,7 @@ def test_what_is_archived_first_is_what_is_served(name: str, ran: Run) -> None:
 
 
 UNREAD: Faults = {
-    "s3-read-back": first("PutObject GetObject", well, reads=(MISSING, DENIED)),
+    "s3-read-back": first("PutObject GetObject", succeed, reads=(MISSING, DENIED)),
     "s3-412-unreadable": first("PutObject GetObject", EXISTS, reads=(MISSING, CUT), cause="ResponseStreamingError"),
     "s3-409-unreadable": first("PutObject PutObject PutObject GetObject", CONFLICT, cause="OtherCopyMissing"),
     "s3-write-unreadable": first("PutObject GetObject", DENIED, reads=(MISSING, DENIED), cause="AccessDenied"),
@@ -200,18 +210,18 @@ UNREAD: Faults = {
 
 
 @pytest.mark.parametrize("name", ["s3-read-back"])
-def test_what_is_archived_and_cannot_be_read_back_is_served_as_it_was_fetched(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_what_is_archived_and_cannot_be_read_back_is_served_as_it_was_fetched(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == whole(PDF, f'"{sha256(PDF)}"', got.signature_id)
-    assert got.lines == [served(got, "provider")]
+    assert got.lines == [served_line(got, "provider")]
     assert (got.asked, got.archived) == (UNREAD[name].asked, PDF)
 
 
 @pytest.mark.parametrize("name", ["s3-412-unreadable", "s3-409-unreadable"])
-def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == UNAVAILABLE
-    assert got.lines == refused(UNREAD[name], got, 503, "service_unavailable")
+    assert got.lines == refusal_lines(UNREAD[name], got, 503, "service_unavailable")
     assert got.outcome.metrics == {
         "ProviderMilliseconds": [SERVICE],
         "RequestsRefused": [{"code": "service_unavailable"} | SERVICE],
@@ -220,10 +230,13 @@ def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(name: str, 
 
 
 @pytest.mark.parametrize("name", ["s3-write-unreadable"])
-def test_when_nobody_knows_what_is_archived_ours_is_not_served(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_when_nobody_knows_what_is_archived_ours_is_not_served(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == UNAVAILABLE
-    assert got.lines == [unwritten(UNREAD[name], got), *refused(UNREAD[name], got, 503, "service_unavailable")]
+    assert got.lines == [
+        write_failure_line(UNREAD[name], got),
+        *refusal_lines(UNREAD[name], got, 503, "service_unavailable"),
+    ]
     assert got.outcome.metrics == {
         "ProviderMilliseconds": [SERVICE],
         "ArchiveWriteFailures": [SERVICE],
@@ -236,6 +249,6 @@ FAULTS = AWAY | TRANSIENT | UNWRITTEN | WRITTEN | UNREAD
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_once_a_fault_of_aws_is_over_the_next_request_is_served(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_once_a_fault_of_aws_is_over_the_next_request_is_served(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.after == whole(got.kept, etag(got.kept), got.signature_id)

@@ -1,4 +1,4 @@
-"""`make run`, as a newcomer meets it."""
+"""`make run`, as a newcomer uses it."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from tools.template import ROOT
 
 
 def free_ports() -> int:
-    """The first of three neighbours that are free."""
+    """Returns the first of three consecutive free ports."""
     for port in range(20000 + os.getpid() % 20000, 65000, 3):
         with socket.socket() as a, socket.socket() as b, socket.socket() as c:
             try:
@@ -31,7 +31,7 @@ def free_ports() -> int:
 
 
 END_SECONDS = 120
-"""Far more than it takes, so that a busy machine does not decide."""
+"""Far more than needed, for busy machines."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is shipped."""
+"""The content of the built artifact."""
 
 import json
 import os
@@ -11,10 +11,10 @@ import snapshot_restore_py
 
 from tests.support.calls import Call
 from tests.support.locks import DEPLOYED, installed, locked
-from tools.local.emulator import BUILD, built
+from tools.local.emulator import BUILD, find_built
 from tools.local.runtime import CREDENTIALS
 from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService
-from tools.trim import BY_BOTOCORE_ITSELF, OPERATIONS
+from tools.trim import CALLED_BY_BOTOCORE, OPERATIONS
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 """`e_machine` in the header of an ELF file (System V ABI)."""
@@ -33,7 +33,7 @@ def test_the_layer_holds_what_its_lock_says_and_nothing_else() -> None:
 
 
 def test_every_module_has_its_bytecode() -> None:
-    """Lambda's file system is read-only: what has none is compiled at every cold start."""
+    """Lambda's file system is read-only: modules without bytecode are compiled at every cold start."""
     sources = list(BUILD.rglob("*.py"))
     assert sources
     assert [
@@ -42,14 +42,14 @@ def test_every_module_has_its_bytecode() -> None:
 
 
 def test_the_built_template_is_plain_yaml() -> None:
-    """CloudFormation knows no aliases."""
+    """CloudFormation does not support YAML aliases."""
     template = (BUILD / "template.yaml").read_text()
     assert "&id" not in template
     assert "*id" not in template
 
 
 def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalService, calls: set[Call]) -> None:
-    """Trimming must cut nothing that is used, and leave nothing that is not."""
+    """Trimming must keep what is used and remove the rest."""
     asked = {(call.service, call.operation) for call in calls if call.who in running.functions}
     assert asked - {("sqs", "ReceiveMessage"), ("sqs", "DeleteMessage")} == {  # the event source mapping's
         (service, operation) for service, operations in OPERATIONS.items() for operation in operations
@@ -57,7 +57,7 @@ def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalServi
     for service, operations in OPERATIONS.items():
         (model,) = (BUILD / "DependenciesLayer" / "python" / "botocore" / "data" / service).glob("*/service-2.json")
         kept = json.loads(model.read_text())["operations"].keys()
-        assert kept == operations | BY_BOTOCORE_ITSELF.get(service, set())
+        assert kept == operations | CALLED_BY_BOTOCORE.get(service, set())
 
 
 COLD_START = {
@@ -78,15 +78,15 @@ COLD_START = {
     "typing_inspection",
     "urllib3",
 }
-"""What a cold start may import besides the standard library. Each package here was weighed: the X-Ray SDK alone would
-take as long as all the rest."""
+"""The packages that a cold start may import in addition to the standard library. The X-Ray SDK alone would take as long
+as all of them."""
 
 
 @pytest.mark.parametrize("function", [DOWNLOAD, ARCHIVE])
 def test_a_cold_start_imports_what_is_written_down_and_no_more(
     running: LocalService, function: str, tmp_path: Path
 ) -> None:
-    package = built(function)
+    package = find_built(function)
     code = f"import {package.handler.rpartition('.')[0]}, sys; print(*{{name.split('.')[0] for name in sys.modules}})"
     (tmp_path / "snapshot_restore_py.py").symlink_to(snapshot_restore_py.__file__)  # comes with Lambda's runtime
     path = os.pathsep.join(str(folder) for folder in [*package.folders, tmp_path])

@@ -1,4 +1,4 @@
-"""Each role allows exactly what is done in its name: every call to AWS of these tests, held against the template."""
+"""Each role allows exactly the calls made in its name: the template against every call to AWS of these tests."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ BY_AWS_ITSELF = {
     "dynamodb:ListStreams": "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-permissions.html",
     "sqs:SendMessage TriggerDeadLetterQueue": "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-dlq.html",
 }
-"""What AWS does in a role's name without a request of ours, or after failures only, and where it says so."""
+"""Actions that AWS takes in a role's name without a request of ours, or only after failures, with the source."""
 
 
 def permissions(stack: Stack, role: str) -> Iterator[tuple[str, str]]:
@@ -41,7 +41,7 @@ def permissions(stack: Stack, role: str) -> Iterator[tuple[str, str]]:
 
 
 def _any_stream(arn: str) -> str:
-    """A stream's label is the time at which it was made."""
+    """A stream's label is its creation time."""
     return re.sub(r"/stream/.*", "/stream/*", arn)
 
 

@@ -1,4 +1,4 @@
-"""The signature service and its secret when they fail, before the built artifact. docs/reliability.md has a row for
+"""Faults of the provider and its secret during a download from the built artifact. docs/reliability.md has a row for
 each fault."""
 
 from dataclasses import replace
@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.answers import UPSTREAM, whole
 from tests.support.aws import etag
-from tests.support.cloud import Script, secret, well
-from tests.support.faults import PDF, SERVICE, Fault, Faults, Run, refused, served, signature_id
+from tests.support.cloud import Script, secret, succeed
+from tests.support.faults import PDF, SERVICE, Fault, Faults, GetResult, refusal_lines, served_line, signature_id
 from tests.support.pdf_kinds import linearize, plain
 from tests.support.server import Answer, chunked, hang, raw, reply, reset
 
@@ -18,14 +18,14 @@ CANARY = b"<html>canary</html>"
 LINEARIZED = linearize()
 
 
-def first(asked: str, certificate: Answer = well, *, reason: str = "", **detail: object) -> Fault:
-    """The first download of a certificate, for which the signature service is asked."""
+def first(asked: str, certificate: Answer = succeed, *, reason: str = "", **detail: object) -> Fault:
+    """A fault during the first download of a certificate, which is fetched from the provider."""
     script = {"Certificate": [certificate]}
     words = {"reason": reason, "transient": False} | detail
     return Fault(f"BatchGetItem GetObject {asked}", script, is_archived=False, detail=words)
 
 
-# ── The signature service ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── The provider ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ONCE, TWICE = "Certificate", "Certificate Certificate"
 
@@ -40,7 +40,7 @@ def broken(asked: str, reason: str, certificate: Answer, **detail: object) -> Fa
 
 
 def slow(certificate: Answer) -> Fault:
-    """Of its 15 seconds the function keeps 9.5 for the archive."""
+    """A fault that uses up the time: of its 15 seconds, the function keeps 9.5 for the archive."""
     return replace(first(ONCE, certificate, reason="timed_out"), settings={"number": 2, "timeout": 15})
 
 
@@ -71,7 +71,7 @@ ELSEWHERE = reply(body=b'{"url": "http://127.0.0.2/canary"}')
 
 
 def linked(asked: str, script: Script, reason: str, number: int = 200) -> Fault:
-    """The signature service answers with a link to its own host."""
+    """A fault of a provider that answers with a link to its own host."""
     settings = {"PROVIDER_LINK_FIELD": "url", "PROVIDER_LINK_HOSTS": "127.0.0.1"}
     return replace(first(asked, reason=reason, upstream_status=number), script=script, settings=settings)
 
@@ -89,8 +89,8 @@ LINK: Faults = {
 # ── The secret ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def secretly(name: str, asked: str, *answers: Answer, reason: str = "") -> Faults:
-    """In a sandbox that has not read the secret yet."""
+def secret_fault(name: str, asked: str, *answers: Answer, reason: str = "") -> Faults:
+    """A fault of the secret, in an execution environment that has not read it yet."""
     fault = first(asked, reason=reason)
     settings = {"PROVIDER_SECRET_NAME": signature_id(name)}
     return {name: replace(fault, script={"GetSecretValue": answers}, settings=settings)}
@@ -99,20 +99,20 @@ def secretly(name: str, asked: str, *answers: Answer, reason: str = "") -> Fault
 READ = "GetSecretValue"
 DENIED = reply(400, b'{"__type": "AccessDeniedException", "message": "canary"}')
 SECRET: Faults = {
-    **secretly("secret-slow", f"{READ} {READ}", hang(10), reason="secret_unavailable"),
-    **secretly("secret-reset", f"{READ} {READ}", reset, reason="secret_unavailable"),
-    **secretly("secret-denied", READ, DENIED, reason="secret_unavailable"),
-    **secretly("secret-empty", READ, secret(""), reason="secret_malformed"),
+    **secret_fault("secret-slow", f"{READ} {READ}", hang(10), reason="secret_unavailable"),
+    **secret_fault("secret-reset", f"{READ} {READ}", reset, reason="secret_unavailable"),
+    **secret_fault("secret-denied", READ, DENIED, reason="secret_unavailable"),
+    **secret_fault("secret-empty", READ, secret(""), reason="secret_malformed"),
 }
 
 REFUSED = PROVIDER | LINK | SECRET
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_whatever_the_signature_service_does_is_502_and_nothing_is_archived(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_whatever_the_signature_service_does_is_502_and_nothing_is_archived(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == UPSTREAM
-    assert got.lines == refused(REFUSED[name], got, 502, "upstream_error")
+    assert got.lines == refusal_lines(REFUSED[name], got, 502, "upstream_error")
     assert got.outcome.metrics == {
         "ProviderMilliseconds": [SERVICE],
         "RequestsRefused": [{"code": "upstream_error"} | SERVICE],
@@ -127,7 +127,7 @@ WHOLE = HEAD + LENGTH
 
 def transient(asked: str, *certificates: Answer) -> Fault:
     fault = first(f"{asked} PutObject GetObject")
-    return replace(fault, script={"Certificate": [*certificates, well]})
+    return replace(fault, script={"Certificate": [*certificates, succeed]})
 
 
 TRANSIENT: Faults = {
@@ -137,16 +137,18 @@ TRANSIENT: Faults = {
     "provider-429-for-a-second": transient(TWICE, reply(429, CANARY, {"Retry-After": "1"})),
     "provider-hangs-up-once": transient(TWICE, reset),
     "provider-cut-once": transient(TWICE, CUT),
-    **secretly("secret-rotated", f"{READ} {ONCE} {READ} {ONCE} PutObject GetObject", secret("revoked-canary"), well),
+    **secret_fault(
+        "secret-rotated", f"{READ} {ONCE} {READ} {ONCE} PutObject GetObject", secret("revoked-canary"), succeed
+    ),
 }
 
 
 @pytest.mark.parametrize("name", TRANSIENT)
-def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     content = got.archived or b""
     assert got.outcome.reply == whole(content, etag(content), got.signature_id)
-    assert got.lines == [served(got, "provider")]
+    assert got.lines == [served_line(got, "provider")]
     assert got.outcome.metrics == {
         "ProviderMilliseconds": [SERVICE],
         "CertificatesServed": [{"source": "provider"} | SERVICE],
@@ -154,8 +156,8 @@ def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, ran: Run
     assert got.asked == TRANSIENT[name].asked
 
 
-def test_a_short_retry_after_is_kept_to(ran: Run) -> None:
-    assert ran("provider-429-for-a-second").outcome.lines[0]["milliseconds"] >= 1000
+def test_a_short_retry_after_is_kept_to(get_result: GetResult) -> None:
+    assert get_result("provider-429-for-a-second").outcome.lines[0]["milliseconds"] >= 1000
 
 
 ARCHIVED: Faults = {
@@ -168,10 +170,10 @@ ARCHIVED: Faults = {
 
 
 @pytest.mark.parametrize("name", ARCHIVED)
-def test_what_is_archived_needs_neither_the_signature_service_nor_its_secret(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_what_is_archived_needs_neither_the_signature_service_nor_its_secret(name: str, get_result: GetResult) -> None:
+    got = get_result(name)
     assert got.outcome.reply == whole(PDF, etag(PDF), got.signature_id)
-    assert got.lines == [served(got, "archive")]
+    assert got.lines == [served_line(got, "archive")]
     assert got.asked == ARCHIVED[name].asked
 
 
@@ -179,6 +181,8 @@ FAULTS = REFUSED | TRANSIENT | ARCHIVED
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_once_a_fault_of_the_signature_service_is_over_the_next_request_is_served(name: str, ran: Run) -> None:
-    got = ran(name)
+def test_once_a_fault_of_the_signature_service_is_over_the_next_request_is_served(
+    name: str, get_result: GetResult
+) -> None:
+    got = get_result(name)
     assert got.after == whole(got.kept, etag(got.kept), got.signature_id)

@@ -1,4 +1,4 @@
-"""The README's curl lines, as they stand there."""
+"""Runs the README's curl lines."""
 
 import re
 import subprocess

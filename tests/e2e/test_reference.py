@@ -18,12 +18,12 @@ from tools.local.stack import LocalService, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPERATION = "#operations-Signatures-downloadCertificate"
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, and there is none: apt-get install chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
 
 @pytest.fixture(scope="module")
 def page(running: LocalService) -> Iterator[Page]:
-    """The reference, which may neither complain nor ask any other host."""
+    """The reference page. It must log no error and send no request to another host."""
     complaints, hosts = [], set()
     server = serve(with_reference(running.api), "127.0.0.1", 0)
     # Chromium's own sandbox does not work for root.
@@ -39,7 +39,7 @@ def page(running: LocalService) -> Iterator[Page]:
         browser.close()
     of_any_error = "Failed to load resource: the server responded with a status of 4"
     assert [text for text in complaints if not text.startswith(of_any_error)] == []
-    assert hosts - {""} == {f"127.0.0.1:{server.server_address[1]}"}  # none is that of the browser's own blob URLs
+    assert hosts - {""} == {f"127.0.0.1:{server.server_address[1]}"}  # the browser's own blob URLs have no host
 
 
 def send(page: Page, situation: str) -> str:

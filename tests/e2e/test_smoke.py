@@ -23,34 +23,34 @@ def smoke(running: LocalService) -> Smoke:
 
 
 @pytest.mark.parametrize("suffix", ["", "/", ROUTE])
-def test_a_deployment_that_is_well_passes(running: LocalService, smoke: Smoke, suffix: str) -> None:
+def test_a_working_deployment_passes(running: LocalService, smoke: Smoke, suffix: str) -> None:
     result = smoke(running.url + suffix)
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1] == "All 17 checks hold."
+    assert result.output.splitlines()[-1] == "All 17 checks passed."
     assert seeds.KEY not in result.output
 
 
-def test_a_certificate_that_is_not_there_is_a_miss(smoke: Smoke) -> None:
+def test_a_certificate_that_is_not_available_fails_the_check(smoke: Smoke) -> None:
     result = smoke(situation="download_sent")
     assert result.exit_code == 1
     assert "not 200" in result.output
 
 
-def test_a_gateway_with_its_own_errors_is_a_miss(smoke: Smoke) -> None:
+def test_a_gateway_with_its_own_errors_fails_the_check(smoke: Smoke) -> None:
     with ScriptedServer(reply(403, b'{"message":"Missing Authentication Token"}')) as bare:
         result = smoke(bare.url)
     assert result.exit_code == 1
-    assert "the body is not the envelope of not_found" in result.output
-    assert "17 of 17 checks missed." in result.output
+    assert "the body is not the error not_found" in result.output
+    assert "17 of 17 checks failed." in result.output
 
 
-def test_base64_instead_of_bytes_is_a_miss(smoke: Smoke) -> None:
+def test_base64_instead_of_bytes_fails_the_check(smoke: Smoke) -> None:
     with ScriptedServer(reply(200, b"JVBERi0xLjcK")) as text:
         result = smoke(text.url)
-    assert "the body is no PDF" in result.output
+    assert "the body is not a PDF" in result.output
 
 
-def test_nothing_that_answers_is_told_in_one_line(smoke: Smoke) -> None:
+def test_a_failed_connection_is_reported_in_one_line(smoke: Smoke) -> None:
     result = smoke("http://127.0.0.1:1")
-    message = "Error: No answer from there (NewConnectionError). Check --url and the network.\n"
+    message = "Error: No response (NewConnectionError). Check --url and the network.\n"
     assert (result.exit_code, result.stderr) == (2, message)

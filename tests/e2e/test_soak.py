@@ -1,4 +1,4 @@
-"""One sandbox of the built artifact and many requests of every kind: nothing is left behind by any of them.
+"""Sends many requests of every kind to one execution environment of the built artifact: none of them leaks anything.
 
 `REQUESTS=10000 python -m pytest --no-cov --log-cli-level=INFO tests/e2e/test_soak.py` prints the figures of
 docs/reliability.md.
@@ -18,9 +18,9 @@ import psutil
 
 from tests.support.aws import etag
 from tests.support.cloud import Cloud, s3_error
+from tests.support.execution_environments import ExecutionEnvironments, download_event
 from tests.support.faults import signature_id
 from tests.support.pdf import pdf
-from tests.support.sandboxes import Sandboxes, download
 from tests.support.server import raw, reply
 from tools.template import Stack
 
@@ -63,24 +63,24 @@ def requests(cloud: Cloud) -> Mapping[str, tuple[int, Callable[[], bytes]]]:
     def first() -> bytes:
         id_ = str(uuid.uuid4())
         cloud.put_signature(id_)
-        return download(id_)
+        return download_event(id_)
 
     return {
-        "archived": (200, lambda: download(archived)),
+        "archived": (200, lambda: download_event(archived)),
         "first": (200, first),
-        "range": (206, lambda: download(archived, range="bytes=0-999")),
-        "part": (206, lambda: download(large, range="bytes=0-4500000")),
-        "current": (304, lambda: download(archived, if_none_match=etag(CONTENT))),
-        "unknown key": (401, lambda: download(archived, "ck_live_0123456789abcdef")),
-        "unknown id": (404, lambda: download(str(uuid.uuid4()))),
-        "unavailable": (409, lambda: download(unavailable)),
-        "another": (412, lambda: download(archived, if_match='"a"')),
-        "large": (413, lambda: download(large)),
-        "behind the end": (416, lambda: download(archived, range="bytes=200000-")),
-        "broken item": (500, lambda: download(broken)),
-        "no certificate": (502, lambda: download(html)),
-        "archive away": (503, lambda: download(denied)),
-        "archive cut": (503, lambda: download(cut)),
+        "range": (206, lambda: download_event(archived, range="bytes=0-999")),
+        "part": (206, lambda: download_event(large, range="bytes=0-4500000")),
+        "current": (304, lambda: download_event(archived, if_none_match=etag(CONTENT))),
+        "unknown key": (401, lambda: download_event(archived, "ck_live_0123456789abcdef")),
+        "unknown id": (404, lambda: download_event(str(uuid.uuid4()))),
+        "unavailable": (409, lambda: download_event(unavailable)),
+        "another": (412, lambda: download_event(archived, if_match='"a"')),
+        "large": (413, lambda: download_event(large)),
+        "behind the end": (416, lambda: download_event(archived, range="bytes=200000-")),
+        "broken item": (500, lambda: download_event(broken)),
+        "no certificate": (502, lambda: download_event(html)),
+        "archive away": (503, lambda: download_event(denied)),
+        "archive cut": (503, lambda: download_event(cut)),
     }
 
 
@@ -88,18 +88,18 @@ def test_many_requests_of_every_kind_leave_nothing_behind(stack: Stack) -> None:
     held: dict[int, Holds] = {}
     answers: Counter[int] = Counter()
     started = time.monotonic()
-    with Cloud(stack) as cloud, Sandboxes(cloud) as sandboxes, sandboxes.one() as sandbox:
+    with Cloud(stack) as cloud, ExecutionEnvironments(cloud) as instances, instances.borrow() as instance:
         kinds = list(requests(cloud).values())
         for number in range(1, REQUESTS + 1):
             status, make = kinds[number % len(kinds)]
-            answered = json.loads(sandbox(make()))["statusCode"]
+            answered = json.loads(instance(make()))["statusCode"]
             assert answered == status
             answers[answered] += 1
             if number % (REQUESTS // 10) == 0:
                 time.sleep(0.05)  # the thread of a fetch ends a moment after its answer
-                held[number] = Holds.of(sandbox.runtime())
+                held[number] = Holds.of(instance.runtime())
                 logger.info("after %s: %s", number, held[number])
-        assert sandbox.log().count("INIT START") == 1
+        assert instance.log().count("INIT START") == 1
     logger.info("answers %s in %.0f s", dict(sorted(answers.items())), time.monotonic() - started)
     first, *others = held.values()
     assert [replace(other, memory=first.memory) for other in others] == [first] * 9

@@ -1,4 +1,4 @@
-"""`python -m tools` on terminals of any width, in pipes, interrupted, and where AWS is out of reach."""
+"""`python -m tools` on terminals of any width, in pipes, interrupted, and without a connection to AWS."""
 
 import io
 import json
@@ -28,7 +28,7 @@ CHECK = "Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
 @pytest.fixture(scope="module")
 def operate() -> Iterator[Operator]:
     """Two keys, and a certificate that the archive lacks."""
-    with operator(Stack("craftkit-manners", PARAMETERS)) as found:
+    with operator(Stack("craftkit-terminal", PARAMETERS)) as found:
         for name in (NAME, NOT_LATIN):
             texts = {
                 "keyHash": name,
@@ -44,13 +44,13 @@ def operate() -> Iterator[Operator]:
 
 
 @pytest.fixture
-def look(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
+def run_in_terminal(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
     """Runs a command on a terminal."""
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
-    def see(*command: str, columns: int = 80) -> Terminal:
+    def run_command(*command: str, columns: int = 80) -> Terminal:
         monkeypatch.setenv("COLUMNS", str(columns))
         terminal = Terminal()
         with monkeypatch.context() as there:
@@ -59,26 +59,30 @@ def look(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Te
                 main([*command, "--stack", operate.stack.name])
         return terminal
 
-    return see
+    return run_command
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_tables_and_bars_fit_the_terminal_and_break_no_word(look: Callable[..., Terminal], columns: int) -> None:
-    keys, findings = (look(*command, columns=columns) for command in (("keys", "list"), ("archive", "verify")))
+def test_tables_and_bars_fit_the_terminal_and_break_no_word(
+    run_in_terminal: Callable[..., Terminal], columns: int
+) -> None:
+    keys, findings = (
+        run_in_terminal(*command, columns=columns) for command in (("keys", "list"), ("archive", "verify"))
+    )
     assert max(len(line.rstrip()) for line in keys.lines + findings.lines) <= columns
     assert {PREFIX, "prj_1", DAY, "active", *NAME.split()} <= set(" ".join(keys.lines).split())
     assert {"missing", signature_id(1), "prj_1"} <= set(" ".join(findings.lines).split())
     assert BAR in findings.getvalue()
 
 
-def test_no_color_is_respected(look: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch) -> None:
-    coloured = look("archive", "verify").getvalue()
+def test_no_color_is_respected(run_in_terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch) -> None:
+    coloured = run_in_terminal("archive", "verify").getvalue()
     monkeypatch.setenv("NO_COLOR", "1")
     assert COLOUR.search(coloured)
-    assert not COLOUR.search(look("archive", "verify").getvalue())
+    assert not COLOUR.search(run_in_terminal("archive", "verify").getvalue())
 
 
-def test_where_there_is_no_terminal_there_is_no_bar_whatever_asks_for_colour(
+def test_without_a_terminal_there_is_no_bar_even_with_forced_colour(
     operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -103,7 +107,7 @@ def test_a_closed_pipe_ends_quietly(
     assert (end.value.code, capsys.readouterr().err) == (141, "")
 
 
-def test_a_full_disk_is_told_in_one_line(
+def test_a_full_disk_is_reported_in_one_line(
     operate: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class FullDisk(io.StringIO):
@@ -184,7 +188,7 @@ def test_an_interruption_while_modules_are_imported_leaves_no_traceback(monkeypa
         ),
     ],
 )
-def test_what_keeps_from_aws_is_told_in_one_line_with_what_to_do(
+def test_a_failed_connection_to_aws_is_reported_in_one_line_with_advice(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], options: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
@@ -207,10 +211,10 @@ def test_what_keeps_from_aws_is_told_in_one_line_with_what_to_do(
             "<ErrorResponse><Error><Code>AccessDenied</Code><Message>You may not</Message></Error></ErrorResponse>",
             "AWS refused DescribeStacks: You may not.",
         ),
-        (200, "Please sign in to this network", "What answered is not AWS. Check the proxy and AWS_ENDPOINT_URL."),
+        (200, "Please sign in to this network", "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."),
     ],
 )
-def test_what_aws_answers_is_told_in_one_line_with_what_to_do(
+def test_an_error_from_aws_is_reported_in_one_line_with_advice(
     monkeypatch: pytest.MonkeyPatch, status: int, body: str, message: str
 ) -> None:
     with ScriptedServer(reply(status, body.encode())) as server:
@@ -219,20 +223,20 @@ def test_what_aws_answers_is_told_in_one_line_with_what_to_do(
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
 
 
-def test_what_is_no_local_service_is_no_local_service(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_server_on_the_port_is_not_taken_for_the_local_service(monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(reply(404, b"not found\n")) as server:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         result = run("keys", "list", "--local", "--port", str(server.port - 1))
         port = server.port - 1
-    message = f"Error: No local stack runs at port {port}. Start it: make run PORT={port}\n"
+    message = f"Error: No local service runs on port {port}. Start it: make run PORT={port}\n"
     assert (result.exit_code, result.stderr, len(server.requests)) == (2, message, 1)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--url", "example.com"), "give it from https:// on, as the stack's output CertificateUrl has it"),
-        (("--key", "Bearer canary"), "a key has nothing but A-Z a-z 0-9 _ -"),
+        (("--url", "example.com"), "must start with https://, like the stack's output CertificateUrl"),
+        (("--key", "Bearer canary"), "a key consists of A-Z a-z 0-9 _ -"),
         (("--id", "1"), "'1' is not a valid UUID."),
     ],
 )

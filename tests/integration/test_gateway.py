@@ -45,7 +45,7 @@ def function() -> Function:
 
 @pytest.fixture
 def ask(stack: Stack, function: Function, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
-    """Of the template's routes, with HEAD beside GET."""
+    """Sends a request to the template's routes, with HEAD in addition to GET."""
     body = copy.deepcopy(stack.resources["CertificatesApi"]["Properties"]["Body"])
     operations = body["paths"]["/v1/signatures/{id}/certificate"]
     monkeypatch.setitem(stack.resources["CertificatesApi"]["Properties"], "Body", body)
@@ -141,7 +141,7 @@ def test_some_headers_are_remapped(ask: Ask, function: Function, name: str) -> N
         lambda: 1 // 0,
     ],
 )
-def test_a_reply_that_is_none_is_a_defect(ask: Ask, function: Function, reply: Any) -> None:
+def test_a_malformed_reply_is_an_internal_error(ask: Ask, function: Function, reply: Any) -> None:
     function.reply = reply
     status, headers, body = ask()
     assert (status, body) == (500, error("internal", "Something went wrong on our side."))

@@ -1,4 +1,4 @@
-"""The ports of the local stack against web pages in a browser on the same machine."""
+"""The ports of the local service refuse web pages in a browser on the same machine."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ REFUSED = {"error": {"code": "forbidden", "message": "Foreign Origin or Host: us
 
 @dataclass(frozen=True)
 class Request:
-    """`status` is what a program gets for it."""
+    """`status` is the one that a program gets."""
 
     port: str
     method: str
@@ -74,7 +74,7 @@ REQUESTS = {
 
 @dataclass
 class Ports:
-    """The local stack, and the events that its download function was called with."""
+    """The local service, and the events that its download function received."""
 
     running: LocalService
     events: list[dict[str, Any]]
@@ -170,7 +170,7 @@ def test_a_preflight_request_is_refused_on_every_port(ports: Ports, port: str) -
     assert ports.send(Request(port, "HEAD", "/", 403), **headers).data == b""
 
 
-NO_SERVICE = (403, b"The local stack has no such service.\n")
+NO_SERVICE = (403, b"The local service has no such AWS service.\n")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tools.template import Stack
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SEVERAL = (
-    "Error: 2 keys begin with ck_live_aaaaa, and none was revoked. "
+    "Error: 2 keys begin with ck_live_aaaaa; none was revoked. "
     "Tell them apart by --project, --created-at, or the whole key on standard input (-).\n"
 )
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -73,7 +73,7 @@ def test_a_new_key_is_printed_and_only_its_hash_is_stored(operate: Operator, opt
     assert ApiKey.from_item(plain(item)).is_accepted_at(datetime.now(UTC))
 
 
-def test_name_and_end_of_a_key_are_stored(operate: Operator) -> None:
+def test_name_and_expiry_of_a_key_are_stored(operate: Operator) -> None:
     end = "2099-01-31T01:00:00+01:00"
     result = operate("keys", "create", "--project", "prj_1", "--name", "CI", "--expires-at", end)
     (item,) = operate.stored_keys()
@@ -92,15 +92,15 @@ def test_no_two_keys_are_the_same(operate: Operator) -> None:
     ("arguments", "message"),
     [
         ((), "Missing option '--project'."),
-        (("--project", "a/b"), "a project's id has 1 to 64 of A-Z a-z 0-9 _ -"),
-        (("--project", ""), "a project's id has 1 to 64 of A-Z a-z 0-9 _ -"),
-        (("--project", "a" * 65), "a project's id has 1 to 64 of A-Z a-z 0-9 _ -"),
+        (("--project", "a/b"), "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("--project", ""), "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("--project", "a" * 65), "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -"),
         (("--project", "a", "--expires-at", "tomorrow"), "give date, time and zone, as in 2027-01-31T00:00:00Z"),
         (("--project", "a", "--expires-at", "2099-01-31"), "give date, time and zone, as in 2027-01-31T00:00:00Z"),
         (("--project", "a", "--expires-at", "2020-01-31T00:00:00Z"), "this time has passed"),
     ],
 )
-def test_no_key_is_made_of_wrong_options(operate: Operator, arguments: tuple[str], message: str) -> None:
+def test_invalid_options_create_no_key(operate: Operator, arguments: tuple[str], message: str) -> None:
     result = operate("keys", "create", *arguments)
     assert (result.exit_code, result.stdout, operate.stored_keys()) == (2, "", [])
     assert message in result.stderr
@@ -166,7 +166,7 @@ def test_a_key_is_revoked_at_once_and_for_good(listed: Operator) -> None:
     assert TIME.fullmatch(str(after["a" * 64]))
     assert after == {"a" * 64: after["a" * 64], "b" * 64: REVOKED["S"], "c" * 64: None, "d" * 64: None, "e" * 64: None}
     again = listed("keys", "revoke", "ck_live_aaaaa", "--yes")
-    assert (again.exit_code, again.stderr) == (0, "Key ck_live_aaaaa was revoked before.\n")
+    assert (again.exit_code, again.stderr) == (0, "Key ck_live_aaaaa was already revoked.\n")
     assert revoked(listed) == after
 
 
@@ -187,7 +187,7 @@ def test_a_key_that_was_deleted_does_not_come_back(listed: Operator) -> None:
     assert "a" * 64 not in revoked(listed)
 
 
-def test_without_a_yes_nothing_is_revoked(listed: Operator) -> None:
+def test_without_confirmation_nothing_is_revoked(listed: Operator) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", "ck_live_aaaaa", answer="n\n")
     question = "Revoke key ck_live_aaaaa of project prj_1? [y/N]:"
@@ -197,7 +197,7 @@ def test_without_a_yes_nothing_is_revoked(listed: Operator) -> None:
     assert revoked(listed) != before
 
 
-def test_where_nobody_answers_nothing_is_revoked(
+def test_without_an_answer_nothing_is_revoked(
     listed: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = revoked(listed)
@@ -205,7 +205,7 @@ def test_where_nobody_answers_nothing_is_revoked(
     with pytest.raises(SystemExit) as end:
         main(["keys", "revoke", "ck_live_aaaaa", "--stack", listed.stack.name])
     assert (end.value.code, revoked(listed)) == (130, before)
-    assert capsys.readouterr().err.endswith("Error: Not answered: nothing was revoked. --yes does not ask.\n")
+    assert capsys.readouterr().err.endswith("Error: No answer: nothing was revoked. Use --yes to skip the question.\n")
 
 
 def test_of_several_keys_none_is_revoked(listed: Operator) -> None:
@@ -223,7 +223,7 @@ def test_of_several_keys_none_is_revoked(listed: Operator) -> None:
 
 
 @pytest.mark.parametrize("time", ["2026-06-05", "2026-06-05T11:42:08.000Z"])
-def test_keys_of_one_prefix_are_told_apart_by_the_time_that_the_list_shows(listed: Operator, time: str) -> None:
+def test_keys_of_one_prefix_are_distinguished_by_the_listed_time(listed: Operator, time: str) -> None:
     seed(listed, "f" * 64, "ck_live_aaaaa", createdAt={"S": "2026-06-05T11:42:08.000Z"})
     before = revoked(listed)
     for several in ([], ["--created-at", "2026-06"]):
@@ -248,7 +248,7 @@ def test_a_local_key_is_revoked_by_the_whole_key_on_standard_input(operate: Oper
     after = revoked(operate)
     assert {key for key, time in after.items() if time != before[key]} == {hash_key(seeds.KEY.encode())}
     again = operate("keys", "revoke", "-", "--yes", answer=seeds.KEY)
-    assert (again.exit_code, again.stderr, revoked(operate)) == (0, f"Key {prefix} was revoked before.\n", after)
+    assert (again.exit_code, again.stderr, revoked(operate)) == (0, f"Key {prefix} was already revoked.\n", after)
 
 
 def test_a_key_without_a_prefix_is_revoked_by_the_whole_key_after_a_question(operate: Operator) -> None:
@@ -261,15 +261,15 @@ def test_a_key_without_a_prefix_is_revoked_by_the_whole_key_after_a_question(ope
 
 
 @pytest.mark.parametrize("text", ["", "\n", "ck_live_aaaaa\n", "ck_live_canary\n", "\udcff\n"])
-def test_a_text_on_standard_input_that_is_no_known_key_is_an_error(listed: Operator, text: str) -> None:
+def test_an_unknown_key_on_standard_input_is_an_error(listed: Operator, text: str) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", "-", "--yes", answer=text.encode(errors="surrogateescape"))
-    message = "Error: There is no such key. Run `keys list` to see the existing keys.\n"
+    message = "Error: No such key. Run `keys list` to see the existing keys.\n"
     assert (result.exit_code, result.stdout, result.stderr, revoked(listed)) == (1, "", message, before)
 
 
 @pytest.mark.parametrize("value", [{"S": ""}, {"S": "yesterday"}, {"BOOL": False}])
-def test_a_key_whose_revocation_is_broken_is_said_to_be_broken(operate: Operator, value: dict[str, Any]) -> None:
+def test_a_key_with_an_invalid_revocation_is_reported_as_broken(operate: Operator, value: dict[str, Any]) -> None:
     seed(operate, "a" * 64, "ck_live_aaaaa", revokedAt=value)
     before = operate.stored_keys()
     result = operate("keys", "revoke", "ck_live_aaaaa", "--yes")
@@ -282,7 +282,7 @@ def test_a_key_whose_revocation_is_broken_is_said_to_be_broken(operate: Operator
 def test_an_unknown_prefix_is_an_error_and_not_repeated(listed: Operator, prefix: str) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", prefix, "--yes")
-    message = "Error: There is no such key. Run `keys list` to see the existing keys.\n"
+    message = "Error: No such key. Run `keys list` to see the existing keys.\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", message)
     assert revoked(listed) == before
 
@@ -307,4 +307,4 @@ def test_a_table_that_does_not_answer_is_no_table_without_keys(
     with ScriptedServer(reply(200, b"<html>")) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
         result = operate("keys", "list")
-    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable answer: MalformedAnswer.\n")
+    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")

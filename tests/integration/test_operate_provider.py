@@ -37,7 +37,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
             url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
             defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
             stack = Target("s", session, None, "", "", "", "", "", {**PARAMETERS, **defaults, **url, **parameters})
-            monkeypatch.setattr(target, "_deployed", lambda *_: stack)
+            monkeypatch.setattr(target, "_find_deployed", lambda *_: stack)
             return CliRunner().invoke(main, ["provider", "check", "--stack", "s", "--request", "a/1"]), server
 
     return run

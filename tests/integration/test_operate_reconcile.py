@@ -23,12 +23,12 @@ from tests.support.operator import (
 )
 from tests.support.server import Answer, reply
 from tools.operate import archive_queue, signatures
-from tools.operate.resume import Counts, Memory
-from tools.operate.signatures import Described, Signatures
+from tools.operate.resume import Checkpoint, Counts
+from tools.operate.signatures import Signatures, TableInfo
 from tools.template import Stack
 
 STATE = Path(".reconcile-craftkit-test.json")
-NO_STATE = "is not a state of reconcile. Delete it, or give another --state."
+NO_STATE = "is not a state file of reconcile. Delete it, or give another --state."
 NOT_AN_ID = ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"]
 
 
@@ -45,7 +45,7 @@ def place(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]
         yield found
 
 
-def described(operate: Operator) -> Described:
+def describe_table(operate: Operator) -> TableInfo:
     return Signatures(operate.aws.client("dynamodb"), operate.name("SignaturesTable")).describe()
 
 
@@ -113,12 +113,12 @@ def test_an_interrupted_run_goes_on_and_sends_each_message_once(
     counts = json.loads(STATE.read_text())["counts"]
     assert 0 < len(sent) < 60
     n = len(sent)
-    message = f"Error: Interrupted after {n} items. Run it again to go on where it stopped ({STATE}).\n"
+    message = f"Error: Interrupted after {n} items. Run it again to resume ({STATE}).\n"
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", message)
     assert counts == {"scanned": n, "available": n, "archived": 0, "enqueued": n, "broken": 0}
 
     result = operate("archive", "reconcile")
-    assert (result.exit_code, result.stderr) == (0, f"Going on after {n} items ({STATE}).\n")
+    assert (result.exit_code, result.stderr) == (0, f"Resuming after {n} items ({STATE}).\n")
     assert summary(result.stdout)["enqueued"] == summary(result.stdout)["scanned"] == "60"
     assert sorted(sent + operate.enqueued()) == ids
     assert not STATE.exists()
@@ -138,7 +138,7 @@ def test_a_run_that_fails_goes_on_and_doubles_only_the_page_in_hand(
         before(first_run, "sqs.SendMessageBatch", fail)
         result = operate("archive", "reconcile", "--segments", "1")
     assert (result.exit_code, result.stdout) == (2, "")
-    again = f"Check the network, the proxy and the region. Run it again to go on where it stopped ({STATE}).\n"
+    again = f"Check the network, the proxy and the region. Run it again to resume ({STATE}).\n"
     assert result.stderr == f'Error: Connect timeout on endpoint URL: "https://sqs.example". {again}'
     done = json.loads(STATE.read_text())
     assert done["segments"] == [{"after": {"id": {"S": signature_id(19)}}, "is_done": False}]
@@ -161,13 +161,13 @@ def test_a_run_that_fails_goes_on_and_doubles_only_the_page_in_hand(
         ('{"table": "TABLE", "segments": [{}], "counts": {"scanned": -1}}', NO_STATE),
         (
             '{"table": "other", "segments": [{}]}',
-            "is the state of another table. Delete it to start over, or give another --state.",
+            "belongs to another table. Delete it to start over, or give another --state.",
         ),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused(operate: Operator, state: str, message: str) -> None:
     operate.seed(1)
-    state = state.replace("TABLE", described(operate).identity)
+    state = state.replace("TABLE", describe_table(operate).identity)
     Path("state.json").write_text(state)
     result = operate("archive", "reconcile", "--state", "state.json")
     assert (result.exit_code, result.stdout, result.stderr, operate.enqueued()) == (
@@ -184,7 +184,7 @@ def test_a_state_that_is_a_link_is_refused(operate: Operator, is_dangling: bool)
     operate.seed(1)
     target = Path("target")
     if not is_dangling:
-        Memory.begin(described(operate).identity, 1, target)
+        Checkpoint.begin(describe_table(operate).identity, 1, target)
     before_run = target.read_text() if target.exists() else None
     STATE.symlink_to(target)
     result = operate("archive", "reconcile")
@@ -240,14 +240,14 @@ def test_a_link_that_is_planted_at_the_last_moment_is_not_written_to(
 def test_a_stack_is_named_by_its_arn_too(operate: Operator) -> None:
     operate.seed(1)
     stack = operate.aws.client("cloudformation").describe_stacks(StackName=operate.stack.name)["Stacks"][0]
-    Memory.begin(described(operate).identity, 3, STATE)
+    Checkpoint.begin(describe_table(operate).identity, 3, STATE)
     result = run("archive", "reconcile", "--stack", stack["StackId"])
-    assert (result.exit_code, result.stderr) == (0, f"Going on after 0 items ({STATE}).\n")
+    assert (result.exit_code, result.stderr) == (0, f"Resuming after 0 items ({STATE}).\n")
     assert (operate.enqueued(), STATE.exists()) == ([signature_id(1)], False)
 
 
 def test_a_state_keeps_its_number_of_segments(operate: Operator) -> None:
-    Memory.begin(described(operate).identity, 3, STATE)
+    Checkpoint.begin(describe_table(operate).identity, 3, STATE)
     result = operate("archive", "reconcile", "--segments", "2")
     message = f"Error: {STATE} has 3 segments. Delete it to start over with 2.\n"
     assert (result.exit_code, result.stderr) == (2, message)
@@ -256,7 +256,9 @@ def test_a_state_keeps_its_number_of_segments(operate: Operator) -> None:
 
 def test_a_segment_that_is_done_is_not_walked_again(operate: Operator) -> None:
     operate.seed(1)
-    Memory.begin(described(operate).identity, 1, STATE).complete(0, None, Counts(scanned=1, available=1, enqueued=1))
+    Checkpoint.begin(describe_table(operate).identity, 1, STATE).complete(
+        0, None, Counts(scanned=1, available=1, enqueued=1)
+    )
     result = operate("archive", "reconcile")
     assert (result.exit_code, summary(result.stdout)["scanned"], operate.enqueued()) == (0, "1", [])
 
@@ -300,7 +302,7 @@ def test_messages_that_sqs_never_takes_are_an_error(operate: Operator, place: Pl
     sqs = place("SQS", answer)
     result = operate("archive", "reconcile")
     assert (result.exit_code, result.stdout, STATE.exists()) == (2, "", True)
-    assert result.stderr.endswith(f" Run it again to go on where it stopped ({STATE}).\n")
+    assert result.stderr.endswith(f" Run it again to resume ({STATE}).\n")
     assert len(sqs.requests) == archive_queue.ATTEMPTS
 
 
@@ -311,7 +313,7 @@ def test_an_archive_that_does_not_answer_is_no_archive_without_certificates(
     operate.seed(1)
     place("S3", reply(status))
     result = operate("archive", "reconcile", "--dry-run")
-    assert (result.exit_code, result.stderr) == (2, f"Error: AWS gave no usable answer: {code}.\n")
+    assert (result.exit_code, result.stderr) == (2, f"Error: AWS gave no usable response: {code}.\n")
 
 
 def test_a_table_that_does_not_answer_is_no_empty_table(
@@ -322,4 +324,4 @@ def test_a_table_that_does_not_answer_is_no_empty_table(
     monkeypatch.setattr(signatures, "PAGE_ITEMS", 1)
     place("DYNAMODB", described, reply(200, b"{}"))
     result = operate("archive", "reconcile", "--dry-run", "--segments", "1")
-    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable answer: MalformedAnswer.\n")
+    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")

@@ -27,8 +27,8 @@ def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     [
         ((), "Give either --stack NAME or --local."),
         (("--local", "--stack", "a"), "Give either --stack NAME or --local."),
-        (("--stack", "a", "--port", "3000"), "--port goes with --local."),
-        (("--local", "--region", "eu-west-1"), "--region goes with --stack."),
+        (("--stack", "a", "--port", "3000"), "--port needs --local."),
+        (("--local", "--region", "eu-west-1"), "--region needs --stack."),
         (("--stack", ""), "Give either --stack NAME or --local."),
     ],
 )
@@ -51,22 +51,22 @@ def test_each_command_takes_one_stack(command: tuple[str, ...], options: tuple[s
 def test_a_stack_that_does_not_exist_is_named(operate: Operator) -> None:
     assert operate
     result = run("archive", "status", "--stack", "none")
-    advice = "`aws cloudformation describe-stacks` shows those that there are."
-    message = f"Error: There is no stack none in {REGION}. {advice}\n"
+    advice = "Run `aws cloudformation describe-stacks` to list the stacks."
+    message = f"Error: No stack none in {REGION}. {advice}\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
     result = run("archive", "status", "--stack", operate.stack.name, "--region", "eu-west-1")
-    message = f"Error: There is no stack {operate.stack.name} in eu-west-1. {advice}\n"
+    message = f"Error: No stack {operate.stack.name} in eu-west-1. {advice}\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
 def test_a_stack_of_something_else_is_refused(operate: Operator) -> None:
     deploy(operate.aws, "other", {"Url": "https://example.com"})
     result = run("archive", "status", "--stack", "other")
-    words = "has no output ApiKeysTableName: is it this project's, deployed with this version?"
+    words = "has no output ApiKeysTableName: is it a stack of this project, deployed with this version?"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: Stack other {words}\n")
 
 
-def test_missing_credentials_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
@@ -77,7 +77,7 @@ def test_missing_credentials_are_told_in_one_line(monkeypatch: pytest.MonkeyPatc
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
-def test_a_local_service_that_does_not_run_is_told_in_one_line_whatever_the_users_configuration(
+def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_users_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config").write_text("[profile malformed\n")
@@ -85,10 +85,10 @@ def test_a_local_service_that_does_not_run_is_told_in_one_line_whatever_the_user
     monkeypatch.setenv("AWS_PROFILE", "elsewhere")
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # held, but not listening: nobody else gets this port
+        closed.bind(("127.0.0.1", 0))  # bound, but not listening: no other process gets this port
         port = closed.getsockname()[1] - 1
         result = run("archive", "status", "--local", "--port", str(port))
-    message = f"Error: No local stack runs at port {port}. Start it: make run PORT={port}\n"
+    message = f"Error: No local service runs on port {port}. Start it: make run PORT={port}\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 

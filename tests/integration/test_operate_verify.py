@@ -193,7 +193,7 @@ def stored(content: bytes, announced: int | None = None) -> Answer:
 
 
 @pytest.mark.parametrize("transient", [stored(pdf()[:-1], len(pdf())), stored(pdf() + b" ")])
-def test_an_answer_that_was_cut_short_or_damaged_on_its_way_is_read_again(
+def test_a_response_that_was_truncated_or_damaged_in_transit_is_read_again(
     operate: Operator, place: Place, transient: Answer
 ) -> None:
     operate.seed(1)
@@ -208,7 +208,7 @@ def test_an_answer_that_was_cut_short_or_damaged_on_its_way_is_read_again(
         ([NO_VERSIONS, stored(pdf()[:-1], len(pdf()))], "Error: "),
         ([NO_VERSIONS, DENIED], "AWS refused GetObject: no"),
         ([DENIED], "AWS refused ListObjectVersions: no"),
-        ([reply(200, b"<html/>")], "AWS gave no usable answer: MalformedAnswer"),
+        ([reply(200, b"<html/>")], "AWS gave no usable response: MalformedAnswer"),
     ],
 )
 def test_an_archive_that_can_not_be_read_is_neither_intact_nor_damaged(

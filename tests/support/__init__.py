@@ -1,1 +1,1 @@
-"""What tests of every kind are made with: fakes are small real servers."""
+"""Helpers for all kinds of tests. Fakes are small real servers."""

@@ -1,4 +1,4 @@
-"""The answers of the download function to one request, whole."""
+"""Complete replies of the download function."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""DynamoDB and S3 as far as the functions use them, in memory: for tests of many thousand examples."""
+"""The operations of DynamoDB and S3 that the functions use, in memory: for tests with thousands of examples."""
 
 import io
 from hashlib import sha256
@@ -13,7 +13,7 @@ STATUSES = {"NoSuchKey": 404, "PreconditionFailed": 412, "InvalidRange": 416}
 
 
 class Tables:
-    """Counts its reads. Tables are by name, their items by key."""
+    """Items by table name and key. Counts the reads."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Item] = {}

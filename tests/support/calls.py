@@ -1,4 +1,4 @@
-"""What a stand-in for AWS was asked, as IAM would see it: who, which action, on which resource."""
+"""Records the calls to a stand-in for AWS as IAM sees them: who, which action, on which resource."""
 
 import io
 import json
@@ -19,7 +19,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Call:
-    """`action` is what IAM calls it, `operation` what the service does."""
+    """`action` is IAM's name for it, `operation` the service's."""
 
     who: str
     action: str
@@ -36,7 +36,7 @@ class Recorder:
     calls: set[Call] = field(default_factory=set)
 
     def watch(self, application: Application) -> Application:
-        """The WSGI application, whose requests are recorded on their way."""
+        """Wraps a WSGI application and records its requests."""
 
         def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

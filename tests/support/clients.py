@@ -22,7 +22,7 @@ PROGRAMS = {
     "javascript": [NODE, str(FOLDER / "certificate.mjs")],
 }
 
-# Each writes down how many seconds it was told to wait, and waits a moment.
+# Each records the seconds that it was told to wait, and waits only a moment.
 SHORT_WAITS = {
     "sleep": '#!/bin/sh\necho "$1" >>"$PAUSES"\nexec /bin/sleep 0.05\n',
     "sitecustomize.py": """
@@ -77,17 +77,17 @@ class Client:
 
     @property
     def pauses(self) -> list[int]:
-        """The seconds that it was told to wait, so far."""
+        """The waits requested so far, in seconds."""
         return [int(line) for line in self._pauses.read_text().split()] if self._pauses.exists() else []
 
     @property
     def saved(self) -> dict[str, bytes]:
-        """The certificate and everything beside it that bears its name."""
+        """The certificate and all files whose names begin with its name."""
         return {path.name: path.read_bytes() for path in self.folder.glob("certificate.pdf*")}
 
     @contextmanager
     def started(self, url: str) -> Iterator[subprocess.Popen[str]]:
-        """Killed at the end, with the programs that it started."""
+        """Starts the program. Kills it at the end, with its child processes."""
         with subprocess.Popen(
             [*self.command, url, str(self.file)],
             cwd=self.folder,
@@ -104,7 +104,7 @@ class Client:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, url: str) -> tuple[int, str]:
-        """The exit code, and what it printed."""
+        """Returns the exit code and the output."""
         with self.started(url) as process:
             output, errors = process.communicate(timeout=SECONDS)
         return process.returncode, output + errors

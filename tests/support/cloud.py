@@ -1,4 +1,4 @@
-"""AWS and the signature service on one port: in order, but for what a test scripts of a single signature request."""
+"""AWS and the provider on one port. They work, except where a test scripts a fault for one signature request."""
 
 import hashlib
 import itertools
@@ -20,31 +20,31 @@ from tools.local import seeds
 from tools.template import Stack
 
 Script = Mapping[str, Sequence[Answer]]
-"""By operation: its n-th request gets the n-th answer, and further ones the last. Operations are those of AWS,
-`Certificate` (the signature service) and `File` (what it may link to)."""
+"""Answers by operation: the n-th request gets the n-th one, and further requests the last. Operations are AWS's,
+`Certificate` (the provider) and `File` (the link's target)."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _S3 = {"GET": "GetObject", "PUT": "PutObject"}
 
 
-def well(_: socket.socket) -> None:
-    """In a script: the answer of a service that is in order."""
+def succeed(_: socket.socket) -> None:
+    """In a script: the service does as asked and answers."""
 
 
-def lost(_: socket.socket) -> None:
-    """In a script: the service does as it is asked, and its answer is lost."""
+def lose_response(_: socket.socket) -> None:
+    """In a script: the service does as asked, and its response is lost."""
 
 
 class Cloud:
-    """Certificates are rendered anew each time, and every secret is the right one."""
+    """Each fetch renders a different certificate, and every secret is correct."""
 
     def __init__(self, stack: Stack) -> None:
         self.tables = Tables()
         self.bucket = Bucket()
         self.written: list[str] = []
-        """The signature requests of which an object was written, in order."""
+        """The signature requests whose certificate was written, in order."""
         self.asked: defaultdict[str, list[str]] = defaultdict(list)
-        """By signature request, or by a secret's name: the operations, in order."""
+        """The operations, in order, by signature request or by secret name."""
         self._scripts: dict[str, Script] = {}
         self._stack = stack
         self._server = ScriptedServer(self._converse)
@@ -66,7 +66,7 @@ class Cloud:
         return self._server.url
 
     def environment(self, function: str) -> dict[str, str]:
-        """Of a function that is to stand on this cloud."""
+        """The environment variables that connect a function to this cloud."""
         return self._stack.environment(function) | {
             "AWS_ENDPOINT_URL": self.url,
             "PROVIDER_CERTIFICATE_URL": f"{self.url}/v1/requests/{{providerRequestId}}/certificate",
@@ -76,7 +76,7 @@ class Cloud:
         self.tables.items[self._stack.physical_id("ApiKeysTable"), item["keyHash"]["S"]] = item
 
     def put_signature(self, signature_id: str, **attributes: Any) -> None:
-        """A signature request whose certificate is available."""
+        """Writes a signature request whose certificate is available."""
         item = seeds.signature(signature_id, "completed", f"req_{signature_id}", is_available=True) | attributes
         self.tables.items[self._stack.physical_id("SignaturesTable"), signature_id] = item
 
@@ -87,46 +87,48 @@ class Cloud:
         return self.bucket.objects.get(_key(signature_id))
 
     def script(self, name: str, script: Script) -> None:
-        """From now on, for one signature request or one secret."""
+        """Sets the responses to one signature request or one secret from now on."""
         self.asked.pop(name, None)
         self._scripts[name] = script
 
     @property
     def request(self) -> Request:
-        """The one that is being answered: for answers, each of which has a thread of its own."""
+        """The request being answered. Each answer runs in its own thread."""
         return self._thread.request  # type: ignore[no-any-return]
 
     def _converse(self, connection: socket.socket) -> None:
-        """An answer in order leaves the connection open, as AWS does; a scripted one ends it."""
+        """A normal response keeps the connection open, as AWS does; a scripted one closes it."""
         request: Request | None = self._server.request
         while request:
             self._thread.request = request
-            operation, name = _what(request)
+            operation, name = _identify(request)
             with self._lock:
                 self.asked[name].append(operation)
                 number = self.asked[name].count(operation)
-            answers = self._scripts.get(name, {}).get(operation, [well])
+            answers = self._scripts.get(name, {}).get(operation, [succeed])
             answer = answers[min(number, len(answers)) - 1]
-            if answer is well:
+            if answer is succeed:
                 self.answer()(connection)
                 request = read_request(connection)
                 continue
-            if answer is lost:
+            if answer is lose_response:
                 self.answer()
                 answer = reset
             answer(connection)
             return
 
     def answer(self) -> Answer:
-        """Of a service in order, which has done what it is asked."""
-        operation, name = _what(self.request)
+        """Does what the request asks, and returns the answer of a working service."""
+        operation, name = _identify(self.request)
         match operation:
             case "BatchGetItem":
-                return _kept(200, json.dumps(self.tables.batch_get_item(**json.loads(self.request.body))).encode())
+                return _keep_alive_reply(
+                    200, json.dumps(self.tables.batch_get_item(**json.loads(self.request.body))).encode()
+                )
             case "GetSecretValue":
                 return secret(seeds.PROVIDER_SECRET)
             case "ChangeMessageVisibility":
-                return _kept(200, b"{}")
+                return _keep_alive_reply(200, b"{}")
             case "Certificate" | "File":
                 return self._render(operation, name)
         try:
@@ -134,16 +136,16 @@ class Cloud:
                 return self._s3(operation, name)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            return _kept(STATUSES[code], f"<Error><Code>{code}</Code></Error>".encode())
+            return _keep_alive_reply(STATUSES[code], f"<Error><Code>{code}</Code></Error>".encode())
 
     def _render(self, operation: str, name: str) -> Answer:
-        """The signature service answers with a link to those who ask for one."""
+        """The provider answers with a link if the request asks for JSON."""
         if operation == "Certificate":
             if self.request.headers.get("authorization") != f"Bearer {seeds.PROVIDER_SECRET}":
-                return _kept(401)
+                return _keep_alive_reply(401)
             if self.request.headers["accept"] == "application/json":
-                return _kept(200, json.dumps({"url": f"{self.url}/files/{name}"}).encode())
-        return _kept(200, pdf(seed=next(self._seeds)))
+                return _keep_alive_reply(200, json.dumps({"url": f"{self.url}/files/{name}"}).encode())
+        return _keep_alive_reply(200, pdf(seed=next(self._seeds)))
 
     def _s3(self, operation: str, name: str) -> Answer:
         key, headers = self.request.target.split("/", 2)[2], self.request.headers
@@ -152,22 +154,22 @@ class Cloud:
                 self.bucket.objects.pop(key, None)
             written = self.bucket.put_object(Key=key, Body=self.request.body)
             self.written.append(name)
-            return _kept(200, headers={"ETag": written["ETag"]})
+            return _keep_alive_reply(200, headers={"ETag": written["ETag"]})
         found = self.bucket.get_object(Key=key, Range=headers.get("range"), IfMatch=headers.get("if-match"))
         content = found["Body"].read()
         lines = {"ETag": found["ETag"]}
         if "ContentRange" in found:
-            return _kept(206, content, lines | {"Content-Range": found["ContentRange"]})
+            return _keep_alive_reply(206, content, lines | {"Content-Range": found["ContentRange"]})
         checksum = {"x-amz-checksum-sha256": sha256(content), "x-amz-checksum-type": "FULL_OBJECT"}
-        return _kept(200, content, lines | checksum)
+        return _keep_alive_reply(200, content, lines | checksum)
 
 
 def _key(signature_id: str) -> str:
     return f"{seeds.PROJECT}/{signature_id}.pdf"
 
 
-def _what(request: Request) -> tuple[str, str]:
-    """The operation, and the signature request or the secret that it is about."""
+def _identify(request: Request) -> tuple[str, str]:
+    """Returns the operation and its signature request or secret."""
     if "x-amz-target" in request.headers:
         operation, body = request.headers["x-amz-target"].rpartition(".")[2], json.loads(request.body)
         return operation, body.get("SecretId") or _id(request.body.decode())
@@ -183,13 +185,13 @@ def _id(text: str) -> str:
     return found[0] if found else ""
 
 
-def _kept(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+def _keep_alive_reply(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
     return reply(status, body, {"Connection": "keep-alive"} | dict(headers or {}))
 
 
 def secret(value: str) -> Answer:
-    """An answer of Secrets Manager."""
-    return _kept(200, json.dumps({"SecretString": value}).encode())
+    """Secrets Manager's response."""
+    return _keep_alive_reply(200, json.dumps({"SecretString": value}).encode())
 
 
 def dynamodb_error(status: int, code: str) -> Answer:
@@ -201,5 +203,5 @@ def s3_error(status: int, code: str) -> Answer:
 
 
 def sha256(content: bytes) -> str:
-    """Base64, as in S3's checksum."""
+    """Returns base64, as in S3's checksum."""
     return b64encode(hashlib.sha256(content).digest()).decode()

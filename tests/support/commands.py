@@ -1,4 +1,4 @@
-"""The command lines of this project, taken apart without being run."""
+"""Parses the command lines of this project without running them."""
 
 import shlex
 
@@ -12,8 +12,8 @@ PROGRAMS = {"python -m tools": tools, "python -m tools.bench": bench}
 
 
 def parse(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The path of the command that a line starts, after click has taken its options and arguments. What feeds a pipe
-    is left out."""
+    """Returns the path of the command in a line, after click has parsed its options and arguments. Ignores what feeds
+    a pipe."""
     words = shlex.split(line.rpartition(" | ")[2])
     while "=" in words[0]:
         monkeypatch.setenv(*words.pop(0).split("=", 1))

@@ -1,4 +1,4 @@
-"""One fault, what the client gets while it lasts, and what is there afterwards."""
+"""Runs one fault: the client's reply while it lasts, and the state afterwards."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -6,23 +6,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.cloud import Cloud, Script
+from tests.support.execution_environments import ExecutionEnvironments, Outcome, download_event, invoke
 from tests.support.log import Line
 from tests.support.pdf import pdf
-from tests.support.sandboxes import Outcome, Sandboxes, ask, download
 
 PDF = pdf()
 SERVICE = {"service": "download_certificate"}
 
 
 def signature_id(name: str) -> str:
-    """Of the signature request that a fault befalls."""
+    """The signature request of the fault with this name."""
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Befalls a request for a certificate that is archived already, or not. `asked` are all operations that it may
-    cost, `settings` those of a sandbox that is not like the others."""
+    """A fault during one download. `asked` lists all operations that the download may cost; `settings` are those of an
+    execution environment that differs from the others."""
 
     asked: str
     script: Script
@@ -33,14 +33,14 @@ class Fault:
 
     @property
     def place(self) -> tuple[tuple[str, Any], ...]:
-        """The same for faults that may share a sandbox."""
+        """Equal for faults that may share an execution environment."""
         return tuple(self.settings.items())
 
 
 @dataclass(frozen=True)
-class Ran:
-    """`archived` is what the archive holds while the fault lasts; `after` the sandbox's reply to the next request once
-    it is over, and `kept` what the archive holds then."""
+class FaultResult:
+    """`archived` is the archived content while the fault lasts; `after` is the reply to the next request once the fault
+    is over, and `kept` the archived content then."""
 
     signature_id: str
     outcome: Outcome
@@ -51,7 +51,7 @@ class Ran:
 
     @property
     def lines(self) -> list[Line]:
-        """Without what differs from one to the next."""
+        """The log lines without the fields that differ between runs."""
         names = ("level", "message", "status", "signature_id", "source", "code", "detail")
         return [{name: line[name] for name in names if name in line} for line in self.outcome.lines]
 
@@ -59,43 +59,44 @@ class Ran:
 Faults = dict[str, Fault]
 """By name."""
 
-Run = Callable[[str], Ran]
-"""What became of a fault, by its name."""
+GetResult = Callable[[str], FaultResult]
+"""Returns the result of the fault with this name."""
 
 
-def run(name: str, fault: Fault, cloud: Cloud, sandboxes: Sandboxes) -> Ran:
+def run_fault(name: str, fault: Fault, cloud: Cloud, instances: ExecutionEnvironments) -> FaultResult:
     id_ = signature_id(name)
     cloud.put_signature(id_)
     if fault.is_archived:
         cloud.archive(id_, PDF)
     cloud.script(id_, fault.script)
-    with sandboxes.one() as sandbox:
-        outcome = ask(sandbox, download(id_, **fault.headers))
+    with instances.borrow() as instance:
+        outcome = invoke(instance, download_event(id_, **fault.headers))
         asked, archived = " ".join(cloud.asked[id_]), cloud.archived(id_)
         cloud.script(id_, {})
-        after = ask(sandbox, download(id_)).reply
-    return Ran(id_, outcome, asked, archived, after, cloud.archived(id_) or b"")
+        after = invoke(instance, download_event(id_)).reply
+    return FaultResult(id_, outcome, asked, archived, after, cloud.archived(id_) or b"")
 
 
-def refused(fault: Fault, ran: Ran, status: int, code: str) -> list[Line]:
-    """What the log says."""
+def refusal_lines(fault: Fault, result: FaultResult, status: int, code: str) -> list[Line]:
+    """The log lines of a refused request."""
     return [
         {
             "level": "ERROR",
             "message": "request_refused",
             "status": status,
-            "signature_id": ran.signature_id,
+            "signature_id": result.signature_id,
             "code": code,
             "detail": fault.detail,
         }
     ]
 
 
-def served(ran: Ran, source: str) -> Line:
+def served_line(result: FaultResult, source: str) -> Line:
+    """The log line of a served certificate."""
     return {
         "level": "INFO",
         "message": "certificate_served",
         "status": 200,
-        "signature_id": ran.signature_id,
+        "signature_id": result.signature_id,
         "source": source,
     }

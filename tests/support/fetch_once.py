@@ -1,4 +1,4 @@
-"""Fetches a certificate in a process of its own, and prints the outcome with the peak of its memory as JSON."""
+"""Fetches a certificate in its own process, and prints the outcome and the peak memory as JSON."""
 
 import json
 import resource
@@ -18,7 +18,7 @@ class Vault:
 
 
 def main(url: str, seconds: float, link_field: str, times: int) -> None:
-    """So many times at once; the outcome is the last one's."""
+    """Fetches `times` times at once. Prints the last outcome."""
     settings = ProviderSettings.model_validate(
         {
             "PROVIDER_CERTIFICATE_URL": url + "/{providerRequestId}",

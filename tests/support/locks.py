@@ -1,4 +1,4 @@
-"""What locks pin and what environments hold, as names with versions."""
+"""Lists the packages of locks and of environments, with their versions."""
 
 import importlib.metadata
 import re
@@ -17,7 +17,7 @@ def requirements(lock: Path) -> list[str]:
 
 
 def locked(lock: Path) -> set[tuple[str, str]]:
-    """What the lock installs on this machine."""
+    """Returns what the lock installs on this machine."""
     pinned = [Requirement(line.partition("\\")[0]) for line in requirements(lock)]
     return {
         (canonicalize_name(one.name), str(one.specifier).removeprefix("=="))
@@ -27,6 +27,6 @@ def locked(lock: Path) -> set[tuple[str, str]]:
 
 
 def installed(*folders: Path) -> set[tuple[str, str]]:
-    """What is installed in folders like site-packages."""
+    """Returns what is installed in folders like site-packages."""
     distributions = importlib.metadata.distributions(path=[str(folder) for folder in folders])
     return {(canonicalize_name(one.name), one.version) for one in distributions}

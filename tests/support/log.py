@@ -1,4 +1,4 @@
-"""What a function has written: log lines, and metrics in CloudWatch's embedded metric format."""
+"""Parses a function's output: log lines, and metrics in CloudWatch's embedded metric format."""
 
 import json
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import Any
 
 Line = dict[str, Any]
 Metrics = dict[str, list[dict[str, Any]]]
-"""By name, the dimensions of each time that it was written."""
+"""The dimensions of each occurrence, by metric name."""
 
 
 def parse_log(lines: Iterable[str]) -> tuple[list[Line], Metrics]:

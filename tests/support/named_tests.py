@@ -1,4 +1,4 @@
-"""Documents that name the tests which show what they say."""
+"""Finds the tests that documents name as evidence."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from tools.template import ROOT
 
 
 def named_in(row: str) -> set[str]:
-    """The tests that a line of a document names: `test_…` in backticks."""
+    """Returns the tests that a line of a document names: `test_…` in backticks."""
     return set(re.findall(r"`(test_\w+)`", row))
 
 

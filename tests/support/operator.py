@@ -1,4 +1,4 @@
-"""The operator at the command line, and the stack that the commands work on."""
+"""Runs the operator's commands, and creates the stack that they work on."""
 
 import io
 import json
@@ -34,7 +34,7 @@ WRONG_STATUS = {"status": {"S": "unheard-of"}}
 STOP_SECONDS = 60
 
 Place = Callable[..., ScriptedServer]
-"""`place("S3", *answers)` puts a scripted server in the place of a service of AWS."""
+"""`place("S3", *answers)` replaces an AWS service with a scripted server."""
 
 
 def signature_id(number: int) -> str:
@@ -43,13 +43,13 @@ def signature_id(number: int) -> str:
 
 @dataclass(frozen=True)
 class Operator:
-    """Runs a command, and holds what it works on."""
+    """Runs commands on a stack, and seeds it."""
 
     stack: Stack
     aws: boto3.Session
 
     def __call__(self, *arguments: str, answer: str | bytes | None = None) -> Result:
-        """On the stack, without a terminal."""
+        """Runs a command on the stack, without a terminal."""
         return run(*arguments, "--stack", self.stack.name, answer=answer)
 
     def name(self, logical_id: str) -> str:
@@ -79,7 +79,7 @@ class Operator:
         )
 
     def enqueued(self) -> list[str]:
-        """The messages in the queue, which are taken from it."""
+        """Takes all messages from the queue."""
         sqs, bodies = self.aws.client("sqs"), []
         while messages := sqs.receive_message(QueueUrl=self.queue_url(), MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -99,7 +99,7 @@ class Terminal(io.StringIO):
 
     @property
     def lines(self) -> list[str]:
-        """As they are seen in the end: a bar that is drawn again overwrites itself."""
+        """The lines as finally shown: a bar overwrites itself."""
         return [line.rpartition("\r")[2] for line in DECORATION.sub("", self.getvalue()).splitlines()]
 
 
@@ -109,7 +109,7 @@ def run(*arguments: str, answer: str | bytes | None = None) -> Result:
 
 @contextmanager
 def operator(stack: Stack) -> Iterator[Operator]:
-    """Empty tables, bucket and queues of the template, and a CloudFormation stack that names them."""
+    """Creates the template's tables, bucket and queues, empty, and a CloudFormation stack that names them."""
     with moto.mock_aws():
         aws = boto3.Session(region_name=REGION)
         create_resources(stack, seeds.PROVIDER_SECRET, aws)
@@ -127,7 +127,7 @@ def operator(stack: Stack) -> Iterator[Operator]:
 
 @contextmanager
 def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    """In a folder of its own, without pauses between tries."""
+    """As `operator`, in this folder and without pauses between retries."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(archive_queue, "FIRST_PAUSE", 0)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
@@ -148,7 +148,7 @@ def scripted_services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 
 def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None]) -> None:
-    """Acts before each call of AWS by this name, with its number from 1 on."""
+    """Calls `act` before each AWS call of this name, with its number, counted from 1."""
     lock, calls = threading.Lock(), [0]
 
     def handle(**_: Any) -> None:
@@ -162,8 +162,8 @@ def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> None:
-    """Ctrl-C at this call of AWS by this name. It and later calls wait until the command has told its threads to stop,
-    since how soon the main thread notices the signal depends on the machine."""
+    """Sends Ctrl-C at the AWS call of this number and name. This and later calls wait until the command has told its
+    threads to stop: how soon the main thread notices the signal depends on the machine."""
     main_thread = threading.main_thread().ident or 0
     stops: list[threading.Event] = []
 
@@ -182,12 +182,12 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> Non
 
 
 def summary(text: str) -> dict[str, str]:
-    """What the lines of a summary say, by name, but for the time."""
+    """Parses the lines of a summary, without the duration."""
     pairs = [line.rsplit("  ", 1) for line in text.splitlines() if not line.startswith("this run took ")]
     return {name.strip(): value.strip() for name, value in pairs}
 
 
 def deploy(aws: boto3.Session, name: str, outputs: Mapping[str, str]) -> None:
-    """A CloudFormation stack with nothing but outputs."""
+    """Creates a CloudFormation stack that has only outputs."""
     template = {"Resources": {}, "Outputs": {key: {"Value": value} for key, value in outputs.items()}}
     aws.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))

@@ -1,4 +1,4 @@
-"""A provider of certificates, asked as the functions ask it."""
+"""Fetches certificates from a scripted provider as the functions do."""
 
 import json
 from typing import Any

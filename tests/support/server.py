@@ -1,4 +1,4 @@
-"""A server that answers as a script says, down to the single byte, and counts what reaches it."""
+"""A server with scripted responses, byte for byte, that records its requests."""
 
 import socket
 import ssl
@@ -50,7 +50,7 @@ class ScriptedServer:
 
     @property
     def request(self) -> Request:
-        """The one that is being answered: for answers, each of which has a thread of its own."""
+        """The request being answered. Each answer runs in its own thread."""
         return self._thread.request  # type: ignore[no-any-return]
 
     def _accept(self) -> None:
@@ -75,7 +75,7 @@ class ScriptedServer:
                 self.requests.append(request)
                 self.answers[min(len(self.requests), len(self.answers)) - 1](connection)
         except OSError:
-            return  # the client hung up, as many tests want it to
+            return  # the client disconnected, as many tests intend
 
 
 def read_request(connection: socket.socket) -> Request | None:
@@ -97,7 +97,7 @@ def read_request(connection: socket.socket) -> Request | None:
 
 
 def raw(*parts: bytes, pause: float = 0) -> Answer:
-    """The parts one after the other, then the end of the connection."""
+    """Sends the parts one after the other, then closes the connection."""
 
     def answer(connection: socket.socket) -> None:
         for part in parts:
@@ -108,7 +108,7 @@ def raw(*parts: bytes, pause: float = 0) -> Answer:
 
 
 def reply(status: int = 200, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-    """A well-formed answer of announced length."""
+    """Sends a well-formed response with its length."""
     lines = {"Content-Length": str(len(body)), "Connection": "close"} | dict(headers or {})
     head = f"HTTP/1.1 {status} Text\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
     return raw(head.encode("latin-1"), body)
@@ -128,10 +128,10 @@ def chunked(chunks: Iterable[bytes], headers: Mapping[str, str] | None = None, *
 
 
 def hang(seconds: float = 60) -> Answer:
-    """No answer, for so long."""
+    """Sends no response for `seconds`."""
     return raw(b"", pause=seconds)
 
 
 def reset(connection: socket.socket) -> None:
-    """An abrupt end: RST instead of FIN."""
+    """Ends the connection abruptly: RST instead of FIN."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")

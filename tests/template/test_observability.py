@@ -5,7 +5,6 @@ import re
 
 from tests.conftest import PARAMETERS
 from tests.template.conftest import FUNCTIONS
-from tools.dashboard import PICTURE, draw, read_widgets
 from tools.template import ROOT, Stack
 
 NAMESPACE = "CraftkitCertificates"
@@ -76,23 +75,6 @@ def test_widgets_fill_the_dashboards_rows(stack: Stack) -> None:
     for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
         rows[widget["y"]] = rows.get(widget["y"], 0) + widget["width"]
     assert set(rows.values()) == {24}
-
-
-def test_the_picture_of_the_dashboard_is_that_of_its_definition() -> None:
-    assert draw(read_widgets()) == PICTURE.read_text()
-
-
-def test_the_picture_names_every_alarm_chart_and_metric(stack: Stack) -> None:
-    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
-    status, *charts = json.loads(dashboard["DashboardBody"])["widgets"]
-    names = {arn.rpartition("-")[2] for arn in status["properties"]["alarms"]}
-    names |= {chart["properties"]["title"] for chart in charts}
-    for metric in (
-        metric for chart in charts for metric in chart["properties"]["metrics"] if isinstance(metric[0], str)
-    ):
-        options = metric[-1] if isinstance(metric[-1], dict) else {}
-        names.add(options.get("label", metric[1]))
-    assert {name for name in names if name not in PICTURE.read_text()} == set()
 
 
 def test_saved_queries_ask_for_what_the_functions_write(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic and page; what it measures is no test's business."""
+"""The benchmark's arithmetic and page. No test depends on its measurements."""
 
 from dataclasses import replace
 from datetime import date
@@ -88,7 +88,7 @@ def test_every_row_has_a_cell_for_each_column() -> None:
 def test_the_page_tells_values_spread_machine_and_day() -> None:
     page = render_page(RESULTS, MACHINE, date(2026, 11, 25))
     for line in (
-        "Measured by `make bench` on 2026-11-25. The [method](#method) stands at the end.",
+        "Measured by `make bench` on 2026-11-25. The [method](#method) is at the end.",
         "| cold start / naive | 0.75 | 0.9 | met |",
         "| memory per certificate byte | 5.00 bytes | 4 bytes | missed |",
         "| ours | 450 ± 150 | 100 ± 0 | 28.5 ± 0.0 | 6.0 ± 0.0 | 60.0 | 25.0 |",

@@ -33,7 +33,7 @@ def test_it_says_what_is_refused_and_which_damage_is_accepted(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "refused: broken.pdf",
-        "refused, although pypdf opens it: prefixed.pdf",
+        "refused, although pypdf can open it: prefixed.pdf",
         "",
         "accepted of",
         "whole files 4 6",
@@ -51,5 +51,5 @@ def test_it_says_what_is_refused_and_which_damage_is_accepted(
 
 
 def test_a_folder_without_pdfs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match="There is no"):
+    with pytest.raises(SystemExit, match="No"):
         run(tmp_path, monkeypatch)

@@ -5,15 +5,15 @@ from types import ModuleType
 
 import pytest
 
-from tests.e2e import test_archive_faults, test_faults, test_provider_faults, test_sandbox_faults
+from tests.e2e import test_archive_faults, test_execution_environment_faults, test_faults, test_provider_faults
 from tests.support.named_tests import all_tests
 from tools.template import ROOT
 
-MODULES = [test_archive_faults, test_faults, test_provider_faults, test_sandbox_faults]
+MODULES = [test_archive_faults, test_faults, test_provider_faults, test_execution_environment_faults]
 FAULTS = {
     *test_faults.FAULTS,
     *test_provider_faults.FAULTS,
-    *test_sandbox_faults.KILLED,
+    *test_execution_environment_faults.KILLED,
     *test_archive_faults.LATER,
     *test_archive_faults.DONE,
 }

@@ -16,7 +16,7 @@ def test_where_no_docker_answers_one_line_says_so(
         (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     sam_local.main()
-    assert capsys.readouterr().out == "skipped: sam local needs Docker, and there is none that answers\n"
+    assert capsys.readouterr().out == "skipped: sam local needs Docker, which does not respond\n"
 
 
 def test_every_event_has_its_situation() -> None:

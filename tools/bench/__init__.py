@@ -1,1 +1,1 @@
-"""What the service costs beside other ways to build it, under the Lambda runtime. `python -m tools.bench` measures."""
+"""Compares the cost of the service with other ways to build it: `python -m tools.bench`."""

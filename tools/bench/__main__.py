@@ -1,7 +1,7 @@
-"""Measures what the service costs beside other ways to build it, under the Lambda runtime.
+"""Compares the cost of the service with other ways to build it, under the Lambda runtime.
 
-AWS is a stub on this machine that answers after set delays. Contenders take turns, round after round. `make bench`
-builds and installs what is measured, then measures everything, which takes about eight minutes.
+AWS is a stub on this machine that answers after fixed delays. Contenders take turns in each round. `make bench` builds
+and installs all contenders, then measures everything, which takes about eight minutes.
 """
 
 import signal
@@ -29,17 +29,17 @@ from tools.operate.failures import CannotRun, Command
 from tools.operate.help import HELP_OPTIONS, examples
 from tools.template import ROOT
 
-CONSOLE = Console(force_terminal=sys.stdout.isatty())  # rich takes FORCE_COLOR for a terminal, bar and all
+CONSOLE = Console(force_terminal=sys.stdout.isatty())  # with FORCE_COLOR, rich assumes a terminal
 if not CONSOLE.is_terminal:
     CONSOLE.width = 120
 PARTS = {
-    "cold": "a new sandbox's first answer",
-    "warm": "time, CPU and memory of one request of many",
+    "cold": "first response of a new execution environment",
+    "warm": "time, CPU and memory of one of many requests",
     "growth": "the same for certificates from 10 KB to 4.4 MB",
     "archiving": "a batch of one and a batch of ten",
-    "endurance": "memory over many requests in one sandbox",
+    "endurance": "memory over many requests in one environment",
 }
-# click folds no paragraph that begins with \b.
+# click does not wrap a paragraph that begins with \b.
 HELP = "\n".join([__doc__, "\b", *(f"{part:<10} {words}" for part, words in PARTS.items())])
 
 
@@ -61,27 +61,31 @@ def _parts(_context: click.Context, _parameter: click.Parameter, text: str) -> s
     context_settings=HELP_OPTIONS,
 )
 @click.option(
-    "--rounds", default=15, show_default=True, type=click.IntRange(min=1), help="How often; a third of it for growth."
+    "--rounds",
+    default=15,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of rounds; a third of it for growth.",
 )
 @click.option(
     "--requests",
     default=10_000,
     show_default=True,
     type=click.IntRange(min=10),
-    help="How many of them endurance sends.",
+    help="Number of requests for endurance.",
 )
 @click.option("--only", "parts", default=",".join(PARTS), show_default=True, callback=_parts, help="What to measure.")
 @click.option(
     "--docs",
     default=ROOT / "docs",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Where benchmarks.md and its plots are written once everything was measured.  [default: docs]",
+    help="Folder for benchmarks.md and its plots, written if everything was measured.  [default: docs]",
 )
 def main(rounds: int, requests: int, parts: set[str], docs: Path) -> None:
     if not is_built():
-        raise CannotRun("There is nothing to measure yet: `make bench` builds it.")
+        raise CannotRun("Nothing is built yet. Run `make bench`.")
     for sign in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.default_int_handler)  # no sandbox outlives its measuring
+        signal.signal(sign, signal.default_int_handler)  # ends every execution environment
     results = _measure(rounds, requests, parts)
     for table in tables(results):
         _print(table)
@@ -135,7 +139,7 @@ def _print(table: Table) -> None:
     printed = rich.table.Table(title=table.title, caption=table.words or None, box=SIMPLE_HEAD, pad_edge=False)
     printed.title_justify = printed.caption_justify = "left"
     for number, column in enumerate(table.columns):
-        # Titles may be folded; numbers only where a column would be lost otherwise.
+        # Titles may wrap; numbers only if a column would be lost otherwise.
         width = max(len(row[number]) for row in table.rows) if CONSOLE.width >= 110 else None
         printed.add_column(column, justify="right" if number else "left", vertical="bottom", min_width=width)
     for row in table.rows:

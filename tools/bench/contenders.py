@@ -1,11 +1,11 @@
-"""What is measured: our function as it is built, and its peers, each as its users would package it."""
+"""The contenders: our function as built, and its peers, each packaged as its users would."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.local import seeds
-from tools.local.emulator import BUILD, Package, Sandbox, built
+from tools.local.emulator import BUILD, ExecutionEnvironment, Package, find_built
 from tools.local.stack import ARCHIVE, DOWNLOAD
 from tools.template import ROOT, Stack
 
@@ -20,14 +20,14 @@ class Contender:
     package: Package
     environment: Mapping[str, str]
 
-    def sandbox(self) -> Sandbox:
-        return Sandbox(self.package, self.environment)
+    def start(self) -> ExecutionEnvironment:
+        return ExecutionEnvironment(self.package, self.environment)
 
 
 def contenders(url: str) -> list[Contender]:
-    """Ours first. `url` is where AWS and the provider are."""
+    """Returns ours first. `url` is that of AWS and the provider."""
     peers = [Contender(name, _peer(name), _environment(url, DOWNLOAD)) for name in PEERS]
-    return [Contender(OURS, built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
+    return [Contender(OURS, find_built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
 
 
 def is_built() -> bool:
@@ -35,7 +35,7 @@ def is_built() -> bool:
 
 
 def archiver(url: str) -> Contender:
-    return Contender(OURS, built(ARCHIVE), _environment(url, ARCHIVE))
+    return Contender(OURS, find_built(ARCHIVE), _environment(url, ARCHIVE))
 
 
 def _peer(name: str) -> Package:
@@ -49,12 +49,12 @@ def _environment(url: str, function: str) -> dict[str, str]:
             "ProviderCertificateUrl": f"{url}/v1/requests/{{providerRequestId}}/certificate",
             "ProviderAuthHeader": "Authorization: Bearer {secret}",
             "ProviderSecretName": "craftkit/provider-secret",
-            "ArchiveFetchesPerMinute": "6000000",  # the provider's delay is what is measured, not our pace
+            "ArchiveFetchesPerMinute": "6000000",  # measures the provider's delay, not our pace
         },
     )
     return stack.environment(function) | {
         "AWS_ENDPOINT_URL": url,
-        "LAMBDA_TASK_ROOT": "/var/task",  # what Powertools' Tracer knows Lambda by
+        "LAMBDA_TASK_ROOT": "/var/task",  # Powertools' Tracer detects Lambda by it
         "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where files can't be written
     }
 

@@ -1,4 +1,4 @@
-"""What machine it was measured on, without a name that would tell which one."""
+"""Describes the machine that measured, without identifying it."""
 
 import importlib.metadata
 import os
@@ -32,7 +32,7 @@ def this_machine() -> Machine:
 
 
 def _processor() -> str:
-    """Only x86 machines say a model's name there."""
+    """Reads the model name, which only x86 machines report there."""
     lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
     return next((value.strip() for name, _, value in lines if name.strip() == "model name"), platform.machine())
 

@@ -1,4 +1,4 @@
-"""How it is measured: sandboxes of all contenders in turn, round after round."""
+"""Measures the execution environments of all contenders in turn, in each round."""
 
 import json
 import time
@@ -13,29 +13,29 @@ import psutil
 from tools.bench.contenders import Contender, archive_event, download_event
 from tools.bench.results import SIZE, Batches, Cold, Growth, Warm
 from tools.bench.stub import certificate_id
-from tools.local.emulator import Sandbox
+from tools.local.emulator import ExecutionEnvironment
 
 REQUESTS = 25
-"""In a row, for each contender and round: CPU time is counted in steps of 10 ms."""
+"""Consecutive requests per contender and round: CPU time has a resolution of 10 ms."""
 
 GROWTH_REQUESTS = 15
 SIZES = (10_000, 100_000, SIZE, 1_000_000, 2_500_000, 4_400_000)
 ARCHIVING_SIZES = (SIZE, 4_400_000)
 
 Advance = Callable[[], object]
-"""Moves the progress on by one step."""
+"""Advances the progress by one step."""
 
 
 def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Cold:
-    """`rounds` + 1 steps, the first of which brings the files into memory and does not count."""
+    """`rounds` + 1 steps, the first of which loads the files into memory and does not count."""
     milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     for number in range(rounds + 1):
         for contender in _in_turn(contenders, number):
-            with contender.sandbox() as sandbox:
-                taken = _download(sandbox, SIZE)
+            with contender.start() as instance:
+                taken = _download(instance, SIZE)
                 if number:
                     milliseconds[contender.name].append(taken)
-                    cpu[contender.name].append(_cpu(sandbox.runtime()))
+                    cpu[contender.name].append(_cpu(instance.runtime()))
         advance()
     return Cold(milliseconds, cpu)
 
@@ -44,39 +44,39 @@ def warm_requests(contenders: Sequence[Contender], rounds: int, advance: Advance
     """`rounds` + 1 steps, the first of which warms up and does not count."""
     milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     with ExitStack() as running:
-        sandboxes = {contender.name: running.enter_context(contender.sandbox()) for contender in contenders}
+        instances = {contender.name: running.enter_context(contender.start()) for contender in contenders}
         for number in range(rounds + 1):
-            for name, sandbox in sandboxes.items():
-                taken, used = _downloads(sandbox, SIZE, REQUESTS)
+            for name, instance in instances.items():
+                taken, used = _downloads(instance, SIZE, REQUESTS)
                 if number:
                     milliseconds[name].append(taken)
                     cpu[name].append(used)
             advance()
-        return Warm(milliseconds, cpu, {name: _peak(sandbox.runtime()) for name, sandbox in sandboxes.items()})
+        return Warm(milliseconds, cpu, {name: _peak(instance.runtime()) for name, instance in instances.items()})
 
 
 def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Growth:
-    """`rounds` + 1 steps, the first of which warms up and does not count. A sandbox for each size, whose peak it is."""
+    """`rounds` + 1 steps, the first of which warms up. Each size has its own execution environment."""
     milliseconds, cpu = _by_name_and_size(contenders), _by_name_and_size(contenders)
     peak: dict[str, dict[int, int]] = {contender.name: {} for contender in contenders}
     with ExitStack() as running:
-        sandboxes = {
-            (contender.name, size): running.enter_context(contender.sandbox())
+        instances = {
+            (contender.name, size): running.enter_context(contender.start())
             for size in SIZES
             for contender in contenders
         }
-        for sandbox in sandboxes.values():
-            _download(sandbox, min(SIZES))
-            _forget_peak(sandbox.runtime())
+        for instance in instances.values():
+            _download(instance, min(SIZES))
+            _reset_peak(instance.runtime())
         for number in range(rounds + 1):
-            for (name, size), sandbox in sandboxes.items():
-                taken, used = _downloads(sandbox, size, GROWTH_REQUESTS)
+            for (name, size), instance in instances.items():
+                taken, used = _downloads(instance, size, GROWTH_REQUESTS)
                 if number:
                     milliseconds[name][size].append(taken)
                     cpu[name][size].append(used)
             advance()
-        for (name, size), sandbox in sandboxes.items():
-            peak[name][size] = _peak(sandbox.runtime())
+        for (name, size), instance in instances.items():
+            peak[name][size] = _peak(instance.runtime())
     return Growth(milliseconds, cpu, peak)
 
 
@@ -90,7 +90,7 @@ def _batches(archiver: Contender, size: int, rounds: int, advance: Advance) -> B
     ten: list[float] = []
     cpu: list[float] = []
     numbers = count()
-    with archiver.sandbox() as of_one, archiver.sandbox() as of_ten:
+    with archiver.start() as of_one, archiver.start() as of_ten:
         for number in range(rounds + 1):
             one.append(_archive(of_one, [certificate_id(size, next(numbers), archived=False)]))
             before = _cpu(of_ten.runtime()) if number else 0
@@ -101,19 +101,19 @@ def _batches(archiver: Contender, size: int, rounds: int, advance: Advance) -> B
 
 
 def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[int, int]:
-    """Memory at every tenth of the requests, all in one sandbox. Ten steps."""
+    """Measures memory after every tenth of the requests, all in one execution environment. Ten steps."""
     memory: dict[int, int] = {}
-    with contender.sandbox() as sandbox:
+    with contender.start() as instance:
         for tenth in range(1, 11):
             for _ in range(requests // 10):
-                _download(sandbox, SIZE)
-            memory[requests // 10 * tenth] = sandbox.runtime().memory_info().rss
+                _download(instance, SIZE)
+            memory[requests // 10 * tenth] = instance.runtime().memory_info().rss
             advance()
     return memory
 
 
 def _in_turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
-    """Each begins a round in turn, so that whatever the one before leaves behind falls on all alike."""
+    """Rotates the first contender of a round: after-effects of the previous one hit all equally."""
     first = number % len(contenders)
     return [*contenders[first:], *contenders[:first]]
 
@@ -126,58 +126,58 @@ def _by_name_and_size(contenders: Sequence[Contender]) -> dict[str, dict[int, li
     return {contender.name: {size: [] for size in SIZES} for contender in contenders}
 
 
-def _downloads(sandbox: Sandbox, size: int, requests: int) -> tuple[float, float]:
-    """The median of their milliseconds, and the milliseconds of CPU for each."""
-    _download(sandbox, size)
-    process = sandbox.runtime()
+def _downloads(instance: ExecutionEnvironment, size: int, requests: int) -> tuple[float, float]:
+    """Returns the median of their milliseconds, and the CPU milliseconds per request."""
+    _download(instance, size)
+    process = instance.runtime()
     before = _cpu(process)
-    taken = median(_download(sandbox, size) for _ in range(requests))
+    taken = median(_download(instance, size) for _ in range(requests))
     return taken, (_cpu(process) - before) / requests
 
 
-def _download(sandbox: Sandbox, size: int) -> float:
-    """Milliseconds until the answer was there."""
-    milliseconds, reply = _invoke(sandbox, download_event(certificate_id(size)))
+def _download(instance: ExecutionEnvironment, size: int) -> float:
+    """Returns the milliseconds until the reply arrived."""
+    milliseconds, reply = _invoke(instance, download_event(certificate_id(size)))
     if json.loads(reply).get("statusCode") not in {200, 204}:
-        raise _Wrong(sandbox, reply)
+        raise _UnexpectedReply(instance, reply)
     return milliseconds
 
 
-def _archive(sandbox: Sandbox, signature_ids: Sequence[str]) -> float:
-    """Milliseconds until all were archived."""
-    milliseconds, reply = _invoke(sandbox, archive_event(signature_ids))
+def _archive(instance: ExecutionEnvironment, signature_ids: Sequence[str]) -> float:
+    """Returns the milliseconds until all were archived."""
+    milliseconds, reply = _invoke(instance, archive_event(signature_ids))
     if json.loads(reply) != {"batchItemFailures": []}:
-        raise _Wrong(sandbox, reply)
+        raise _UnexpectedReply(instance, reply)
     return milliseconds
 
 
-def _invoke(sandbox: Sandbox, event: Mapping[str, object]) -> tuple[float, bytes]:
+def _invoke(instance: ExecutionEnvironment, event: Mapping[str, object]) -> tuple[float, bytes]:
     body = json.dumps(event).encode()
     started = time.perf_counter()
-    reply = sandbox(body)
+    reply = instance(body)
     return (time.perf_counter() - started) * 1000, reply
 
 
-class _Wrong(Exception):
-    """An answer that is not what was to be measured."""
+class _UnexpectedReply(Exception):
+    """The function failed instead of doing the measured work."""
 
-    def __init__(self, sandbox: Sandbox, reply: bytes) -> None:
-        super().__init__(f"{reply[:1000]!r}\n{sandbox.log()[-5000:]}")
+    def __init__(self, instance: ExecutionEnvironment, reply: bytes) -> None:
+        super().__init__(f"{reply[:1000]!r}\n{instance.log()[-5000:]}")
 
 
 def _cpu(process: psutil.Process) -> float:
-    """Milliseconds so far."""
+    """Returns the CPU milliseconds used so far."""
     times = process.cpu_times()
     return (times.user + times.system) * 1000
 
 
 def _peak(process: psutil.Process) -> int:
-    """The most memory that the process has had, in bytes."""
+    """Returns the peak memory of the process in bytes."""
     status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     (kilobytes,) = (line.split()[1] for line in status if line.startswith("VmHWM:"))
     return int(kilobytes) * 1024
 
 
-def _forget_peak(process: psutil.Process) -> None:
-    """What it has now is its peak from here on. Source: proc_pid_clear_refs(5)."""
+def _reset_peak(process: psutil.Process) -> None:
+    """Resets the peak to the current memory. Source: proc_pid_clear_refs(5)."""
     Path(f"/proc/{process.pid}/clear_refs").write_text("5")

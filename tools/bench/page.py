@@ -9,7 +9,7 @@ from tools.bench.tables import Table, tables
 
 _CONTENDERS = {
     "ours": "this service, as `make build` leaves it",
-    "empty": "a handler that answers 204: what the runtime and the emulator cost by themselves",
+    "empty": "a handler that answers 204: the cost of the runtime and the emulator alone",
     "naive": "three calls of boto3 and no features; boto3 is the runtime's own, which comes with bytecode",
     "textbook": "Powertools with Logger, Tracer, Metrics, router and parser, boto3's resources; plain `sam build`",
     "fastapi": "FastAPI behind Mangum, boto3's resources; plain `sam build`",
@@ -17,13 +17,13 @@ _CONTENDERS = {
 
 _METHOD = """\
 Each contender runs under AWS's Runtime Interface Emulator with the real runtime client, and reads a key, a signature
-request and a certificate. AWS is a stub on the same machine that answers after set delays: DynamoDB after 4 ms, S3
-after 15 ms, the signature service after 200 ms. Files can't be written, as on Lambda, so that whoever ships no bytecode
-compiles at each start.
+request and a certificate. AWS is a stub on the same machine that answers after fixed delays: DynamoDB after 4 ms, S3
+after 15 ms, the provider after 200 ms. As on Lambda, files can't be written: a contender without bytecode compiles at
+each start.
 
-Contenders take turns, round after round. A value is the median of its rounds, and ± says how far the middle half of
+Contenders take turns in each round. A value is the median of its rounds, and ± says how far the middle half of
 them is spread to either side; a ratio is the median of the ratios within a round. Times are those of one call of the
-emulator, CPU is that of the runtime process alone, and memory is the most that it has had."""
+emulator, CPU is that of the runtime process alone, and memory is its peak."""
 
 PICTURES = {
     "Goals": ("benchmarks.svg", "Cold start and warm request of each contender"),
@@ -44,7 +44,7 @@ def render_page(results: Results, machine: Machine, day: date) -> str:
     }
     contenders = "\n".join(f"- **{name}**: {words}" for name, words in _CONTENDERS.items())
     sections = [
-        f"# Benchmarks\n\nMeasured by `make bench` on {day}. The [method](#method) stands at the end.",
+        f"# Benchmarks\n\nMeasured by `make bench` on {day}. The [method](#method) is at the end.",
         *(_section(table) for table in tables(results)),
         f"## Method\n\n{_METHOD}\n\n{contenders}\n\n{_lines(['', ''], [[*fact] for fact in facts.items()], '---')}",
     ]

@@ -1,11 +1,11 @@
-"""What was measured, and how it is compared."""
+"""The measurements, and how they are compared."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 FLOOR = 19.0
-"""Milliseconds: what DynamoDB and S3 take, one after the other."""
+"""Milliseconds that DynamoDB and S3 take, one after the other."""
 
 SIZE = 200_000
 """Bytes of the usual certificate."""
@@ -15,12 +15,12 @@ Rounds = Sequence[float]
 
 
 def ratio(ours: Rounds, theirs: Rounds) -> float:
-    """The median of the ratios within a round: what slows the machine for a while slows both."""
+    """Returns the median of the ratios within a round: a temporary slowdown of the machine affects both."""
     return median(our / their for our, their in zip(ours, theirs, strict=True))
 
 
 def middle_half(values: Rounds) -> tuple[float, float]:
-    """Between which values the middle half of the rounds lies."""
+    """Returns the bounds of the middle half of the rounds."""
     ordered = sorted(values)
     quarter = len(ordered) // 4
     return ordered[quarter], ordered[-1 - quarter]
@@ -28,7 +28,10 @@ def middle_half(values: Rounds) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Cold:
-    """From an event for a new sandbox to its answer. By contender; `cpu` in milliseconds of the runtime process."""
+    """From the event for a new execution environment to its reply, by contender.
+
+    `cpu` is in milliseconds of the runtime process.
+    """
 
     milliseconds: Mapping[str, Rounds]
     cpu: Mapping[str, Rounds]
@@ -45,14 +48,14 @@ class Warm:
 
 @dataclass(frozen=True)
 class Growth:
-    """As `Warm`, by contender and by the certificate's size in bytes. `peak` does not count the start of a sandbox."""
+    """As `Warm`, by contender and by the certificate's size in bytes. `peak` excludes the start."""
 
     milliseconds: Mapping[str, Mapping[int, Rounds]]
     cpu: Mapping[str, Mapping[int, Rounds]]
     peak: Mapping[str, Mapping[int, int]]
 
     def bytes_per_byte(self, name: str) -> float:
-        """Of memory, for each byte that a certificate has more."""
+        """Returns the bytes of memory per additional byte of a certificate."""
         peak = self.peak[name]
         least, most = min(peak), max(peak)
         return (peak[most] - peak[least]) / (most - least)
@@ -60,8 +63,8 @@ class Growth:
 
 @dataclass(frozen=True)
 class Batches:
-    """Milliseconds for one certificate and for ten in a batch, milliseconds of CPU for each of the ten, and the most
-    memory of a sandbox that gets batches of one, or of ten."""
+    """Milliseconds for one certificate and for ten in a batch, milliseconds of CPU for each of the ten, and the
+    peak memory of an execution environment that gets batches of one, or of ten."""
 
     one: Rounds
     ten: Rounds
@@ -76,7 +79,7 @@ class Batches:
 
 @dataclass(frozen=True)
 class Results:
-    """None is what was left out."""
+    """A part that was not measured is None."""
 
     rounds: int
     unzipped: Mapping[str, int]
@@ -92,7 +95,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Goal:
-    """`value` is to be at most `limit`. The unit of a ratio is empty."""
+    """`value` must be at most `limit`. A ratio has no unit."""
 
     words: str
     value: float
@@ -105,7 +108,7 @@ class Goal:
 
 
 def goals(results: Results) -> list[Goal]:
-    """Those for which something was measured."""
+    """Returns the goals of the parts that were measured."""
     found: list[Goal] = []
     if results.cold:
         times = results.cold.milliseconds

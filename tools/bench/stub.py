@@ -1,7 +1,7 @@
-"""AWS and the signature service, answered from memory after set delays.
+"""A stub of AWS and the provider that answers from memory after fixed delays.
 
-One thread for each connection: a sleeping thread wakes within a tenth of a millisecond, asyncio's timers only within a
-whole one. A certificate's id says how large it is and whether it is archived.
+Each connection has a thread: a sleeping thread wakes within 0.1 ms, asyncio's timers only within 1 ms. A certificate's
+id encodes its size and whether it is archived.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _KEY = seeds.api_keys()[0]
 
 
 def certificate_id(size: int, number: int = 0, *, archived: bool = True) -> str:
-    """A signature request whose certificate has so many bytes. `number` tells those of one size apart."""
+    """Returns the id of a signature request with a certificate of `size` bytes. `number` makes it unique."""
     return f"{'a' if archived else 'f'}{number:07x}-0000-4000-8000-{size:012}"
 
 
@@ -87,10 +87,10 @@ class Stub:
                     time.sleep(max(0, arrived + milliseconds / 1000 - time.perf_counter()))
                     connection.sendall(answer)
             except ConnectionError:
-                return  # the sandbox was ended
+                return  # the execution environment was ended
 
     def _answer(self, request: Request) -> tuple[float, bytes]:
-        """The delay in milliseconds, and the whole answer."""
+        """Returns the delay in milliseconds and the whole response."""
         if "x-amz-target" in request.headers:
             return self._delays.dynamodb, _json_service(request)
         if request.target.startswith("/v1/requests/"):
@@ -104,7 +104,7 @@ def _receive(connection: socket.socket) -> Request | None:
     if not received:
         return None
     while b"\r\n\r\n" not in received:
-        received += _more(connection)
+        received += _receive_more(connection)
     head, _, rest = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ")
@@ -113,14 +113,14 @@ def _receive(connection: socket.socket) -> Request | None:
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray(rest)
     while len(body) < int(headers.get("content-length", "0")):
-        body += _more(connection)
+        body += _receive_more(connection)
     return Request(method, target, headers, bytes(body))
 
 
-def _more(connection: socket.socket) -> bytes:
+def _receive_more(connection: socket.socket) -> bytes:
     received = connection.recv(1 << 20)
     if not received:
-        raise ConnectionError("ended within a request")
+        raise ConnectionError("connection closed within a request")
     return received
 
 
@@ -193,7 +193,7 @@ def _response(status: str, body: bytes, headers: Mapping[str, str | int]) -> byt
 
 @contextmanager
 def in_a_process(delays: Delays) -> Iterator[str]:
-    """A stub that shares nothing with what measures. Yields its URL."""
+    """Runs a stub in its own process and yields its URL."""
     options = [f"--{name}={milliseconds}" for name, milliseconds in vars(delays).items()]
     with subprocess.Popen(
         [sys.executable, "-m", "tools.bench.stub", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -202,7 +202,7 @@ def in_a_process(delays: Delays) -> Iterator[str]:
 
 
 def main() -> None:
-    """Serves until standard input ends, as it does with the process that holds it."""
+    """Serves until standard input ends, which happens when the parent process ends."""
     parser = argparse.ArgumentParser()
     for name, milliseconds in vars(Delays()).items():
         parser.add_argument(f"--{name}", type=float, default=milliseconds)

@@ -9,7 +9,7 @@ from tools.bench.results import SIZE, Batches, Growth, Results, Rounds, goals, m
 
 @dataclass(frozen=True)
 class Table:
-    """The first column names the row; the others are numbers. `words` say what the page should."""
+    """The first column names the row; the others are numbers. `words` is the text below the title."""
 
     title: str
     words: str
@@ -18,7 +18,7 @@ class Table:
 
 
 def tables(results: Results) -> list[Table]:
-    """Those for which something was measured; the goals first."""
+    """Returns the tables of the parts that were measured, the goals first."""
     found = [_goals(results), _contenders(results)]
     if results.growth:
         found.append(_growth(results.growth))
@@ -54,7 +54,7 @@ def _contenders(results: Results) -> Table:
         }
     columns |= {"size, MiB": {name: f"{size / 2**20:.1f}" for name, size in results.unzipped.items()}}
     rows = [[name, *(values[name] for values in columns.values())] for name in results.unzipped]
-    words = "Peak is of memory, size that of the unzipped package."
+    words = "Peak: memory; size: the unzipped package."
     return Table(f"A certificate of {_size(SIZE)}", words, ["", *columns], rows)
 
 
@@ -89,7 +89,7 @@ def _archiving(archiving: Mapping[int, Batches]) -> Table:
     ]
     return Table(
         "Archiving ahead",
-        "A batch of one and a batch of ten; the signature service may be asked as often as one likes.",
+        "A batch of one and a batch of ten; requests to the provider are not limited.",
         ["certificate", "one, ms", "ten, ms", "a second", "CPU of each, ms", "one, peak MB", "ten, peak MB"],
         rows,
     )
@@ -97,7 +97,7 @@ def _archiving(archiving: Mapping[int, Batches]) -> Table:
 
 def _endurance(endurance: Mapping[int, int]) -> Table:
     return Table(
-        "Many requests in one sandbox",
+        "Many requests in one execution environment",
         f"Downloads of {_size(SIZE)}, without delays.",
         ["requests", "memory, MB"],
         [[f"{requests:,}", _megabytes(memory)] for requests, memory in endurance.items()],

@@ -1,4 +1,4 @@
-"""The whole service on this machine, with seeded data, until Ctrl-C."""
+"""Runs the whole service on this machine, with seeded data, until Ctrl-C."""
 
 import argparse
 import shlex
@@ -17,7 +17,7 @@ def main() -> None:
     arguments = _arguments()
     for port in range(arguments.port, arguments.port + 3):
         _require_free(arguments.host, port)
-    # SIGINT too: a shell starts what it puts into the background with Ctrl-C ignored.
+    # SIGINT too: shells start background jobs with SIGINT ignored.
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)
     drop_user_settings()
@@ -31,8 +31,8 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.local", description=__doc__)
-    parser.add_argument("--port", type=int, default=3000, help="of the API; the next two are AWS's and the provider's")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets containers in, for `sam local`")
+    parser.add_argument("--port", type=int, default=3000, help="port of the API; AWS and the provider use the next two")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 admits containers, for `sam local`")
     return parser.parse_args()
 
 
@@ -51,9 +51,9 @@ def _announce(running: LocalService) -> None:
         print(f"\n# {situation.status}  {situation.words}")
         print(_curl(situation, running.url))
     provider = f"http://127.0.0.1:{running.provider.server_address[1]}"
-    print("\n# all parties sign a new request: its certificate is archived within seconds")
+    print("\n# complete a new signature request: its certificate is archived within seconds")
     print(f"curl -sS -X POST {provider}/complete")
-    print("\n# the provider hangs up from now on, and answers again")
+    print("\n# stop the provider, and start it again")
     print(f"curl -sS -X POST {provider}/stop")
     print(f"curl -sS -X POST {provider}/start")
     print("\n# the API reference, to read and to try\n" + running.url + "/")

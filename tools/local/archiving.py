@@ -1,4 +1,4 @@
-"""What carries a completed signature request to the archive function: the pipe, the rule, the queue's poller."""
+"""Carries a completed signature request to the archive function: the pipe, the rule, the queue's poller."""
 
 import json
 import threading
@@ -23,8 +23,8 @@ POLL_SECONDS = 0.3
 
 
 class Archiving:
-    """`session` makes a session of the stand-in for AWS at `url`, in the name of one resource of the template: the pipe
-    reads the stream in its own name, and the event source mapping the queue in the function's."""
+    """`session` makes a session of the stand-in for AWS at `url`, in the name of one resource of the template. The pipe
+    reads the stream under its own name; the event source mapping reads the queue under the function's."""
 
     def __init__(self, stack: Stack, session: Callable[[str], boto3.Session], url: str, archive: Invoke) -> None:
         self._stack = stack
@@ -37,10 +37,10 @@ class Archiving:
         name = stack.physical_id("ArchiveQueue")
         self._queue_url = self._rule.get_queue_url(QueueName=name)["QueueUrl"]
         self._table = stack.physical_id("SignaturesTable")
-        self._iterators = self._from_now_on()
+        self._iterators = self._open_iterators()
 
     def complete(self, id_: str) -> None:
-        """A signature request is completed: Craftkit writes its item and publishes the event."""
+        """Completes a signature request as Craftkit does: writes its item and publishes the event."""
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
         item = seeds.signature(id_, "completed", f"req_{id_}", is_available=True) | {"completedAt": {"S": now}}
         self._dynamodb.put_item(TableName=self._table, Item=item)
@@ -49,7 +49,7 @@ class Archiving:
         self._send(self._rule, rule_messages(self._stack, event))
 
     def run_pipe(self) -> None:
-        """Passes on what has changed in the table since the last time."""
+        """Forwards the changes in the table since the last call."""
         for shard, iterator in self._iterators.items():
             answer = self._streams.get_records(ShardIterator=iterator)
             self._iterators[shard] = answer["NextShardIterator"]
@@ -57,7 +57,7 @@ class Archiving:
             self._send(self._pipe, pipe_messages(self._stack, records))
 
     def run_poller(self) -> None:
-        """Lambda's event source mapping: one batch to the function, and what did not fail is deleted."""
+        """Acts as Lambda's event source mapping: sends one batch, and deletes the messages that succeeded."""
         answer = self._poller.receive_message(
             QueueUrl=self._queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["ApproximateReceiveCount"]
         )
@@ -99,8 +99,8 @@ class Archiving:
             for thread in threads:
                 thread.join()
 
-    def _from_now_on(self) -> dict[str, str]:
-        """The seeds are no changes: they stay as they are until someone asks for them."""
+    def _open_iterators(self) -> dict[str, str]:
+        """Starts after the seeds, which must not trigger archiving."""
         arn = self._dynamodb.describe_table(TableName=self._table)["Table"]["LatestStreamArn"]
         shards = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         return {
@@ -120,6 +120,6 @@ def _repeat(step: Callable[[], None], stopped: threading.Event) -> None:
         started = time.monotonic()
         try:
             step()
-        except Exception:  # noqa: BLE001 - a sandbox that died: its messages come back after the queue's time-out
+        except Exception:  # noqa: BLE001 - the function died: its messages return after the visibility time-out
             traceback.print_exc()
         stopped.wait(max(0.0, POLL_SECONDS - (time.monotonic() - started)))

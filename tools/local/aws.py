@@ -1,4 +1,4 @@
-"""The stand-in for AWS: moto, as far as the local stack uses it.
+"""The stand-in for AWS: moto, limited to the services that the local service uses.
 
 Other services of moto start containers (Lambda, Batch) or call any URL (SNS), and moto's own API deletes all data.
 """
@@ -14,11 +14,11 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from tools.local.guard import guard
 
 SERVICES = {"cloudwatch", "dynamodb", "dynamodbstreams", "s3", "secretsmanager", "sqs"}
-"""As moto calls them."""
+"""Moto's names."""
 
 
 def serve_aws(host: str, port: int) -> BaseWSGIServer:
-    """A server that is bound and not yet running: call `serve_forever` and `server_close`."""
+    """Returns a server that is bound but not running: call `serve_forever` and `server_close`."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined] # moto reads its variable on import
     application = threaded_moto_server.DomainDispatcherApplication(_make_service)  # type: ignore[attr-defined]
@@ -26,7 +26,7 @@ def serve_aws(host: str, port: int) -> BaseWSGIServer:
 
 
 def _make_service(name: Any) -> Any:
-    """A WSGI application."""
+    """Makes a WSGI application."""
     if name in SERVICES:
         return werkzeug_app.create_backend_app(name)
-    return Response("The local stack has no such service.\n", HTTPStatus.FORBIDDEN, content_type="text/plain")
+    return Response("The local service has no such AWS service.\n", HTTPStatus.FORBIDDEN, content_type="text/plain")

@@ -1,7 +1,7 @@
-"""The built artifact under AWS's Runtime Interface Emulator: its own Python, its own path, one request at a time.
+"""Runs the built artifact under AWS's Runtime Interface Emulator, isolated and one request at a time.
 
-The emulator's binary comes with the SAM CLI. As on Lambda, nothing can be imported but the function, its layers and the
-runtime client: this project's folders and tools are not on the path.
+The emulator's binary comes with the SAM CLI. As on Lambda, only the function, its layers and the runtime client can be
+imported: this project's folders and tools are not on the path.
 """
 
 import importlib.metadata
@@ -33,8 +33,8 @@ INVOCATIONS = "/2015-03-31/functions/function/invocations"
 
 @dataclass(frozen=True)
 class Package:
-    """What Lambda unpacks and starts. `folders` are on the path: the function's own, then each layer's. `timeout` is in
-    seconds, `memory` in MiB."""
+    """A function and its layers, as Lambda unpacks them. `folders` are on the path: the function's, then each layer's.
+    `timeout` is in seconds, `memory` in MiB."""
 
     handler: str
     folders: list[Path]
@@ -42,8 +42,8 @@ class Package:
     memory: int = 1024
 
 
-def built(function: str) -> Package:
-    """A function in `.aws-sam/build`, by its logical id."""
+def find_built(function: str) -> Package:
+    """Finds a function in `.aws-sam/build` by its logical id."""
     template = yaml_parse((BUILD / "template.yaml").read_text())
     properties = template["Globals"]["Function"] | template["Resources"][function]["Properties"]
     layers = [BUILD / layer["Ref"] / "python" for layer in properties["Layers"]]
@@ -51,12 +51,12 @@ def built(function: str) -> Package:
     return Package(properties["Handler"], folders, properties["Timeout"], properties["MemorySize"])
 
 
-class Sandbox:
-    """Calling it invokes the function: event and reply as JSON."""
+class ExecutionEnvironment:
+    """One running copy of a function. Calling it invokes the function: event and reply are JSON."""
 
-    def __init__(self, package: Package, environment: Mapping[str, str]) -> None:
+    def __init__(self, package: Package, variables: Mapping[str, str]) -> None:
         self._package = package
-        self._environment = environment
+        self._variables = variables
         self._clean_up = ExitStack()
         self._one_at_a_time = threading.Lock()
         self._http = urllib3.PoolManager(retries=False)
@@ -100,7 +100,7 @@ class Sandbox:
                     "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self._package.timeout),
                     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._package.memory),
                     **CREDENTIALS,
-                    **self._environment,
+                    **self._variables,
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -111,37 +111,37 @@ class Sandbox:
         _wait_for(port)
 
     def runtime(self) -> psutil.Process:
-        """The Python process that runs the function. It is there from the first call on."""
+        """Returns the Python process that runs the function. It exists from the first call on."""
         (process,) = self._children()
         return process
 
     def page_faults(self) -> int:
-        """How often the runtime's process was given a page of memory so far. Source: proc_pid_stat(5), minflt."""
+        """Counts the runtime process's minor page faults so far. Source: proc_pid_stat(5), minflt."""
         values = Path(f"/proc/{self.runtime().pid}/stat").read_text().rpartition(")")[2].split()
         return int(values[7])
 
     def kill(self) -> None:
-        """Ends the sandbox at once, as Lambda may. The next call starts another one."""
+        """Ends the execution environment at once, as Lambda may. The next call starts another one."""
         if self.process.poll() is None:
-            # The emulator puts the runtime into a process group of its own.
+            # The runtime has its own process group.
             for child in self._children():
                 child.kill()
             self.process.kill()
             self.process.wait()
 
     def log(self) -> str:
-        """What the function and the emulator have written so far."""
+        """Returns the output of the function and the emulator so far."""
         return self._log.read_text()
 
     def _children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
-class Emulator(Sandbox):
-    """One sandbox of one function of the stack."""
+class Emulator(ExecutionEnvironment):
+    """One execution environment of one function of the stack."""
 
     def __init__(self, _stack: Stack, function: str, environment: Mapping[str, str]) -> None:
-        super().__init__(built(function), environment)
+        super().__init__(find_built(function), environment)
 
 
 def _link_runtime(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two triggers of archiving ahead, by the filters and templates of the translated template.
+"""The two triggers of archiving, with the filters and input templates of the translated template.
 
 Patterns: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
 Templates: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html
@@ -18,19 +18,19 @@ Json = dict[str, Any]
 
 
 def pipe_messages(stack: Stack, records: Iterable[Json]) -> list[str]:
-    """What SignaturesPipe sends for these records of the table's stream."""
+    """Makes the messages that SignaturesPipe sends for these records of the table's stream."""
     (pipe,) = stack.of_type("AWS::Pipes::Pipe").values()
     patterns = [item["Pattern"] for item in pipe["SourceParameters"]["FilterCriteria"]["Filters"]]
     template = pipe["TargetParameters"]["InputTemplate"]
     return [
-        _fill(template, r"<(\$[^>]+)>", {path: _at(path, record) for path in re.findall(r"<(\$[^>]+)>", template)})
+        _fill(template, r"<(\$[^>]+)>", {path: _look_up(path, record) for path in re.findall(r"<(\$[^>]+)>", template)})
         for record in records
         if any(_matches(pattern, record) for pattern in patterns)
     ]
 
 
 def rule_messages(stack: Stack, event: Json) -> list[str]:
-    """What the rules send to their targets for this event. A placeholder becomes JSON: text comes with its quotes."""
+    """Makes the messages that the rules send for this event. A placeholder becomes JSON: text keeps its quotes."""
     transformers = [
         target["InputTransformer"]
         for rule in stack.of_type("AWS::Events::Rule").values()
@@ -41,7 +41,7 @@ def rule_messages(stack: Stack, event: Json) -> list[str]:
         _fill(
             transformer["InputTemplate"],
             r"<(\w+)>",
-            {name: json.dumps(_at(path, event)) for name, path in transformer["InputPathsMap"].items()},
+            {name: json.dumps(_look_up(path, event)) for name, path in transformer["InputPathsMap"].items()},
         )
         for transformer in transformers
     ]
@@ -51,8 +51,8 @@ def _matches(pattern: str, event: Json) -> bool:
     return bool(EventPattern.load(pattern).matches_event(event))  # type: ignore[arg-type]
 
 
-def _at(path: str, event: Json) -> Any:
-    """The value at `$.dynamodb.NewImage.id.S`."""
+def _look_up(path: str, event: Json) -> Any:
+    """Returns the value at a path such as `$.dynamodb.NewImage.id.S`."""
     return reduce(lambda value, name: value[name], path.split(".")[1:], event)
 
 

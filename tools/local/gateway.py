@@ -1,8 +1,8 @@
 """API Gateway on one machine, by the rules of a Regional REST API with Lambda proxy integrations.
 
-What differs between a function and what a client gets is done here as there: routes and gateway responses come from the
-translated template, binary bodies follow the binary media types and Accept, some headers are remapped, replies that are
-too late or malformed become gateway responses.
+It changes replies as API Gateway does. Routes and gateway responses come from the translated template, binary
+bodies follow the binary media types and Accept, some headers are remapped, and late or malformed replies become gateway
+responses.
 
 Rules: https://docs.aws.amazon.com/apigateway/latest/developerguide/ (api-gateway-known-issues,
 lambda-proxy-binary-media, api-gateway-gatewayResponse-definition, limits)
@@ -26,10 +26,10 @@ from tools.local.guard import GuardedHandler
 from tools.template import Stack
 
 Invoke = Callable[[bytes], bytes]
-"""Calls a function with an event and returns its reply, both JSON, as the Lambda service does."""
+"""Invokes a function with an event and returns its reply, both as JSON, as the Lambda service does."""
 
 INTEGRATION_SECONDS = 29
-MOST_BODY_BYTES = 10 * 1024 * 1024
+MAX_BODY_BYTES = 10 * 1024 * 1024
 DEFAULT_STATUSES = {
     "MISSING_AUTHENTICATION_TOKEN": 403,
     "REQUEST_TOO_LARGE": 413,
@@ -57,7 +57,7 @@ class Route:
     invoke: Invoke
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
-        """The path parameters, or None if this is another route. A slash at the end changes nothing."""
+        """Returns the path parameters, or None if this is another route. A trailing slash makes no difference."""
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
         match = re.fullmatch(f"{pattern}/?", path)
         if match is None or method != self.method:
@@ -83,10 +83,10 @@ class Gateway:
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Reply:
         request_id = str(uuid.uuid4())
-        reply = self._answer(method, target, headers, body, request_id)
+        reply = self._route(method, target, headers, body, request_id)
         return Reply(reply.status, [("x-amzn-RequestId", request_id), *reply.headers], reply.body)
 
-    def _answer(self, method: str, target: str, headers: Message, body: bytes, request_id: str) -> Reply:
+    def _route(self, method: str, target: str, headers: Message, body: bytes, request_id: str) -> Reply:
         path, _, query = target.partition("?")
         for route in self._routes:
             parameters = route.match(method, path)
@@ -94,7 +94,7 @@ class Gateway:
                 break
         else:
             return self._gateway_response("MISSING_AUTHENTICATION_TOKEN")
-        if len(body) > MOST_BODY_BYTES:
+        if len(body) > MAX_BODY_BYTES:
             return self._gateway_response("REQUEST_TOO_LARGE")
         event = {
             "resource": route.path,
@@ -121,13 +121,13 @@ class Gateway:
         }
         try:
             reply = self._integrations.submit(route.invoke, json.dumps(event).encode()).result(INTEGRATION_SECONDS)
-            return self._proxy_reply(json.loads(reply), headers.get("Accept"))
+            return self._convert_reply(json.loads(reply), headers.get("Accept"))
         except TimeoutError:
             return self._gateway_response("INTEGRATION_TIMEOUT")
-        except Exception:  # noqa: BLE001 - whatever a function does, its caller gets an answer
+        except Exception:  # noqa: BLE001 - the client gets a response whatever the function does
             return self._gateway_response("INTEGRATION_FAILURE")
 
-    def _proxy_reply(self, reply: Mapping[str, Any], accept: str | None) -> Reply:
+    def _convert_reply(self, reply: Mapping[str, Any], accept: str | None) -> Reply:
         headers = {name: [value] for name, value in (reply.get("headers") or {}).items()}
         headers |= reply.get("multiValueHeaders") or {}
         lines = [
@@ -143,7 +143,7 @@ class Gateway:
         return Reply(int(reply["statusCode"]), lines, body)
 
     def _is_binary(self, accept: str | None) -> bool:
-        """The first media type of Accept decides, whatever the reply's own type is."""
+        """The first media type of Accept decides, not the reply's own type."""
         first = (accept or "*/*").split(",")[0].split(";")[0].strip()
         return "*/*" in self._binary_types or first in self._binary_types
 
@@ -169,7 +169,7 @@ def _function_name(operation: Mapping[str, Any]) -> str:
 def _header_text(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if not re.fullmatch(r"[\t -~\x80-\xff]*", text):
-        raise ValueError("a header that is none")
+        raise ValueError("invalid header")
     return text
 
 
@@ -179,8 +179,8 @@ class _Handler(GuardedHandler):
 
     def _do(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        # One byte above the limit tells that it is exceeded; what is left unread ends the connection.
-        body = self.rfile.read(min(int(length), MOST_BODY_BYTES + 1)) if length.isdecimal() else b""
+        # One byte above the limit shows that it is exceeded. Unread bytes close the connection.
+        body = self.rfile.read(min(int(length), MAX_BODY_BYTES + 1)) if length.isdecimal() else b""
         self.close_connection |= str(len(body)) != length or "Transfer-Encoding" in self.headers
         reply = self.answer(self.command, self.path, self.headers, body)
         self.send_response_only(reply.status)
@@ -196,17 +196,17 @@ class _Handler(GuardedHandler):
             self.wfile.write(reply.body)
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """Every method is the gateway's to answer, so that none gets the server's own error page."""
+        """Sends every method to the gateway: none gets the server's own error page."""
         if name.startswith("do_"):
             return self._do
         raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """The functions log; a second line for each request would only repeat them."""
+        """Logs nothing: the functions log each request."""
 
 
 def serve(answer: Answer, host: str, port: int) -> ThreadingHTTPServer:
-    """A server that is bound and not yet running: call `serve_forever` and `server_close`."""
+    """Returns a server that is bound but not running: call `serve_forever` and `server_close`."""
     handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
     server = ThreadingHTTPServer((host, port), handler)
     server.daemon_threads = True

@@ -1,7 +1,7 @@
-"""Which requests the local ports answer: those of programs and of the port's own pages, not those of other web pages.
+"""Lets the local ports answer programs and their own pages, and refuse other web pages.
 
-A browser sends the page's origin. A page can also make its own host name resolve to this machine (DNS rebinding): then
-Host contains that name. This is impossible with an IP address or a name below localhost.
+A browser sends the page's origin. A page can also make its own host name resolve to this machine (DNS rebinding); Host
+then contains that name. This is impossible with an IP address or a name below localhost.
 """
 
 import ipaddress
@@ -34,7 +34,7 @@ def is_allowed(bound_to: str, host: str, origin: str) -> bool:
 def _is_own_name(bound_to: str, name: str) -> bool:
     if name.rpartition(".")[2] == "localhost":
         return True
-    # With `make run HOST=0.0.0.0`, containers use any address of this machine.
+    # With `make run HOST=0.0.0.0`, containers may use any address of this machine.
     lets_containers_in = ipaddress.ip_address(bound_to).is_unspecified
     try:
         address = ipaddress.ip_address(name)

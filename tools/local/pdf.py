@@ -1,4 +1,4 @@
-"""Renders a completion certificate as a signature service would."""
+"""Renders a completion certificate as a provider would."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Signer:
 
 
 def render_certificate(title: str, request_id: str, signers: list[Signer], attachment_bytes: int = 0) -> bytes:
-    """One page. `attachment_bytes` makes the file larger, as a scanned identity document would."""
+    """Renders one page. `attachment_bytes` enlarges the file, as a scanned identity document would."""
     pdf = FPDF(format="A4")
     pdf.set_title(f"Completion certificate: {title}")
     pdf.add_page()
@@ -40,7 +40,7 @@ def render_certificate(title: str, request_id: str, signers: list[Signer], attac
                 at = signer.signed_at - timedelta(minutes=minutes)
                 table.row((f"{at:%Y-%m-%d %H:%M:%S}", event, who, signer.ip if event != "Sent" else "-"))
     if attachment_bytes:
-        # Numbered, so that a part taken from the wrong place can be told from the right one.
+        # Numbered lines show from which offset a part was taken.
         lines = b"".join(b"%15d\n" % number for number in range(attachment_bytes // 16))
         pdf.embed_file(bytes=lines, basename="evidence.txt", compress=False)
     return bytes(pdf.output())

@@ -1,7 +1,7 @@
-"""A stand-in for the signature service: certificates rendered anew on each call, as some real ones do.
+"""A stub of the provider. It renders each certificate again on every request, as some real providers do.
 
-`POST /stop` makes it hang up on every request, `POST /start` makes it answer again. `POST /complete` has all parties
-sign a new request.
+After `POST /stop` it hangs up on every request, after `POST /start` it answers again. `POST /complete` completes a new
+signature request.
 """
 
 import sys
@@ -15,8 +15,8 @@ from tools.local.guard import GuardedHandler
 PATH = "/v1/requests/{providerRequestId}/certificate"
 
 
-class StandInProvider(ThreadingHTTPServer):
-    """`documents` maps a request's id to what renders the body of its answer."""
+class ProviderStub(ThreadingHTTPServer):
+    """`documents` maps a request id to the function that renders the response body."""
 
     daemon_threads = True
 
@@ -26,19 +26,19 @@ class StandInProvider(ThreadingHTTPServer):
         self.documents = documents
         self.is_stopped = False
         self.asked: list[str] = []
-        """The requests whose certificate was asked for, in order."""
+        """The ids of the requests received for certificates, in order."""
         self.complete: Callable[[], str] = lambda: ""
-        """Tells Craftkit of a new request that all parties have signed; returns Craftkit's id for it."""
+        """Completes a new signature request and returns Craftkit's id for it."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A function that hangs up on what it refuses is no error."""
+        """Ignores client disconnects: a function hangs up on a response that it refuses."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(GuardedHandler):
     protocol_version = "HTTP/1.1"
-    server: StandInProvider
+    server: ProviderStub
 
     def do_POST(self) -> None:  # noqa: N802
         match self.path:
@@ -74,4 +74,4 @@ class _Handler(GuardedHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Silent: the functions tell what they asked."""
+        """Logs nothing: the functions log their requests."""

@@ -1,7 +1,7 @@
 """The API reference of `make run`, to read and to try: docs/openapi.yaml in Swagger UI, one seeded situation at a time.
 
-It is no part of the API: it answers `/` and `/reference/…` before the gateway is asked. Everything comes from here; the
-content security policy keeps the browser from asking anyone else.
+It is not part of the API: it answers `/` and `/reference/…` before the gateway. The content security policy keeps the
+browser from sending requests to other hosts.
 """
 
 import copy
@@ -33,7 +33,7 @@ _SITUATIONS = {situation.event: situation for situation in seeds.SITUATIONS}
 
 
 def with_reference(api: Answer) -> Answer:
-    """The API with the reference before it."""
+    """Wraps the API: the reference answers its own paths first."""
 
     def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
         reference = _reference(target) if method == "GET" else None
@@ -43,7 +43,7 @@ def with_reference(api: Answer) -> Answer:
 
 
 def document(situation: str) -> dict[str, Any]:
-    """docs/openapi.yaml, with this server as its server, and with what the situation's event sends as its examples."""
+    """Returns docs/openapi.yaml with this server, and with the values of the situation's event as examples."""
     api = copy.deepcopy(_published())
     event = seeds.event(situation)
     values = event["headers"] | event["pathParameters"]
@@ -53,7 +53,7 @@ def document(situation: str) -> dict[str, Any]:
             parameter.pop(name, None)
         if parameter["name"] in values:
             parameter["example"] = values[parameter["name"]]
-        # The page would not send an id of another form, which is one of the situations.
+        # With a format, the page would refuse to send a malformed id, which is one of the situations.
         parameter["schema"].pop("format", None)
     return api
 
@@ -64,7 +64,7 @@ def _published() -> dict[str, Any]:
 
 
 def _reference(target: str) -> Reply | None:
-    """None: there is no such page."""
+    """Returns None if there is no such page."""
     url = urlsplit(target)
     situation = parse_qs(url.query).get("situation", [next(iter(_SITUATIONS))])[-1]
     name = url.path.removeprefix("/reference/")

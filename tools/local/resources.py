@@ -1,4 +1,4 @@
-"""Makes the tables, the bucket, the queues and the secret of the template in a stand-in for AWS."""
+"""Creates the template's tables, bucket, queues and secret in a stand-in for AWS."""
 
 import json
 
@@ -33,7 +33,7 @@ def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint
             retention = lock["Rule"]["DefaultRetention"]
             lock = lock | {"Rule": {"DefaultRetention": retention | {"Days": int(retention["Days"])}}}
             s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock)
-    # A dead-letter queue must be there before the queue that names it.
+    # A dead-letter queue must exist before the queue that names it.
     queues = stack.of_type("AWS::SQS::Queue").items()
     for logical_id, queue in sorted(queues, key=lambda item: "RedrivePolicy" in item[1]):
         attributes = {name: str(queue[name]) for name in _QUEUE_ATTRIBUTES if name in queue}

@@ -1,4 +1,4 @@
-"""The functions in processes of their own, behind the limits of the Lambda service."""
+"""Runs each function in separate processes, within the limits of the Lambda service."""
 
 import importlib
 import json
@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from tools.local.gateway import Invoke
 from tools.template import REGION, Stack
 
-MOST_REPLY_BYTES = 6_291_556
-MOST_SANDBOXES = 2
+MAX_REPLY_BYTES = 6_291_556
+MAX_ENVIRONMENTS = 2
 ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
-    # Otherwise boto3 reads the user's files.
+    # boto3 would read the user's files otherwise.
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
@@ -53,28 +53,28 @@ class Context:
 
 @contextmanager
 def in_processes(stack: Stack, logical_id: str, environment: Mapping[str, str]) -> Iterator[Invoke]:
-    """The function's own handler, imported as on Lambda; a sandbox each, which keeps its environment to itself."""
+    """Runs the function's handler in processes of its own, so that its environment variables affect no other."""
     properties = stack.resources[logical_id]["Properties"]
-    sandboxes = Sandboxes(properties["Handler"], {**CREDENTIALS, **environment})
+    processes = ExecutionEnvironments(properties["Handler"], {**CREDENTIALS, **environment})
 
     def invoke(event: bytes) -> bytes:
-        reply = sandboxes.run(_run, properties["Handler"], properties["Timeout"], event)
-        if len(reply) > MOST_REPLY_BYTES:
+        reply = processes.run(_run, properties["Handler"], properties["Timeout"], event)
+        if len(reply) > MAX_REPLY_BYTES:
             return json.dumps({"errorType": "Function.ResponseSizeTooLarge"}).encode()
         return reply
 
     try:
         yield invoke
     finally:
-        sandboxes.end()
+        processes.end()
 
 
-class Sandboxes:
-    """Started at once, and anew after one has died."""
+class ExecutionEnvironments:
+    """A pool of processes, started at once and restarted after one has died."""
 
-    def __init__(self, handler: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, handler: str, variables: Mapping[str, str]) -> None:
         self._handler = handler
-        self._environment = environment
+        self._variables = variables
         self._start()
 
     def run[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -89,18 +89,18 @@ class Sandboxes:
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(MOST_SANDBOXES, context, _prepare, (self._environment,))
+        self._pool = ProcessPoolExecutor(MAX_ENVIRONMENTS, context, _prepare, (self._variables,))
         self._pool.submit(_warm_up, self._handler).result()
 
 
-def _prepare(environment: Mapping[str, str]) -> None:
-    os.environ.update(environment)
-    # Ctrl-C reaches every process of a terminal; the parent ends this one in its own time.
+def _prepare(variables: Mapping[str, str]) -> None:
+    os.environ.update(variables)
+    # Ctrl-C reaches every process of the terminal; the parent ends this one itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_the_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()

@@ -1,6 +1,6 @@
-"""What the local stack holds: one project, its keys, and one signature request for each situation.
+"""The data of the local service: one project, its keys, and one signature request for each situation.
 
-`SITUATIONS` lists the files of `events/` with the status that each is answered with.
+`SITUATIONS` lists the files of `events/` with the status of each response.
 """
 
 import hashlib
@@ -40,14 +40,14 @@ SITUATIONS = [
     Situation("download_large", 413, "archived, 9 MB, above the inline limit"),
     Situation("download_large_range", 206, "archived, 9 MB, the first part of it"),
     Situation("download_not_modified", 304, "the client's copy is current"),
-    Situation("download_precondition_failed", 412, "the client's copy is another one"),
-    Situation("download_range_not_satisfiable", 416, "a range behind the end"),
+    Situation("download_precondition_failed", 412, "the client's copy differs"),
+    Situation("download_range_not_satisfiable", 416, "a range after the end"),
     Situation("download_no_key", 401, "no key"),
     Situation("download_unknown_key", 401, "unknown key"),
     Situation("download_revoked_key", 401, "revoked key"),
     Situation("download_expired_key", 401, "expired key"),
     Situation("download_unknown_id", 404, "no such signature request"),
-    Situation("download_malformed_id", 404, "an id that is no UUID"),
+    Situation("download_malformed_id", 404, "an id that is not a UUID"),
     Situation("download_other_project", 404, "another project's signature request"),
     Situation("download_sent", 409, "status sent"),
     Situation("download_viewed", 409, "status viewed"),
@@ -64,7 +64,7 @@ SITUATIONS = [
 
 @dataclass(frozen=True)
 class ArchiveSituation:
-    """`event` is the name of a file in `events/`; `later` of its messages are left for a later try."""
+    """`event` is the name of a file in `events/`; `later` of its messages stay in the queue."""
 
     event: str
     later: int
@@ -79,31 +79,31 @@ ARCHIVE_SITUATIONS = [
     ArchiveSituation("archive_broken_item", 1, "an item that breaks the table's rules"),
     ArchiveSituation("archive_provider_unknown", 1, "the provider does not know the request"),
     ArchiveSituation("archive_provider_html", 1, "the provider answers 200 with a web page"),
-    ArchiveSituation("archive_malformed", 1, "a message that is none"),
+    ArchiveSituation("archive_malformed", 1, "a malformed message"),
     ArchiveSituation("archive_duplicates", 0, "one signature request three times in a batch"),
-    ArchiveSituation("archive_ten", 1, "one poisoned message among ten"),
+    ArchiveSituation("archive_ten", 1, "one malformed message among ten"),
 ]
 
 
 def event(name: str) -> dict[str, Any]:
-    """One of the files in `events/`."""
+    """Reads a file of `events/`."""
     return dict(json.loads((ROOT / "events" / f"{name}.json").read_text()))
 
 
 def curl_headers(event: dict[str, Any]) -> list[str]:
-    """The options with which curl sends a proxy event's headers."""
+    """Makes the curl options that send a proxy event's headers."""
     sent_by_curl_itself = {"Accept", "Host", "User-Agent"}
     headers = {name: value for name, value in event["headers"].items() if name not in sent_by_curl_itself}
     return [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
 
 
 def signature_id(situation: str) -> str:
-    """The id that a situation's event asks for."""
+    """Returns the signature request's id in a situation's event."""
     return str(event(situation)["pathParameters"]["id"])
 
 
 def api_keys() -> list[dict[str, Any]]:
-    """Items of ApiKeysTable, in DynamoDB's JSON."""
+    """The items of ApiKeysTable, in DynamoDB's JSON."""
 
     def item(key: str, **attributes: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -122,7 +122,7 @@ def api_keys() -> list[dict[str, Any]]:
 
 
 def signatures() -> list[dict[str, Any]]:
-    """Items of SignaturesTable, in DynamoDB's JSON."""
+    """The items of SignaturesTable, in DynamoDB's JSON."""
     available = ("first", "archived", "large", "provider_unknown", "provider_html")
     unavailable = ("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")
     return [
@@ -153,7 +153,7 @@ def signature(id_: str, status: str, provider_request_id: str, *, is_available: 
 
 
 def certificate(provider_request_id: str, attachment_bytes: int = 0) -> bytes:
-    """What the provider issues for a request."""
+    """Renders the certificate that the provider issues for a request."""
     signers = [
         Signer("Ada Byron", "ada@example.com", "192.0.2.17", datetime(2026, 6, 4, 16, 20, 51, tzinfo=UTC)),
         Signer("Charles Weber", "charles@example.com", "198.51.100.23", datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)),
@@ -162,7 +162,7 @@ def certificate(provider_request_id: str, attachment_bytes: int = 0) -> bytes:
 
 
 def documents() -> dict[str, Callable[[], bytes]]:
-    """What the provider answers, by its request id."""
+    """The provider's response bodies, by its request id."""
     return {
         "req_first": lambda: certificate("req_first"),
         "req_provider_html": lambda: b"<!doctype html><title>Please sign in</title>",
@@ -170,7 +170,7 @@ def documents() -> dict[str, Callable[[], bytes]]:
 
 
 def archived() -> dict[str, bytes]:
-    """What the bucket holds from the start, by object key."""
+    """The bucket's initial objects, by key."""
     return {
         f"{PROJECT}/{signature_id('download_archived')}.pdf": certificate("req_archived"),
         f"{PROJECT}/{signature_id('download_large')}.pdf": certificate("req_large", LARGE),

@@ -1,4 +1,4 @@
-"""The whole service on one machine: provider, AWS, functions and gateway, started in this order."""
+"""Starts the whole service on one machine: provider, AWS, functions and gateway, in this order."""
 
 import threading
 import uuid
@@ -13,7 +13,7 @@ from tools.local import seeds
 from tools.local.archiving import Archiving
 from tools.local.aws import serve_aws
 from tools.local.gateway import Answer, Gateway, Invoke, serve
-from tools.local.provider import PATH, StandInProvider
+from tools.local.provider import PATH, ProviderStub
 from tools.local.resources import create_resources
 from tools.local.runtime import CREDENTIALS
 from tools.template import REGION, Stack
@@ -30,12 +30,12 @@ class LocalService:
     stack: Stack
     url: str
     aws_url: str
-    provider: StandInProvider
+    provider: ProviderStub
     functions: Mapping[str, Invoke]
     api: Answer
 
     def client(self, service: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
-        """A boto3 client of this stack's AWS."""
+        """Makes a boto3 client of this service's AWS."""
         return _session().client(service, endpoint_url=self.aws_url)  # type: ignore[call-overload]
 
 
@@ -46,17 +46,17 @@ def local_service(
     port: int = 0,
     before: Callable[[Answer], Answer] = lambda api: api,
 ) -> Iterator[LocalService]:
-    """The gateway listens on `port`, AWS and the provider on the next two; 0 takes any that are free. What `before`
-    makes of the API answers in its place."""
+    """Runs the service. The gateway listens on `port`, AWS and the provider on the next two; 0 takes free ones.
+    `before` may wrap the API."""
     aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
     with ExitStack() as running:
-        provider = StandInProvider(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
+        provider = ProviderStub(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
         running.enter_context(serving(provider))
         stack = make_stack(provider.server_address[1])
         aws_url = running.enter_context(_aws(stack, host, aws_port))
         functions = {}
         for name in (DOWNLOAD, ARCHIVE):
-            # Each signs in its own name, so that whoever watches AWS can tell who asked.
+            # Each function signs with its own name, which tells a recorder of AWS calls who made them.
             environment = stack.environment(name) | {"AWS_ENDPOINT_URL": aws_url, "AWS_ACCESS_KEY_ID": name}
             functions[name] = running.enter_context(start_function(stack, name, environment))
         archiving = Archiving(stack, _session, aws_url, functions[ARCHIVE])

@@ -1,4 +1,4 @@
-"""ApiKeysTable, as operators write and read it. Functions only read it: `certificates.records`."""
+"""Writes and reads ApiKeysTable for operators. The functions read it through `certificates.records`."""
 
 import hashlib
 import secrets
@@ -45,8 +45,8 @@ class NewKey:
 
 @dataclass(frozen=True)
 class Entry:
-    """A key as the table has it. `shown` holds what may be shown, None for what the item lacks; `broken` names the
-    attributes that break the rules of the table."""
+    """A key in the table. `shown` holds the attributes that may be shown, None for missing ones; `broken` names those
+    that break the rules of the table."""
 
     key_hash: str = field(repr=False)
     shown: dict[str, Any]
@@ -56,7 +56,7 @@ class Entry:
     def read(cls, item: Item, now: datetime) -> Self:
         broken: frozenset[str] = frozenset()
         try:
-            state = _state(ApiKey.from_item(item), now)
+            state = _describe_state(ApiKey.from_item(item), now)
         except InvalidRecord as error:
             state, broken = "broken", frozenset(error.problems)
         shown = {name: item.get(name) for name in _SHOWN}
@@ -68,11 +68,11 @@ class Entry:
 
 
 def hash_key(key: bytes) -> str:
-    """`keyHash`, as the table has it."""
+    """Returns the `keyHash` of the table."""
     return hashlib.sha256(key).hexdigest()
 
 
-def _state(key: ApiKey, now: datetime) -> str:
+def _describe_state(key: ApiKey, now: datetime) -> str:
     if key.revoked_at:
         return "revoked"
     return "active" if key.is_accepted_at(now) else "expired"
@@ -88,12 +88,12 @@ class ApiKeys:
             "keyHash": key.key_hash,
             "projectId": project,
             "prefix": key.prefix,
-            "createdAt": _write_time(datetime.now(UTC)),
+            "createdAt": _format_time(datetime.now(UTC)),
         }
         if name:
             texts["name"] = name
         if expires_at:
-            texts["expiresAt"] = _write_time(expires_at)
+            texts["expiresAt"] = _format_time(expires_at)
         self._dynamodb.put_item(
             TableName=self._table,
             Item={attribute: {"S": text} for attribute, text in texts.items()} | {"revokedAt": {"NULL": True}},
@@ -108,8 +108,8 @@ class ApiKeys:
         created_at: str = "",
         key_hash: str | None = None,
     ) -> list[Entry]:
-        """The keys that match everything given, the oldest of each project first. `created_at` may be the beginning of
-        a time, such as its day."""
+        """Returns the keys that match all arguments, the oldest of each project first. `created_at` may be the start
+        of a time, such as its day."""
         deserialize = TypeDeserializer().deserialize
         now = datetime.now(UTC)
         pages = self._dynamodb.get_paginator("scan").paginate(
@@ -134,14 +134,14 @@ class ApiKeys:
         return sorted(wanted, key=lambda entry: (str(entry.shown["projectId"]), str(entry.shown["createdAt"])))
 
     def revoke(self, entry: Entry) -> bool:
-        """From now on; False if it was revoked or deleted since it was read."""
+        """Revokes the key at once. Returns False if it was revoked or deleted since it was read."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"keyHash": {"S": entry.key_hash}},
                 UpdateExpression="SET revokedAt = :now",
                 ConditionExpression=f"attribute_exists(keyHash) AND ({_NOT_REVOKED})",
-                ExpressionAttributeValues={":now": {"S": _write_time(datetime.now(UTC))}, ":null": {"S": "NULL"}},
+                ExpressionAttributeValues={":now": {"S": _format_time(datetime.now(UTC))}, ":null": {"S": "NULL"}},
             )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
@@ -150,6 +150,6 @@ class ApiKeys:
         return True
 
 
-def _write_time(time: datetime) -> str:
-    """`2026-06-05T11:42:08.000Z`"""
+def _format_time(time: datetime) -> str:
+    """Formats a time like `2026-06-05T11:42:08.000Z`."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

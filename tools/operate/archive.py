@@ -1,4 +1,4 @@
-"""`archive`: whether certificates are in the archive, and on their way there."""
+"""`archive`: checks that certificates are archived, and enqueues missing ones."""
 
 import os
 from datetime import timedelta
@@ -9,11 +9,11 @@ import click
 from certificates.aws import AwsError
 from certificates.errors import CertificateError
 from tools.operate import archive_queue
-from tools.operate.failures import CannotRun, Interrupted, in_one_line
+from tools.operate.failures import CannotRun, Interrupted, describe_error
 from tools.operate.help import examples
 from tools.operate.output import Output
 from tools.operate.reconcile import reconcile
-from tools.operate.resume import Counts, Memory
+from tools.operate.resume import Checkpoint, Counts
 from tools.operate.signatures import Page, Signatures
 from tools.operate.target import CONNECTIONS, Target, on_a_stack
 from tools.operate.verify import Finding, find_altered, verify
@@ -29,7 +29,7 @@ DEFAULT_SEGMENTS = 4
     )
 )
 def archive() -> None:
-    """Whether certificates are in the archive, and on their way there."""
+    """Check which certificates are archived, and enqueue missing ones."""
 
 
 @archive.command(
@@ -39,51 +39,51 @@ def archive() -> None:
         "python -m tools archive reconcile --stack craftkit-certificates",
     ),
 )
-@click.option("--dry-run", is_flag=True, help="Only count: send nothing, remember nothing.")
+@click.option("--dry-run", is_flag=True, help="Only count: send no message, write no state file.")
 @click.option(
     "--segments",
     type=click.IntRange(1, CONNECTIONS),
-    help=f"Parts of the table that are read side by side; {DEFAULT_SEGMENTS} by default.",
+    help=f"Number of table segments read in parallel; {DEFAULT_SEGMENTS} by default.",
 )
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to remember how far it came, to go on from there; .reconcile-<stack>.json by default.",
+    help="The file that records the progress, to resume from; .reconcile-<stack>.json by default.",
 )
 @on_a_stack
 def reconcile_command(target: Target, *, dry_run: bool, segments: int | None, state: Path | None) -> None:
     """Enqueue every available certificate that the archive lacks.
 
-    For a table that was there before the archive, and for events that were lost. Interrupted, it goes on where it
-    stopped when it is run again.
+    For a table that is older than the archive, and for lost events. After an interruption, run it again: it resumes
+    where it stopped.
     """
     output = Output()
     signatures = Signatures(target.dynamodb(), target.signatures_table)
     table = signatures.describe()
     file = None if dry_run else state or Path(f".reconcile-{target.name}.json")
     if file and os.path.lexists(file):
-        memory = Memory.load(file, table.identity, segments)
-        output.remark(f"Going on after {memory.counts.scanned:,} items ({file}).")
+        checkpoint = Checkpoint.load(file, table.identity, segments)
+        output.remark(f"Resuming after {checkpoint.counts.scanned:,} items ({file}).")
     else:
-        memory = Memory.begin(table.identity, segments or DEFAULT_SEGMENTS, file)
-    again = f" Run it again to go on where it stopped ({file})." if file else ""
+        checkpoint = Checkpoint.begin(table.identity, segments or DEFAULT_SEGMENTS, file)
+    again = f" Run it again to resume ({file})." if file else ""
     try:
-        with output.progress("Reconciling", table.items, memory.counts.scanned) as advance:
+        with output.progress("Reconciling", table.items, checkpoint.counts.scanned) as advance:
 
             def report(page: Page) -> None:
-                _name_broken(output, page)
+                _report_broken(output, page)
                 advance(page.scanned)
 
-            reconcile(target, signatures, memory, report, dry_run=dry_run)
+            reconcile(target, signatures, checkpoint, report, dry_run=dry_run)
     except KeyboardInterrupt as error:
-        raise Interrupted(f"Interrupted after {memory.counts.scanned:,} items.{again}") from error
+        raise Interrupted(f"Interrupted after {checkpoint.counts.scanned:,} items.{again}") from error
     except (CannotRun, CertificateError, *AwsError) as error:
-        raise CannotRun(in_one_line(error) + again) from error
-    memory.forget()
-    output.numbers(_words(memory.counts, dry_run=dry_run))
+        raise CannotRun(describe_error(error) + again) from error
+    checkpoint.delete()
+    output.numbers(_label_counts(checkpoint.counts, dry_run=dry_run))
 
 
-def _words(counts: Counts, *, dry_run: bool) -> dict[str, int]:
+def _label_counts(counts: Counts, *, dry_run: bool) -> dict[str, int]:
     return {
         "scanned": counts.scanned,
         "available": counts.available,
@@ -103,11 +103,11 @@ def _words(counts: Counts, *, dry_run: bool) -> dict[str, int]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @on_a_stack
 def verify_command(target: Target, *, as_json: bool) -> None:
-    """Read every available certificate back.
+    """Read every available certificate from the archive and check it.
 
-    Is it there, are its bytes right, is it a whole PDF? Was a key of the archive ever deleted or overwritten?
-    Exit code 1 says that a certificate is missing or damaged, or that a key has a delete marker or more than one
-    version. This needs the right s3:ListBucketVersions.
+    Checks that it exists, matches its checksum and is a whole PDF, and that no key of the archive was ever deleted or
+    overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than one
+    version. Needs the permission s3:ListBucketVersions.
     """
     output = Output()
     signatures = Signatures(target.dynamodb(), target.signatures_table)
@@ -120,7 +120,7 @@ def verify_command(target: Target, *, as_json: bool) -> None:
         with output.progress("Verifying", total) as advance:
 
             def show(page: Page, findings: list[Finding]) -> None:
-                _name_broken(output, page)
+                _report_broken(output, page)
                 report.add(page, findings)
                 advance(page.scanned)
 
@@ -142,15 +142,15 @@ def verify_command(target: Target, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @on_a_stack
 def status_command(target: Target, *, as_json: bool) -> None:
-    """What is on its way to the archive. All numbers are approximate.
+    """Show the messages waiting to be archived. All numbers are approximate.
 
-    Messages in flight are being tried, or are kept for a later try. Signature requests are counted by DynamoDB every
-    six hours.
+    Messages in flight are being processed or wait for their next try. DynamoDB counts signature requests every six
+    hours.
     """
     sqs = target.sqs()
     depth = archive_queue.measure_depth(sqs, target.queue_url)
     dead = archive_queue.measure_depth(sqs, target.dead_letter_queue_url)
-    oldest = archive_queue.oldest_message_seconds(target.cloudwatch(), target.queue_url)
+    oldest = archive_queue.measure_oldest_message(target.cloudwatch(), target.queue_url)
     items = Signatures(target.dynamodb(), target.signatures_table).describe().items
     output = Output()
     if as_json:
@@ -176,7 +176,7 @@ def status_command(target: Target, *, as_json: bool) -> None:
     )
 
 
-def _name_broken(output: Output, page: Page) -> None:
+def _report_broken(output: Output, page: Page) -> None:
     for item in page.broken:
         attributes = ", ".join(f"{name}: {rule}" for name, rule in item.problems.items())
         output.remark(f"broken item {item.id} ({attributes})", "yellow")

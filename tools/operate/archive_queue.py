@@ -1,4 +1,4 @@
-"""ArchiveQueue and its dead letters: sent to, and counted."""
+"""Sends messages to ArchiveQueue, and measures it and its dead-letter queue."""
 
 import json
 import time
@@ -22,7 +22,7 @@ FIRST_PAUSE = 0.2
 
 @dataclass(frozen=True)
 class Depth:
-    """Messages that wait, that are being tried or kept for a later try, and that were sent with a delay."""
+    """Counts of messages: waiting, in flight (processed or kept for the next try), and sent with a delay."""
 
     waiting: int
     in_flight: int
@@ -34,7 +34,7 @@ class Depth:
 
 
 def send(sqs: "SQSClient", queue_url: str, signature_ids: Iterable[str]) -> None:
-    """One message for each. Raises CannotRun if some could not be sent; others may have been."""
+    """Sends one message per id. Raises CannotRun if some could not be sent; the others may have been."""
     for batch in batched(signature_ids, BATCH, strict=False):
         _send_batch(sqs, queue_url, batch)
 
@@ -45,16 +45,16 @@ def _send_batch(sqs: "SQSClient", queue_url: str, signature_ids: tuple[str, ...]
         if attempt:
             time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
         entries = [{"Id": number, "MessageBody": body} for number, body in unsent.items()]
-        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
-        for sent in answer.get("Successful", []):
+        response = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
+        for sent in response.get("Successful", []):
             del unsent[sent["Id"]]
         if not unsent:
             return
-    raise CannotRun(f"SQS did not take {len(unsent)} messages in {ATTEMPTS} attempts.")
+    raise CannotRun(f"SQS did not accept {len(unsent)} messages in {ATTEMPTS} attempts.")
 
 
 def measure_depth(sqs: "SQSClient", queue_url: str) -> Depth:
-    """Approximate, as SQS counts."""
+    """Measures a queue. SQS counts approximately."""
     attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
     return Depth(
         int(attributes["ApproximateNumberOfMessages"]),
@@ -63,12 +63,12 @@ def measure_depth(sqs: "SQSClient", queue_url: str) -> Depth:
     )
 
 
-def oldest_message_seconds(cloudwatch: "CloudWatchClient", queue_url: str) -> int | None:
-    """The latest value of the last 15 minutes. None where there is none: on a local stack, on a queue that has long
-    been empty, without the permission."""
+def measure_oldest_message(cloudwatch: "CloudWatchClient", queue_url: str) -> int | None:
+    """Returns the latest value of the last 15 minutes. None if there is none: for a local service, for a queue that
+    has long been empty, or without the permission."""
     now = datetime.now(UTC)
     try:
-        answer = cloudwatch.get_metric_statistics(
+        response = cloudwatch.get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
             Dimensions=[{"Name": "QueueName", "Value": queue_url.rpartition("/")[2]}],
@@ -79,5 +79,5 @@ def oldest_message_seconds(cloudwatch: "CloudWatchClient", queue_url: str) -> in
         )
     except AwsError:
         return None
-    points = sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+    points = sorted(response["Datapoints"], key=lambda point: point["Timestamp"])
     return int(points[-1]["Maximum"]) if points else None

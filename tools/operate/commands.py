@@ -1,4 +1,4 @@
-"""The operator's commands, on a deployed stack or on the one that `make run` started."""
+"""Operate a deployed stack, or the local service that `make run` started."""
 
 from tools.operate.archive import archive
 from tools.operate.failures import Commands
@@ -17,6 +17,6 @@ main = Commands(
         "python -m tools archive verify --help",
     )
     + "\n\n"
-    "Exit code 2 says that a command could not do its work, 130 that it was interrupted, 141 that nobody read on.",
+    "Exit codes: 2: the command failed; 130: interrupted; 141: output pipe closed.",
     context_settings=HELP_OPTIONS,
 )

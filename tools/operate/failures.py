@@ -1,4 +1,4 @@
-"""What keeps a command from its work: one line, and the exit code."""
+"""Turns a failure into one line and an exit code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from botocore.parsers import ResponseParserError
 
 from certificates.aws import AwsError, error_code
 from certificates.errors import CertificateError
-from tools.operate.output import printable
+from tools.operate.output import make_printable
 
 _NOT_SIGNED_IN = {
     "ExpiredToken",
@@ -24,19 +24,19 @@ _NOT_SIGNED_IN = {
 
 
 class CannotRun(click.ClickException):
-    """The command could not do its work, or not all of it."""
+    """The command could not finish its work."""
 
     exit_code = 2
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C. The exit code is what shells give: 128 + SIGINT."""
+    """Ctrl-C. The exit code follows the shells: 128 + SIGINT."""
 
     exit_code = 130
 
 
 class Command(click.Command):
-    """Turns the failures of AWS, of output, and Ctrl-C, into the two above, and makes every message printable."""
+    """Turns AWS errors, output errors and Ctrl-C into the two exceptions above. Makes every message printable."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with _printable_errors():
@@ -47,13 +47,13 @@ class Command(click.Command):
             try:
                 return super().invoke(ctx)
             except (*AwsError, ResponseParserError, CertificateError, OSError) as error:
-                raise CannotRun(in_one_line(error)) from error
+                raise CannotRun(describe_error(error)) from error
             except KeyboardInterrupt as error:
                 raise Interrupted("Interrupted.") from error
 
 
 class Commands(Command, click.Group):
-    """A group whose commands fail so."""
+    """A group that handles failures as Command does."""
 
 
 @contextmanager
@@ -61,17 +61,17 @@ def _printable_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = printable(error.message)
+        error.message = make_printable(error.message)
         raise
 
 
-def in_one_line(error: Exception) -> str:
-    """What is wrong, and what to do about it."""
+def describe_error(error: Exception) -> str:
+    """Says what is wrong and what to do, in one line."""
     match error:
         case aws.NoCredentialsError():
             return "No AWS credentials found. Sign in, or set AWS_PROFILE."
         case aws.NoRegionError():
-            return "No AWS region known. Give --region, or set AWS_DEFAULT_REGION."
+            return "No AWS region set. Give --region, or set AWS_DEFAULT_REGION."
         case aws.ProfileNotFound():
             text, advice = str(error), "Set AWS_PROFILE to one of `aws configure list-profiles`."
         case aws.ConnectionError():
@@ -82,9 +82,9 @@ def in_one_line(error: Exception) -> str:
             text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
             advice = "Sign in again, or set AWS_PROFILE." if error_code(error) in _NOT_SIGNED_IN else ""
         case ResponseParserError():
-            return "What answered is not AWS. Check the proxy and AWS_ENDPOINT_URL."
+            return "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."
         case CertificateError():
-            text, advice = f"AWS gave no usable answer: {error}", ""
+            text, advice = f"AWS gave no usable response: {error}", ""
         case _:
             text, advice = str(error), ""
     return f"{' '.join(text.split()).removesuffix('.')}. {advice}".rstrip()

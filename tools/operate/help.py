@@ -1,4 +1,4 @@
-"""What every command's `--help` has."""
+"""Parts shared by every command's `--help`."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ HELP_OPTIONS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 def examples(*lines: str) -> str:
-    r"""A command's epilog: lines as they are typed. click folds no paragraph that begins with \b."""
+    r"""Makes a command's epilog of lines as they are typed. click does not wrap a paragraph that begins with \b."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

@@ -1,4 +1,4 @@
-"""`keys`: made, listed and revoked. A key is shown once, when it is made; its hash never."""
+"""`keys`: creates, lists and revokes API keys. A key is shown once, when it is created; its hash never."""
 
 import re
 from datetime import UTC, datetime
@@ -14,17 +14,17 @@ from tools.operate.target import Target, on_a_stack
 _HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
 _DAY_LENGTH = len("2027-01-31")
 _STANDARD_INPUT = "-"
-_WAYS_OUT = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
+_ADVICE = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-def _project(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+def _check_project(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _PROJECT.fullmatch(value):
-        raise click.BadParameter("a project's id has 1 to 64 of A-Z a-z 0-9 _ -")
+        raise click.BadParameter("a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
     return value
 
 
-def _future(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+def _parse_future_time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
@@ -45,7 +45,7 @@ def _future(_context: click.Context, _parameter: click.Parameter, value: str | N
     )
 )
 def keys() -> None:
-    """The projects' API keys."""
+    """Create, list and revoke the projects' API keys."""
 
 
 @keys.command(
@@ -56,17 +56,21 @@ def keys() -> None:
         "  --project prj_1 --expires-at 2099-01-31T00:00:00Z",
     ),
 )
-@click.option("--project", required=True, callback=_project, metavar="ID", help="The project that it opens.")
-@click.option("--name", metavar="TEXT", help="What it is for.")
-@click.option("--test", "is_test", is_flag=True, help="Make a ck_test_ key instead of a ck_live_ key.")
-@click.option("--expires-at", callback=_future, metavar="TIME", help="When it ends: 2027-01-31T00:00:00Z.")
+@click.option(
+    "--project", required=True, callback=_check_project, metavar="ID", help="The project whose certificates it opens."
+)
+@click.option("--name", metavar="TEXT", help="A name that tells its purpose.")
+@click.option("--test", "is_test", is_flag=True, help="Create a ck_test_ key instead of a ck_live_ key.")
+@click.option(
+    "--expires-at", callback=_parse_future_time, metavar="TIME", help="When it expires: 2027-01-31T00:00:00Z."
+)
 @on_a_stack
 def create_command(
     target: Target, *, project: str, name: str | None, is_test: bool, expires_at: datetime | None
 ) -> None:
-    """Make a key and print it: the only time that it can be seen.
+    """Create a key and print it. It is never shown again.
 
-    Standard output has the key and nothing else.
+    Standard output holds only the key.
     """
     key = NewKey.make(is_test=is_test)
     ApiKeys(target.dynamodb(), target.api_keys_table).create(key, project, name, expires_at)
@@ -82,8 +86,8 @@ def create_command(
         "python -m tools keys list --stack craftkit-certificates --json",
     ),
 )
-@click.option("--project", callback=_project, metavar="ID", help="Only this project's.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output, with whole times.")
+@click.option("--project", callback=_check_project, metavar="ID", help="Only this project's.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output, with full times.")
 @on_a_stack
 def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
     """List keys by their prefixes, the oldest of each project first."""
@@ -105,16 +109,16 @@ def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
     ),
 )
 @click.argument("prefix")
-@click.option("--project", callback=_project, metavar="ID", help="Only a key of this project.")
-@click.option("--created-at", default="", metavar="TIME", help="Only a key that was created then: a day or whole time.")
+@click.option("--project", callback=_check_project, metavar="ID", help="Only a key of this project.")
+@click.option("--created-at", default="", metavar="TIME", help="Only a key created at this time or on this day.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_a_stack
 def revoke_command(target: Target, *, prefix: str, project: str | None, created_at: str, yes: bool) -> None:
     """Revoke a key: the next request with it is refused.
 
-    PREFIX is how it begins, as `keys list` shows it: ck_live_aBcDe. With - the whole key is read from standard input.
-    Exit code 1 says that there is no such key, or that the answer was no; 2 that the key is broken, or that there are
-    several, of which none was revoked.
+    PREFIX is the beginning of the key, as `keys list` shows it: ck_live_aBcDe. With -, the whole key is read from
+    standard input. Exit code 1: no such key, or the answer was no. 2: the key is broken, or several keys match; none
+    was revoked.
     """
     output = Output()
     api_keys = ApiKeys(target.dynamodb(), target.api_keys_table)
@@ -125,30 +129,30 @@ def revoke_command(target: Target, *, prefix: str, project: str | None, created_
         found = api_keys.entries(project=project, created_at=created_at, prefix=prefix)
     if not found:
         # The argument is not repeated: it may be a whole key.
-        raise click.ClickException("There is no such key. Run `keys list` to see the existing keys.")
+        raise click.ClickException("No such key. Run `keys list` to see the existing keys.")
     name = found[0].shown["prefix"] or "without a prefix"
     open_keys = [entry for entry in found if not entry.is_revoked]
     if not open_keys:
-        output.remark(f"Key {name} was revoked before.")
+        output.remark(f"Key {name} was already revoked.")
         return
     if len(open_keys) > 1:
         _show(output, open_keys, time_length=None)
-        raise CannotRun(f"{len(open_keys)} keys begin with {prefix}, and none was revoked. {_WAYS_OUT}")
+        raise CannotRun(f"{len(open_keys)} keys begin with {prefix}; none was revoked. {_ADVICE}")
     (entry,) = open_keys
     if "revokedAt" in entry.broken:
         raise CannotRun(f"Key {name} is broken: its revokedAt is not a time. Correct or delete its item in the table.")
-    if not yes and not _is_wanted(output, f"Revoke key {name} of project {entry.shown['projectId']}?"):
+    if not yes and not _confirm(output, f"Revoke key {name} of project {entry.shown['projectId']}?"):
         raise click.ClickException("Nothing was revoked.")
     is_ours = api_keys.revoke(entry)
-    output.remark(f"Key {name} is revoked." if is_ours else f"Key {name} was revoked or deleted meanwhile.")
+    output.remark(f"Key {name} is revoked." if is_ours else f"Key {name} was revoked or deleted in the meantime.")
 
 
-def _is_wanted(output: Output, question: str) -> bool:
-    """Raises Interrupted where nobody answers."""
+def _confirm(output: Output, question: str) -> bool:
+    """Raises Interrupted if there is no answer."""
     try:
         return output.confirm(question)
     except click.Abort as error:
-        raise Interrupted("Not answered: nothing was revoked. --yes does not ask.") from error
+        raise Interrupted("No answer: nothing was revoked. Use --yes to skip the question.") from error
 
 
 def _show(output: Output, entries: list[Entry], *, time_length: int | None) -> None:

@@ -1,8 +1,8 @@
-"""Results go to standard output; the progress bar and remarks go to standard error. Colours and bars are for terminals
-only.
+"""Writes results to standard output, and the progress bar and remarks to standard error. Only terminals get colours and
+bars.
 
-Names, ids and messages come from outside, and a terminal obeys some characters: every text that is written becomes
-printable here, or in `failures.Command` if it is an error's.
+Names, ids and messages come from outside and may hold control characters: this module makes every text printable;
+`failures.Command` does so for errors.
 """
 
 import json
@@ -26,15 +26,15 @@ from rich.table import Table
 from rich.text import Text
 
 _PLAIN_WIDTH = 1000
-"""Of a line that nobody sees on a terminal, so that none is folded."""
+"""The line width outside a terminal, where no line should wrap."""
 
 _SPEED_SECONDS = 300
-"""What the remaining time is reckoned from: pages come in bursts, one of each segment."""
+"""The period that the remaining time is estimated from: pages come in bursts, one per segment."""
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Whoever reads has had enough. The exit code is what shells give: 128 + SIGPIPE."""
+        """The reader closed the pipe. The exit code follows the shells: 128 + SIGPIPE."""
         with suppress(SystemExit):
             super().on_broken_pipe()
         raise click.exceptions.Exit(141)
@@ -48,11 +48,11 @@ class Output:
         self._bar = self._results if self._results.is_terminal else self._remarks
 
     def result(self, line: str, style: str = "") -> None:
-        # The style belongs to the text: given to print(), it would colour the bar too.
+        # The style is the text's: given to print(), it would colour the bar too.
         self._results.print(_text(line, style), soft_wrap=True)
 
     def document(self, value: object) -> None:
-        """A result as JSON: json.dumps escapes what is not printable ASCII."""
+        """Writes a result as JSON. json.dumps escapes everything but printable ASCII."""
         self._results.print(Text(json.dumps(value, indent=2, default=str)), soft_wrap=True)
 
     def remark(self, line: str, style: str = "") -> None:
@@ -61,11 +61,11 @@ class Output:
         console.print(_text(line, style), soft_wrap=True)
 
     def confirm(self, question: str) -> bool:
-        """Asks on standard error. Raises click.Abort where nobody answers."""
-        return click.confirm(printable(question), err=True)
+        """Asks on standard error. Raises click.Abort if there is no answer."""
+        return click.confirm(make_printable(question), err=True)
 
     def table(self, headings: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> None:
-        """Each row with its style. Where columns would break words, each cell gets a line of its own."""
+        """Writes rows, each with its style. If columns would break words, each cell gets its own line."""
         table = Table(*headings, box=None, pad_edge=False, header_style="bold")
         for cells, style in rows:
             table.add_row(*map(_text, cells), style=style)
@@ -81,8 +81,8 @@ class Output:
             self.result("")
 
     def row(self, *cells: str, style: str) -> None:
-        """One of a table that is not known yet: the last cell is as long as it is, the others fill their columns.
-        Where it would not fit, each cell gets a line of its own."""
+        """Writes one row of a table whose other rows are not known yet. The last cell may be of any length; the caller
+        pads the others. If the row does not fit, each cell gets its own line."""
         line = "  ".join(cells)
         if len(line) <= self._results.width:
             self.result(line, style)
@@ -92,11 +92,11 @@ class Output:
             self.result(part, style)
 
     def seconds(self) -> float:
-        """Since the command began."""
+        """Returns the seconds since the command began."""
         return time.monotonic() - self._started
 
     def numbers(self, values: Mapping[str, int]) -> None:
-        """What long work ends with."""
+        """Writes the final numbers of a long run, with its duration."""
         self.summary({**values, "this run took": str(timedelta(seconds=round(self.seconds())))})
 
     def summary(self, values: Mapping[str, int | str]) -> None:
@@ -109,7 +109,7 @@ class Output:
 
     @contextmanager
     def progress(self, words: str, total: int, completed: int = 0) -> Iterator[Callable[[int], None]]:
-        """A bar, and what moves it on. `total` is approximate; 0 says that it is not known."""
+        """Shows a bar and yields the function that advances it. `total` is approximate; 0 means unknown."""
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -119,7 +119,7 @@ class Output:
             console=self._bar,
             speed_estimate_period=_SPEED_SECONDS,
             disable=not self._bar.is_terminal,
-            # Redirected, standard output would go where the bar is.
+            # Otherwise standard output would go to the bar's console.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -130,14 +130,14 @@ class Output:
 
 def _console(*, stderr: bool) -> Console:
     console = _Console(stderr=stderr)
-    # rich takes FORCE_COLOR for a terminal, bar and all.
+    # With FORCE_COLOR, rich assumes a terminal and draws the bar.
     return console if console.file.isatty() else _Console(stderr=stderr, force_terminal=False, width=_PLAIN_WIDTH)
 
 
-def printable(text: str) -> str:
-    """One line without control characters, escape sequences or marks that change the direction of text."""
+def make_printable(text: str) -> str:
+    """Replaces control characters, escape sequences, line breaks and marks that change the direction of text."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _text(text: str, style: str = "", *, overflow: OverflowMethod | None = None) -> Text:
-    return Text(printable(text), style, overflow=overflow)
+    return Text(make_printable(text), style, overflow=overflow)

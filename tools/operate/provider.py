@@ -1,4 +1,4 @@
-"""`provider`: whether a stack's configuration gets certificates from the signature service."""
+"""`provider`: checks that a stack's configuration gets certificates from the provider."""
 
 import time
 from collections.abc import Callable
@@ -29,23 +29,23 @@ _PARAMETERS = {
 }
 
 ADVICE = {
-    "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, second try included.",
+    "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, including a second try.",
     "unreachable": "No answer: is the host of ProviderCertificateUrl right, with a valid TLS certificate?",
     "status": "Only 200 counts. 401 or 403: the secret or ProviderAuthHeader. 404: the URL or the request's id.",
-    "link_status": "The link's host refused. The link may have expired already, or want a header that is not sent.",
-    "too_large": "The answer is larger than MaxCertificateBytes, or than 8 MiB where JSON with a link is expected.",
-    "broken_answer": "The answer ended early, or is not encoded as it says.",
-    "secret_unavailable": "Secrets Manager did not give the secret: does ProviderSecretName exist, may you read it?",
-    "secret_malformed": "The secret is empty, binary, or unfit for a header: does it end with a new line?",
-    "request_id_refused": "This id can't stand in a URL.",
-    "link_missing": "The answer is no JSON, or ProviderLinkField is not in it, or it is null: not ready yet?",
-    "link_refused": "The link is no plain https URL, or ProviderLinkHosts does not list its host.",
-    "not_a_pdf": "The answer is no whole PDF.",
+    "link_status": "The link's host refused. The link may have expired, or may need a header that is not sent.",
+    "too_large": "The response is larger than MaxCertificateBytes, or than 8 MiB if JSON with a link is expected.",
+    "broken_answer": "The response ended early, or its encoding does not match its headers.",
+    "secret_unavailable": "Secrets Manager did not give the secret: does ProviderSecretName exist, can you read it?",
+    "secret_malformed": "The secret is empty, binary, or invalid in a header: does it end with a line break?",
+    "request_id_refused": "This id is not valid in a URL.",
+    "link_missing": "The response is not JSON, or ProviderLinkField is missing or null: not ready yet?",
+    "link_refused": "The link is not a plain https URL, or ProviderLinkHosts does not list its host.",
+    "not_a_pdf": "The response is not a whole PDF.",
 }
 
 
 class WatchedProvider(Provider):
-    """Says each step. Neither the secret nor a link's path or query is ever said."""
+    """A provider that prints each step, but never the secret, or the path or query of a link."""
 
     def __init__(self, settings: ProviderSettings, secret: Secret, say: Callable[[str], None]) -> None:
         super().__init__(settings, secret)
@@ -69,7 +69,7 @@ class WatchedProvider(Provider):
         try:
             url = super().check_link(link)
         except ProviderFailed:
-            self._say(f"    the link leads to {_host(link)}, which is refused")
+            self._say(f"    the link leads to {_describe_host(link)}, which is refused")
             raise
         self._say(f"GET {url.scheme}://{url.host}:{url.port}/… (without the secret)")
         return url
@@ -86,13 +86,13 @@ class WatchedProvider(Provider):
             self._say(f"    {status} after {time.perf_counter() - started:.1f} s")
             raise
         seconds = time.perf_counter() - started
-        self._say(f"    200 after {seconds:.1f} s: {len(content):,} bytes, {_kind(content)}")
+        self._say(f"    200 after {seconds:.1f} s: {len(content):,} bytes, {_describe_content(content)}")
         return content
 
 
 @click.group(epilog=examples("python -m tools provider check --stack craftkit-certificates --request 1234"))
 def provider() -> None:
-    """The signature service, as the stack is configured to ask it."""
+    """Check the connection to the provider, as the stack configures it."""
 
 
 @provider.command(
@@ -105,12 +105,12 @@ def provider() -> None:
 @click.option("--request", "request_id", required=True, metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
 def check_command(target: Target, *, request_id: str) -> None:
-    """Fetch one certificate without archiving it, and say each step.
+    """Fetch one certificate without archiving it, and print each step.
 
-    Exit code 1 says that it would be refused.
+    Exit code 1: the service would refuse it.
     """
     output = Output()
-    settings = _settings(target)
+    settings = _read_settings(target)
     secret = Secret(target.secrets_manager, settings.provider_secret_name)
     try:
         certificate = WatchedProvider(settings, secret, output.result).fetch(request_id, PROVIDER_SECONDS)
@@ -121,22 +121,22 @@ def check_command(target: Target, *, request_id: str) -> None:
     output.result(f"SHA-256 {Certificate(certificate.content).sha256}")
 
 
-def _settings(target: Target) -> ProviderSettings:
-    """Raises CannotRun, which names the parameters that are wrong."""
+def _read_settings(target: Target) -> ProviderSettings:
+    """Reads the settings of the stack. Raises CannotRun, which names the invalid parameters."""
     values = {variable: target.parameters.get(parameter) for parameter, variable in _PARAMETERS.items()}
     try:
         return ProviderSettings.model_validate(values)
     except ValidationError as error:
         names = {variable: parameter for parameter, variable in _PARAMETERS.items()}
-        problems = [_problem(problem, names) for problem in error.errors(include_input=False)]
+        problems = [_describe_problem(problem, names) for problem in error.errors(include_input=False)]
         raise CannotRun("; ".join(problems)) from None
 
 
-def _problem(problem: Any, names: dict[str, str]) -> str:
+def _describe_problem(problem: Any, names: dict[str, str]) -> str:
     return f"{names.get(''.join(map(str, problem['loc'])), 'The stack')}: {problem['msg']}"
 
 
-def _host(link: str) -> str:
+def _describe_host(link: str) -> str:
     try:
         url = Url.parse_link(link)
     except ValueError as error:
@@ -144,6 +144,6 @@ def _host(link: str) -> str:
     return f"{url.host}:{url.port}"
 
 
-def _kind(content: bytes) -> str:
+def _describe_content(content: bytes) -> str:
     kinds = {b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP", b"JVBERi": "base64 of a PDF", b"{": "JSON", b"<": "HTML or XML"}
     return next((kind for start, kind in kinds.items() if content.lstrip().startswith(start)), "something else")

@@ -8,36 +8,36 @@ from certificates.archive import Archive
 from certificates.errors import NotArchived
 from certificates.models import Signature
 from tools.operate.archive_queue import send
-from tools.operate.resume import Counts, Memory
-from tools.operate.signatures import Page, Signatures, in_parallel
+from tools.operate.resume import Checkpoint, Counts
+from tools.operate.signatures import Page, Signatures, run_in_parallel
 from tools.operate.target import CONNECTIONS, Target
 
 
 def reconcile(
-    target: Target, signatures: Signatures, memory: Memory, report: Callable[[Page], None], *, dry_run: bool
+    target: Target, signatures: Signatures, checkpoint: Checkpoint, report: Callable[[Page], None], *, dry_run: bool
 ) -> None:
-    """Goes on from where the memory is. A page is done, and reported, when all its messages have been sent; one that
-    is interrupted before its first message was sent sends none."""
+    """Resumes at the checkpoint. A page is done, and reported, once all its messages have been sent; a page that is
+    interrupted before its first message sends none."""
     archive = Archive(target.s3(), target.bucket)
     sqs = target.sqs()
 
-    with ThreadPoolExecutor(CONNECTIONS) as askers:
+    with ThreadPoolExecutor(CONNECTIONS) as workers:
 
         def work(segment: int, stop: threading.Event) -> None:
-            def lacks(signature: Signature) -> bool:
+            def is_missing(signature: Signature) -> bool:
                 return not stop.is_set() and not _holds(archive, signature)
 
-            for page in signatures.pages(segment, memory.segments, memory.after(segment)):
-                answers = zip(page.available, askers.map(lacks, page.available), strict=True)
-                missing = [signature.id for signature, is_missing in answers if is_missing]
+            for page in signatures.pages(segment, checkpoint.segments, checkpoint.after(segment)):
+                checks = zip(page.available, workers.map(is_missing, page.available), strict=True)
+                missing = [signature.id for signature, missing_there in checks if missing_there]
                 if stop.is_set():
                     return
                 if not dry_run:
                     send(sqs, target.queue_url, missing)
-                memory.complete(segment, page.last_key, _count(page, len(missing)))
+                checkpoint.complete(segment, page.last_key, _count(page, len(missing)))
                 report(page)
 
-        in_parallel(memory.open_segments(), work)
+        run_in_parallel(checkpoint.open_segments(), work)
 
 
 def _holds(archive: Archive, signature: Signature) -> bool:

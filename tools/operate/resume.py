@@ -1,4 +1,4 @@
-"""What reconcile remembers: how far each segment is done."""
+"""The progress of reconcile: how far each segment has been read."""
 
 import os
 import threading
@@ -35,7 +35,7 @@ class _ItemKey(TypedDict):
 
 
 class Segment(BaseModel):
-    """`after` is the key of the last item that is done; None at the beginning."""
+    """`after` is the key of the last processed item; None at the beginning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,8 +43,8 @@ class Segment(BaseModel):
     is_done: bool = False
 
 
-class Done(BaseModel):
-    """`table` is the identity of the table that was walked."""
+class State(BaseModel):
+    """The content of the file. `table` is the identity of the table."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,72 +53,72 @@ class Done(BaseModel):
     counts: Counts = Counts()
 
 
-class Memory:
-    """Kept in a file after each page, if there is a file. Safe to use from several threads.
+class Checkpoint:
+    """The progress, saved after each page if there is a file. Safe to use from several threads.
 
-    The folder may be one that others can write to: no symbolic link is followed, neither for reading nor for writing.
+    Others may be able to write to the folder: no symbolic link is followed, neither for reading nor for writing.
     """
 
-    def __init__(self, done: Done, file: Path | None) -> None:
-        self._done = done
+    def __init__(self, state: State, file: Path | None) -> None:
+        self._state = state
         self._file = file
         self._lock = threading.Lock()
 
     @classmethod
     def begin(cls, table: str, segments: int, file: Path | None = None) -> Self:
-        """Raises CannotRun if the file can't be written."""
-        memory = cls(Done(table=table, segments=[Segment()] * segments), file)
-        memory._save()
-        return memory
+        """Starts at the beginning. Raises CannotRun if the file can't be written."""
+        checkpoint = cls(State(table=table, segments=[Segment()] * segments), file)
+        checkpoint._save()
+        return checkpoint
 
     @classmethod
     def load(cls, file: Path, table: str, segments: int | None) -> Self:
-        """What an earlier run has left. Raises CannotRun if it does not fit."""
+        """Loads the state of an earlier run. Raises CannotRun if it does not match."""
         try:
             with open(file, "rb", opener=_open_no_link) as saved:
-                done = Done.model_validate_json(saved.read())
+                state = State.model_validate_json(saved.read())
         except (ValidationError, OSError) as error:
-            raise CannotRun(f"{file} is not a state of reconcile. Delete it, or give another --state.") from error
-        if done.table != table:
-            raise CannotRun(f"{file} is the state of another table. Delete it to start over, or give another --state.")
-        if segments not in (None, len(done.segments)):
-            raise CannotRun(f"{file} has {len(done.segments)} segments. Delete it to start over with {segments}.")
-        return cls(done, file)
+            raise CannotRun(f"{file} is not a state file of reconcile. Delete it, or give another --state.") from error
+        if state.table != table:
+            raise CannotRun(f"{file} belongs to another table. Delete it to start over, or give another --state.")
+        if segments not in (None, len(state.segments)):
+            raise CannotRun(f"{file} has {len(state.segments)} segments. Delete it to start over with {segments}.")
+        return cls(state, file)
 
     @property
     def counts(self) -> Counts:
-        return self._done.counts
+        return self._state.counts
 
     @property
     def segments(self) -> int:
-        return len(self._done.segments)
+        return len(self._state.segments)
 
     def open_segments(self) -> list[int]:
-        return [number for number, segment in enumerate(self._done.segments) if not segment.is_done]
+        return [number for number, segment in enumerate(self._state.segments) if not segment.is_done]
 
     def after(self, segment: int) -> Key | None:
-        return self._done.segments[segment].after
+        return self._state.segments[segment].after
 
     def complete(self, segment: int, last_key: Key | None, counts: Counts) -> None:
-        """A page of the segment is done."""
+        """Records that a page of the segment is done."""
         with self._lock:
-            self._done.segments[segment] = Segment.model_validate({"after": last_key, "is_done": last_key is None})
-            self._done.counts += counts
+            self._state.segments[segment] = Segment.model_validate({"after": last_key, "is_done": last_key is None})
+            self._state.counts += counts
             self._save()
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         if self._file:
             self._file.unlink(missing_ok=True)
 
     def _save(self) -> None:
-        """An interruption here leaves the file of the page before."""
+        """Saves the state. An interruption leaves the file of the previous page."""
         if self._file is None:
             return
         new = self._file.with_name(f"{self._file.name}.new")
         try:
             new.unlink(missing_ok=True)  # left by a run that was killed, or planted
             with open(new, "x", opener=_open_no_link) as file:
-                file.write(self._done.model_dump_json())
+                file.write(self._state.model_dump_json())
             new.replace(self._file)
         except OSError as error:
             raise CannotRun(f"{self._file} can't be written: {error.strerror}.") from error

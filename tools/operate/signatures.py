@@ -1,4 +1,4 @@
-"""SignaturesTable, walked in parallel segments. Memory holds one page of each segment, however large the table is."""
+"""Reads SignaturesTable in parallel segments. Only one page per segment is in memory, however large the table is."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -31,8 +31,8 @@ class Broken:
 
 @dataclass(frozen=True)
 class Page:
-    """`scanned` counts all items; those without a certificate are neither available nor broken. `last_key` is where
-    the segment goes on, None at its end."""
+    """`scanned` counts all items; those without a certificate are neither available nor broken. `last_key` starts the
+    next page; None at the end of the segment."""
 
     scanned: int
     available: list[Signature]
@@ -41,9 +41,8 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Described:
-    """`identity` differs from that of every other table, also of a later one of the same name. `items` is some hours
-    old."""
+class TableInfo:
+    """`identity` is unique, even among tables of the same name. `items` may be hours old."""
 
     identity: str
     items: int
@@ -55,19 +54,19 @@ class Signatures:
         self._table = table
         self._deserialize = TypeDeserializer().deserialize
 
-    def describe(self) -> Described:
+    def describe(self) -> TableInfo:
         table = self._dynamodb.describe_table(TableName=self._table)["Table"]
         created = table["CreationDateTime"].astimezone(UTC).isoformat(timespec="seconds")
-        return Described(f"{table['TableArn']} of {created}", table["ItemCount"])
+        return TableInfo(f"{table['TableArn']} of {created}", table["ItemCount"])
 
     def pages(self, segment: int, segments: int, after: Key | None = None) -> Iterator[Page]:
-        """The pages of one segment, behind the key `after`.
+        """Yields the pages of one segment after the key `after`.
 
-        Reads are eventually consistent, at half the price: what was written this second is the stream's business.
+        Reads are eventually consistent, at half the price: the stream takes care of the latest writes.
         """
         key = {} if after is None else {"ExclusiveStartKey": after}
         while True:
-            answer = self._dynamodb.scan(
+            response = self._dynamodb.scan(
                 TableName=self._table,
                 Segment=segment,
                 TotalSegments=segments,
@@ -76,8 +75,8 @@ class Signatures:
                 ExpressionAttributeNames={"#status": "status"},
                 **key,  # type: ignore[arg-type]
             )
-            last_key = answer.get("LastEvaluatedKey")
-            yield self._page(read_items(answer), last_key)
+            last_key = response.get("LastEvaluatedKey")
+            yield self._page(read_items(response), last_key)
             if not last_key:
                 return
             key = {"ExclusiveStartKey": last_key}
@@ -96,18 +95,18 @@ class Signatures:
         return Page(len(items), available, broken, last_key or None)
 
 
-def read_items(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The items of a scan's answer. boto3 parses a non-JSON body as an answer without any field.
+def read_items(response: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the items of a scan. botocore parses a non-JSON body as an empty response.
 
     Raises RecordsUnavailable.
     """
-    if "Items" not in answer:
+    if "Items" not in response:
         raise RecordsUnavailable("MalformedAnswer")
-    return answer["Items"]  # type: ignore[no-any-return]
+    return response["Items"]  # type: ignore[no-any-return]
 
 
-def in_parallel(segments: list[int], work: Callable[[int, Event], None]) -> None:
-    """Works on each segment in a thread of its own. After Ctrl-C or an error, the event asks the others to stop."""
+def run_in_parallel(segments: list[int], work: Callable[[int, Event], None]) -> None:
+    """Runs `work` on each segment in a thread of its own. After Ctrl-C or an error, the event stops the others."""
     stop = Event()
     with ThreadPoolExecutor(max_workers=max(len(segments), 1)) as workers:
         try:

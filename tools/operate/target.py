@@ -1,4 +1,4 @@
-"""The stack that a command works on: its tables, its bucket, its queues, and the AWS that has them."""
+"""The stack that a command works on: its tables, bucket and queues, and how to reach them."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CONNECTIONS = 32
-"""Most requests to one service at the same time."""
+"""Maximum number of concurrent requests to one service."""
 
 _CONFIG = client_config(read_timeout=20, attempts=6).merge(Config(max_pool_connections=CONNECTIONS))
 _FIRST_CONFIG = client_config(read_timeout=10, attempts=2)
@@ -32,7 +32,7 @@ _LOCAL_PORT = 3000
 
 @dataclass(frozen=True)
 class Target:
-    """`name` is the stack's, also where its ARN was given. `endpoint_url` is None for AWS itself."""
+    """`name` is the name of the stack, even if its ARN was given. `endpoint_url` is None for AWS itself."""
 
     name: str
     session: boto3.Session
@@ -65,27 +65,27 @@ class Target:
 
 
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options that choose its stack, and hands it the stack that they choose."""
+    """Adds the options that choose a stack to a command, and passes it the chosen one."""
 
-    @click.option("--stack", metavar="NAME", help="The deployed stack of this name or ARN.")
-    @click.option("--region", metavar="REGION", help="Its region, unless the environment says it.")
-    @click.option("--local", is_flag=True, help="The stack that `make run` started.")
-    @click.option("--port", type=click.IntRange(1, 65534), help=f"As given to `make run`; {_LOCAL_PORT} by default.")
+    @click.option("--stack", metavar="NAME", help="Name or ARN of the deployed stack.")
+    @click.option("--region", metavar="REGION", help="Its region, if not set in the environment.")
+    @click.option("--local", is_flag=True, help="Use the local service that `make run` started.")
+    @click.option("--port", type=click.IntRange(1, 65534), help=f"PORT of `make run`; {_LOCAL_PORT} by default.")
     @functools.wraps(command)
     def run(*, stack: str | None, region: str | None, local: bool, port: int | None, **options: Any) -> None:
         if local == bool(stack):
             raise click.UsageError("Give either --stack NAME or --local.")
         if port and not local:
-            raise click.UsageError("--port goes with --local.")
+            raise click.UsageError("--port needs --local.")
         if region and not stack:
-            raise click.UsageError("--region goes with --stack.")
-        target = _deployed(stack, region) if stack else _local(port or _LOCAL_PORT)
+            raise click.UsageError("--region needs --stack.")
+        target = _find_deployed(stack, region) if stack else _find_local(port or _LOCAL_PORT)
         command(target, **options)
 
     return run
 
 
-def _deployed(name: str, region: str | None) -> Target:
+def _find_deployed(name: str, region: str | None) -> Target:
     session = boto3.Session(region_name=region)
     try:
         cloudformation = session.client("cloudformation", config=_FIRST_CONFIG)
@@ -96,15 +96,17 @@ def _deployed(name: str, region: str | None) -> Target:
         stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         if "does not exist" in str(error):
-            words = "`aws cloudformation describe-stacks` shows those that there are."
-            raise CannotRun(f"There is no stack {name} in {session.region_name}. {words}") from error
+            words = "Run `aws cloudformation describe-stacks` to list the stacks."
+            raise CannotRun(f"No stack {name} in {session.region_name}. {words}") from error
         raise
     (stack,) = stacks
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def output(key: str) -> str:
         if key not in outputs:
-            raise CannotRun(f"Stack {name} has no output {key}: is it this project's, deployed with this version?")
+            raise CannotRun(
+                f"Stack {name} has no output {key}: is it a stack of this project, deployed with this version?"
+            )
         return outputs[key]
 
     return Target(
@@ -120,8 +122,8 @@ def _deployed(name: str, region: str | None) -> Target:
     )
 
 
-def _local(port: int) -> Target:
-    # Imported here, since the template's translator takes longer to import than all the rest.
+def _find_local(port: int) -> Target:
+    # Imported here: the template's translator takes longer to import than all the rest.
     from tools.local.runtime import CREDENTIALS, drop_user_settings  # noqa: PLC0415
     from tools.local.stack import make_stack  # noqa: PLC0415
     from tools.template import REGION  # noqa: PLC0415
@@ -137,7 +139,7 @@ def _local(port: int) -> Target:
             for queue in ("ArchiveQueue", "ArchiveDeadLetterQueue")
         )
     except (*AwsError, ResponseParserError) as error:
-        raise CannotRun(f"No local stack runs at port {port}. Start it: make run PORT={port}") from error
+        raise CannotRun(f"No local service runs on port {port}. Start it: make run PORT={port}") from error
     return Target(
         stack.name,
         session,

@@ -1,4 +1,4 @@
-"""Reads every available certificate back from the archive, and finds keys that were deleted or overwritten."""
+"""Reads every available certificate from the archive, and finds keys that were deleted or overwritten."""
 
 import threading
 from collections import Counter
@@ -17,7 +17,7 @@ from certificates.aws import error_code
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable
 from certificates.models import Signature
-from tools.operate.signatures import Page, Signatures, in_parallel
+from tools.operate.signatures import Page, Signatures, run_in_parallel
 from tools.operate.target import Target
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SEGMENTS = 4
 READERS = 8
-"""Certificates in memory at the same time."""
+"""Maximum number of certificates in memory."""
 
 READ_ATTEMPTS = 3
 
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Altered:
-    """A key that was deleted or overwritten: each key of the archive has one version and no delete marker."""
+    """A key that was deleted or overwritten: an intact key has one version and no delete marker."""
 
     key: str
     versions: int
@@ -53,7 +53,7 @@ class Altered:
 
 
 def find_altered(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[Altered]:
-    """Lists the versions of all objects once, page after page. `advance` is told how many were listed."""
+    """Lists the versions of all objects once, page by page. `advance` gets the number of listed versions."""
     for key, entries in groupby(_list_versions(s3, bucket, advance), key=itemgetter(0)):
         numbers = Counter(is_marker for _, is_marker in entries)
         if numbers[True] or numbers[False] > 1:
@@ -61,10 +61,10 @@ def find_altered(s3: "S3Client", bucket: str, advance: Callable[[int], None]) ->
 
 
 def _list_versions(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
-    """The key of each version, and whether it is a delete marker. Sorted, since S3 lists keys in the order of UTF-8,
-    which is that of code points."""
+    """Yields the key of each version, and whether it is a delete marker. Sorted: S3 lists keys in UTF-8 order, which is
+    the order of code points."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        if "IsTruncated" not in page:  # botocore parses XML of any other kind as an empty list
+        if "IsTruncated" not in page:  # botocore parses any other XML as an empty list
             raise ArchiveUnavailable("MalformedAnswer")
         entries = [(version["Key"], False) for version in page.get("Versions", [])]
         entries += [(marker["Key"], True) for marker in page.get("DeleteMarkers", [])]
@@ -73,7 +73,7 @@ def _list_versions(s3: "S3Client", bucket: str, advance: Callable[[int], None]) 
 
 
 def verify(target: Target, signatures: Signatures, report: Callable[[Page, list[Finding]], None]) -> None:
-    """Reports page after page, from several threads, but never two pages at once."""
+    """Reports pages one at a time, from several threads."""
     s3 = target.s3()
     reporting = threading.Lock()
 
@@ -84,14 +84,14 @@ def verify(target: Target, signatures: Signatures, report: Callable[[Page, list[
                 return None if stop.is_set() else _check(s3, target.bucket, signature)
 
             for page in signatures.pages(segment, SEGMENTS):
-                answers = zip(page.available, readers.map(check, page.available), strict=True)
-                findings = [Finding(signature, problem) for signature, problem in answers if problem]
+                checks = zip(page.available, readers.map(check, page.available), strict=True)
+                findings = [Finding(signature, problem) for signature, problem in checks if problem]
                 if stop.is_set():
                     return
                 with reporting:
                     report(page, findings)
 
-        in_parallel(list(range(SEGMENTS)), work)
+        run_in_parallel(list(range(SEGMENTS)), work)
 
 
 def _check(s3: "S3Client", bucket: str, signature: Signature) -> Problem | None:
@@ -111,8 +111,8 @@ def _check(s3: "S3Client", bucket: str, signature: Signature) -> Problem | None:
 
 
 def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
-    """The content, and the SHA-256 that was stored with it. boto3 repeats requests that fail, but not the reading of
-    an answer that ends early or arrives damaged."""
+    """Reads the content and the SHA-256 stored with it. boto3 retries failed requests, but does not read a truncated or
+    damaged body again."""
     for _ in range(READ_ATTEMPTS - 1):
         with suppress(BotoCoreError):
             return _read_once(s3, bucket, key)
@@ -120,7 +120,7 @@ def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
 
 
 def _read_once(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
-    answer = s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-    # closing(), since StreamingBody's own context manager hands out the stream below it, which checks nothing.
-    with closing(answer["Body"]) as body:
-        return body.read(), answer.get("ChecksumSHA256")
+    response = s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    # StreamingBody's own context manager returns the underlying stream, which checks nothing; closing() does not.
+    with closing(response["Body"]) as body:
+        return body.read(), response.get("ChecksumSHA256")

@@ -1,5 +1,5 @@
-"""What verify has found, as a table and as JSON. Findings are written as they come and not kept: there may be as many
-of them as there are certificates."""
+"""Reports the findings of verify, as a table or as JSON. They are written at once and not kept in memory: there may be
+one per certificate."""
 
 import json
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ class Report(ABC):
 
     @property
     def found(self) -> int:
-        """How many findings there are."""
+        """The number of findings."""
         return self._unreadable + self._counts[ALTERED]
 
     @property
@@ -40,7 +40,7 @@ class Report(ABC):
 
     @abstractmethod
     def end(self) -> None:
-        """Writes the numbers."""
+        """Writes the final numbers."""
 
     @abstractmethod
     def _show(self, finding: Finding) -> None: ...
@@ -50,10 +50,10 @@ class Report(ABC):
 
     @property
     def _unreadable(self) -> int:
-        """How many certificates are missing or damaged."""
+        """The number of missing or damaged certificates."""
         return sum(self._counts[problem] for problem in Problem)
 
-    def _numbers(self) -> dict[str, int]:
+    def _count(self) -> dict[str, int]:
         missing = self._counts[Problem.MISSING]
         return {
             "scanned": self.scanned,
@@ -67,7 +67,7 @@ class Report(ABC):
 
 
 class TableReport(Report):
-    """The head of a table comes with its first row."""
+    """A table whose header is written with its first row."""
 
     _FINDINGS = f"{'PROBLEM':14}", f"{'SIGNATURE REQUEST':36}", "PROJECT"
     _ALTERED = f"{'PROBLEM':14}", "VERSIONS", "DELETE MARKERS", "KEY"
@@ -79,7 +79,7 @@ class TableReport(Report):
     def end(self) -> None:
         if self.found:
             self._output.result("")
-        self._output.numbers(self._numbers())
+        self._output.numbers(self._count())
 
     def _show(self, finding: Finding) -> None:
         signature = finding.signature
@@ -99,13 +99,13 @@ class TableReport(Report):
 
 
 class JsonReport(Report):
-    """One object: the numbers behind the list of findings."""
+    """One JSON object: the list of findings, then the numbers."""
 
     _START = '{"findings": ['
 
     def end(self) -> None:
         start = "" if self.found else self._START
-        numbers = {**self._numbers(), "seconds": round(self._output.seconds(), 1)}
+        numbers = {**self._count(), "seconds": round(self._output.seconds(), 1)}
         self._output.result(f"{start}], {json.dumps(numbers)[1:]}")
 
     def _show(self, finding: Finding) -> None:

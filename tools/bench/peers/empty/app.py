@@ -1,4 +1,4 @@
-"""Answers nothing: what the runtime alone costs."""
+"""Returns an empty response: the cost of the runtime alone."""
 
 
 def handler(event, context):

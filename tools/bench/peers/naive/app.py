@@ -1,4 +1,4 @@
-"""The shortest way: three boto3 calls with everything as it comes."""
+"""The shortest way: three boto3 calls with default settings."""
 
 import base64
 import hashlib

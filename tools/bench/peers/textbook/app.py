@@ -1,4 +1,4 @@
-"""As the tutorials of Powertools have it: logger, tracer, metrics, router, pydantic models, boto3 resources."""
+"""Follows the Powertools tutorials: logger, tracer, metrics, router, pydantic models, boto3 resources."""
 
 import hashlib
 import os

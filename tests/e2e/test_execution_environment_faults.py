@@ -1,4 +1,7 @@
-"""Sandboxes that die, that race and that outlive a key: the built artifact. docs/reliability.md has a row for each."""
+"""Execution environments of the built artifact that are killed, that race, and that outlive a key.
+
+docs/reliability.md has a row for each fault.
+"""
 
 import hashlib
 import socket
@@ -14,12 +17,12 @@ import pytest
 
 from tests.support.answers import UNAUTHORIZED, whole
 from tests.support.aws import etag
-from tests.support.cloud import Cloud, Script, well
+from tests.support.cloud import Cloud, Script, succeed
+from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke
 from tests.support.faults import PDF, SERVICE, signature_id
-from tests.support.sandboxes import Sandboxes, ask, download
 from tests.support.server import Answer, raw
 from tools.local import seeds
-from tools.local.emulator import Sandbox
+from tools.local.emulator import ExecutionEnvironment
 from tools.local.gateway import Gateway
 from tools.local.stack import DOWNLOAD
 from tools.template import Stack
@@ -28,23 +31,23 @@ KILLED: dict[str, tuple[Callable[[Answer, Answer], Script], int]] = {
     "while-fetching": (lambda kill, _: {"Certificate": [kill]}, 0),
     "before-the-write": (lambda kill, _: {"PutObject": [kill]}, 0),
     "after-the-write": (lambda _, kill_once_done: {"PutObject": [kill_once_done]}, 1),
-    "before-the-reply": (lambda kill, _: {"GetObject": [well, kill]}, 1),
+    "before-the-reply": (lambda kill, _: {"GetObject": [succeed, kill]}, 1),
 }
-"""When the sandbox dies, and how many objects it leaves."""
+"""The moment at which the execution environment is killed, and how many objects it leaves."""
 DRIPPING = raw(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 2000\r\n\r\n', *[b"x"] * 80, pause=0.1)
 
 
-def through_the_gateway(stack: Stack, sandbox: Sandbox, id_: str) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body, as the client gets them."""
+def send_through_gateway(stack: Stack, instance: ExecutionEnvironment, id_: str) -> tuple[int, dict[str, str], bytes]:
+    """Returns status, headers and body as the client gets them."""
     headers = Message()
     headers["Authorization"] = f"Bearer {seeds.KEY}"
-    reply = Gateway(stack, {DOWNLOAD: sandbox}).answer("GET", f"/v1/signatures/{id_}/certificate", headers, b"")
+    reply = Gateway(stack, {DOWNLOAD: instance}).answer("GET", f"/v1/signatures/{id_}/certificate", headers, b"")
     lines = dict(reply.headers)
     assert lines.pop("x-amzn-RequestId")
     return reply.status, lines, reply.body
 
 
-OF_THE_GATEWAY = (
+GATEWAY_ERROR = (
     500,
     {
         "Cache-Control": "private, no-store",
@@ -56,14 +59,14 @@ OF_THE_GATEWAY = (
 
 
 @pytest.mark.parametrize("moment", KILLED)
-def test_a_killed_sandbox_leaves_one_right_object_or_none(
-    moment: str, cloud: Cloud, sandboxes: Sandboxes, stack: Stack
+def test_a_killed_execution_environment_leaves_one_correct_object_or_none(
+    moment: str, cloud: Cloud, instances: ExecutionEnvironments, stack: Stack
 ) -> None:
     id_ = signature_id(moment)
-    with sandboxes.one() as sandbox:
+    with instances.borrow() as instance:
 
         def kill(_: socket.socket) -> None:
-            sandbox.runtime().kill()
+            instance.runtime().kill()
 
         def kill_once_done(connection: socket.socket) -> None:
             cloud.answer()
@@ -72,58 +75,62 @@ def test_a_killed_sandbox_leaves_one_right_object_or_none(
         script, objects = KILLED[moment]
         cloud.put_signature(id_)
         cloud.script(id_, script(kill, kill_once_done))
-        assert through_the_gateway(stack, sandbox, id_) == OF_THE_GATEWAY
+        assert send_through_gateway(stack, instance, id_) == GATEWAY_ERROR
         left = cloud.written.count(id_)
         cloud.script(id_, {})
-        after = ask(sandbox, download(id_))
+        after = invoke(instance, download_event(id_))
     content = cloud.archived(id_) or b""
     assert (left, cloud.written.count(id_)) == (objects, 1)
     assert after.reply == whole(content, etag(content), id_)
     assert after.metrics["CertificatesServed"] == [{"source": "archive" if objects else "provider"} | SERVICE]
 
 
-def test_a_sandbox_out_of_time_is_ended_and_the_next_request_served(cloud: Cloud, stack: Stack) -> None:
-    """S3 that sends a byte now and then keeps to its time-outs."""
+def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_succeeds(
+    cloud: Cloud, stack: Stack
+) -> None:
+    """An S3 that sends a byte now and then never exceeds the read time-out."""
     id_ = signature_id("out-of-time")
     cloud.put_signature(id_)
     cloud.archive(id_, PDF)
-    with Sandboxes(cloud, timeout=6) as sandboxes:
-        sandboxes(download(id_))
+    with ExecutionEnvironments(cloud, timeout=6) as instances:
+        instances(download_event(id_))
         cloud.script(id_, {"GetObject": [DRIPPING]})
-        with sandboxes.one() as sandbox:
-            assert through_the_gateway(stack, sandbox, id_) == OF_THE_GATEWAY
+        with instances.borrow() as instance:
+            assert send_through_gateway(stack, instance, id_) == GATEWAY_ERROR
         cloud.script(id_, {})
-        assert sandboxes(download(id_)).reply == whole(PDF, etag(PDF), id_)
+        assert instances(download_event(id_)).reply == whole(PDF, etag(PDF), id_)
 
 
-def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, sandboxes: Sandboxes) -> None:
-    """Every sandbox fetches a rendering of its own before any of them is archived."""
+def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instances: ExecutionEnvironments) -> None:
+    """Each execution environment fetches its own rendering before any of them is archived."""
     id_ = signature_id("fifty-at-once")
-    all_have_fetched = threading.Barrier(sandboxes.number)
+    all_have_fetched = threading.Barrier(instances.number)
 
-    def together(connection: socket.socket) -> None:
+    def fetch_together(connection: socket.socket) -> None:
         all_have_fetched.wait(30)
         cloud.answer()(connection)
 
     cloud.put_signature(id_)
-    cloud.script(id_, {"Certificate": [*[together] * sandboxes.number, well]})
+    cloud.script(id_, {"Certificate": [*[fetch_together] * instances.number, succeed]})
     with ThreadPoolExecutor(50) as pool:
-        outcomes = list(pool.map(lambda _: sandboxes(download(id_)), range(50)))
+        outcomes = list(pool.map(lambda _: instances(download_event(id_)), range(50)))
     content = cloud.archived(id_) or b""
     assert [outcome.reply for outcome in outcomes] == [whole(content, etag(content), id_)] * 50
     assert cloud.written.count(id_) == 1
     sources = Counter(outcome.metrics["CertificatesServed"][0]["source"] for outcome in outcomes)
-    assert sources == {"provider": sandboxes.number, "archive": 50 - sandboxes.number}
-    assert cloud.asked[id_].count("Certificate") == sandboxes.number
+    assert sources == {"provider": instances.number, "archive": 50 - instances.number}
+    assert cloud.asked[id_].count("Certificate") == instances.number
 
 
 def new_key(name: str, **attributes: Any) -> tuple[str, dict[str, Any]]:
-    """A key of the project, and its item."""
+    """Returns a key of the project and its item."""
     key = f"ck_test_{name}".ljust(32, "0")
     return key, seeds.api_keys()[0] | {"keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()}} | attributes
 
 
-def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(cloud: Cloud, sandboxes: Sandboxes) -> None:
+def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(
+    cloud: Cloud, instances: ExecutionEnvironments
+) -> None:
     id_ = signature_id("revoked-meanwhile")
     key, item = new_key("Revoked")
 
@@ -134,10 +141,10 @@ def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(cloud: Clou
     cloud.put_key(item)
     cloud.put_signature(id_)
     cloud.script(id_, {"Certificate": [revoke]})
-    with sandboxes.one() as sandbox:
-        running = ask(sandbox, download(id_, key))
+    with instances.borrow() as instance:
+        running = invoke(instance, download_event(id_, key))
         cloud.script(id_, {})
-        after = ask(sandbox, download(id_, key))
+        after = invoke(instance, download_event(id_, key))
     content = cloud.archived(id_) or b""
     assert running.reply == whole(content, etag(content), id_)
     assert after.reply == UNAUTHORIZED
@@ -145,14 +152,16 @@ def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(cloud: Clou
     assert cloud.asked[id_] == ["BatchGetItem"]
 
 
-def test_a_key_ends_by_the_clock_of_the_sandbox(cloud: Cloud, sandboxes: Sandboxes) -> None:
+def test_a_key_expires_by_the_clock_of_the_execution_environment(
+    cloud: Cloud, instances: ExecutionEnvironments
+) -> None:
     id_ = signature_id("clock")
     cloud.put_signature(id_)
 
-    def status_of_a_key_that_ends(seconds: int) -> Any:
+    def status_of_key_expiring_in(seconds: int) -> Any:
         end = datetime.now(UTC) + timedelta(seconds=seconds)
         key, item = new_key(f"Ends{seconds}", expiresAt={"S": f"{end:%Y-%m-%dT%H:%M:%S}.000Z"})
         cloud.put_key(item)
-        return sandboxes(download(id_, key)).reply["statusCode"]
+        return instances(download_event(id_, key)).reply["statusCode"]
 
-    assert [status_of_a_key_that_ends(seconds) for seconds in (-1, 60)] == [401, 200]
+    assert [status_of_key_expiring_in(seconds) for seconds in (-1, 60)] == [401, 200]

@@ -1,0 +1,97 @@
+"""Runs a built function in execution environments and collects the outcome of each request."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from queue import LifoQueue
+from typing import Any, Self
+
+from tests.support.answers import REQUEST_ID
+from tests.support.cloud import Cloud
+from tests.support.log import Line, Metrics, parse_log
+from tools.local import seeds
+from tools.local.emulator import ExecutionEnvironment, find_built
+from tools.local.stack import DOWNLOAD
+
+SECRETS = ("canary", seeds.KEY, seeds.PROVIDER_SECRET, seeds.api_keys()[0]["keyHash"]["S"])
+
+
+def download_event(signature_id: str, key: str = seeds.KEY, **headers: str) -> bytes:
+    """Makes the event of a GET. `if_match='"a"'` is the header If-Match."""
+    event = seeds.event("download_archived")
+    lines = {name.replace("_", "-").title(): value for name, value in headers.items()}
+    lines = {"Authorization": f"Bearer {key}"} | lines
+    changes = {
+        "headers": lines,
+        "multiValueHeaders": {name: [value] for name, value in lines.items()},
+        "pathParameters": {"id": signature_id},
+        "requestContext": event["requestContext"] | {"requestId": REQUEST_ID},
+    }
+    return json.dumps(event | changes).encode()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The function's reply, and the log lines and metrics that it wrote for it."""
+
+    reply: dict[str, Any]
+    lines: list[Line]
+    metrics: Metrics
+
+
+class ExecutionEnvironments:
+    """A pool of `number` execution environments. Each call uses the free one that was used last. `timeout` is in
+    seconds; 0 stands for the template's."""
+
+    def __init__(
+        self, cloud: Cloud, number: int = 1, *, function: str = DOWNLOAD, timeout: int = 0, **variables: str
+    ) -> None:
+        self.number = number
+        package = find_built(function)
+        self._package = replace(package, timeout=timeout or package.timeout)
+        self._variables: Mapping[str, str] = cloud.environment(function) | variables
+        self._free: LifoQueue[ExecutionEnvironment] = LifoQueue()
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Starts all of them. On a busy machine, a cold start would use up the time of the first request."""
+        for _ in range(self.number):
+            instance = self._running.enter_context(ExecutionEnvironment(self._package, self._variables))
+            _warm_up(instance)
+            self._free.put(instance)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
+
+    def __call__(self, event: bytes) -> Outcome:
+        with self.borrow() as instance:
+            return invoke(instance, event)
+
+    @contextmanager
+    def borrow(self) -> Iterator[ExecutionEnvironment]:
+        """Lends a free execution environment."""
+        instance = self._free.get()
+        try:
+            yield instance
+        finally:
+            self._free.put(instance)
+
+
+def _warm_up(instance: ExecutionEnvironment) -> None:
+    """Sends an event that neither function knows, so no other service is called. Repeats a start that exceeds the
+    function's time-out."""
+    for _ in range(10):
+        if b"timed out" not in instance(b"{}"):
+            return
+    raise AssertionError(instance.log())
+
+
+def invoke(instance: ExecutionEnvironment, event: bytes) -> Outcome:
+    """Invokes the function, and asserts that neither its reply nor its log holds a secret."""
+    before = len(instance.log())
+    reply = json.loads(instance(event))
+    written = instance.log()[before:]
+    assert [secret for secret in SECRETS if secret in written or secret in json.dumps(reply)] == []
+    return Outcome(reply, *parse_log(line for line in written.splitlines() if line.startswith("{")))
