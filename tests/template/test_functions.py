@@ -94,7 +94,7 @@ def test_whatever_is_deployed_reaches_the_clients(change: Callable[[dict[str, An
 
 
 def test_the_release_is_written_where_make_deploy_looks_for_it() -> None:
-    assert "    Tags: {Release: unnamed}" in TEMPLATE.read_text()
+    assert "    Tags:\n      Release: unnamed" in TEMPLATE.read_text()
     assert "Release: .*" in (ROOT / "Makefile").read_text()
 
 
