@@ -1,4 +1,4 @@
-"""The archive function: what becomes of each message."""
+"""The archive function: the outcome of each message."""
 
 import json
 import time
@@ -39,7 +39,7 @@ def queue_url(service: Service) -> str:
 
 @pytest.fixture
 def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Receive:
-    """Sends bodies, receives them as Lambda would, and invokes the function with them."""
+    """Sends bodies, receives them as Lambda would, invokes the function and returns the bodies that failed."""
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
     settings = replace(ArchiveSettings.from_environment(), archive_queue_url=queue_url)
     monkeypatch.setattr(archive, "SETTINGS", settings)
@@ -85,7 +85,7 @@ def test_an_available_certificate_is_archived(service: Service, receive: Receive
     assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
-def test_an_id_knows_no_case(service: Service, receive: Receive) -> None:
+def test_an_id_is_case_insensitive(service: Service, receive: Receive) -> None:
     service.seed()
     assert receive(message(ID.upper())) == []
     assert service.archived() == pdf()
@@ -245,7 +245,7 @@ def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) 
 
 
 def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> None:
-    """Between our look and our write another copy is archived: it stays."""
+    """Another copy is archived between our read and our write, and is kept."""
     service.seed()
 
     def render(connection: Any) -> None:
@@ -310,7 +310,7 @@ def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
 
 
 def test_fetches_keep_to_their_pace() -> None:
-    pace = Pace(per_minute=1200, sandboxes=2)  # one every 0.1 s in each sandbox
+    pace = Pace(per_minute=1200, sandboxes=2)  # one every 0.1 s in each execution environment
     started = time.monotonic()
     for _ in range(4):
         pace.wait_for_turn(10)
