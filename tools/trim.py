@@ -37,12 +37,7 @@ UNUSED = [
     "botocore/data/*/*/paginators-1*",
     "botocore/data/*/*/waiters-2.json",
     "botocore/data/dynamodb/2011-12-05",
-    "pydantic",
-    "annotated_types",
-    "typing_inspection",
     "aws_lambda_powertools/event_handler",
-    "boto3",
-    "s3transfer",
     "aws_lambda_powertools/metrics/provider/datadog",
 ]
 

@@ -31,7 +31,7 @@ def archive_certificate(signature_id: str, services: Services, seconds_left: Cal
     item = services.records.signature(signature_id)
     if item is None:
         raise UnknownSignature
-    signature = Signature.parse(item)
+    signature = Signature.from_item(item)
     signature.require_certificate()
     try:
         services.archive.describe(signature.project_id, signature.id)

@@ -25,11 +25,11 @@ class NoTurn(CertificateError):
 
 
 class Pace:
-    """Spaces the fetches of one sandbox so that all sandboxes together keep to `per_minute`: downloads need their share
-    of the provider's limit."""
+    """Spaces the fetches of one execution environment: all of them together keep to `per_minute`. Downloads need their
+    share of the provider's limit."""
 
-    def __init__(self, per_minute: int, sandboxes: int) -> None:
-        self._interval = 60 * sandboxes / per_minute
+    def __init__(self, per_minute: int, environments: int) -> None:
+        self._interval = 60 * environments / per_minute
         self._next = 0.0
         self._lock = threading.Lock()
 

@@ -46,7 +46,7 @@ FAULTS: dict[type[Exception], str] = {
 """Faults with a metric of their own, the same as those of the download."""
 
 WAITING = (NotAvailable, NoTurn)
-"""What is no fault at all: the time has not come."""
+"""Not faults: the time has not come yet."""
 
 
 def connect(settings: ArchiveSettings) -> Services:

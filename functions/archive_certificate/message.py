@@ -1,25 +1,27 @@
 """A message of ArchiveQueue: `{"signatureRequestId": "<uuid>"}`, whichever trigger sent it."""
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 from certificates.errors import CertificateError
 from certificates.models import UUID
-from certificates.rules import text
 
 
 class MalformedMessage(CertificateError):
     """The body is not what the triggers send."""
 
 
-_UUID = text(f"(?i){UUID}")
-_BODY = SchemaValidator(
-    core_schema.typed_dict_schema({"signatureRequestId": core_schema.typed_dict_field(_UUID, required=True)})
-)
+class Message(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True)
+
+    signature_request_id: Annotated[str, Field(pattern=f"(?i){UUID}"), AfterValidator(str.lower)]
 
 
 def parse_message(body: str) -> str:
     """The signature request's id, a UUID in lower case. Raises MalformedMessage."""
     try:
-        return str(_BODY.validate_json(body)["signatureRequestId"]).lower()
+        return Message.model_validate_json(body).signature_request_id
     except ValidationError:
         raise MalformedMessage from None

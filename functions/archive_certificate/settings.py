@@ -1,14 +1,11 @@
-"""What the template must tell this function."""
+"""The settings of this function, from its environment."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from pydantic import Field, PositiveInt
 
-from certificates.rules import POSITIVE, TEXT
 from certificates.settings import ProviderSettings, StoreSettings
 
 
-@dataclass(frozen=True)
 class ArchiveSettings(StoreSettings, ProviderSettings):
-    archive_queue_url: Annotated[str, TEXT]
-    archive_maximum_concurrency: Annotated[int, POSITIVE]
-    archive_fetches_per_minute: Annotated[int, POSITIVE]
+    archive_queue_url: str = Field(min_length=1)
+    archive_maximum_concurrency: PositiveInt
+    archive_fetches_per_minute: PositiveInt

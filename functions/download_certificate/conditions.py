@@ -1,6 +1,6 @@
 """Conditional and range requests: the rules of RFC 9110 for one strong entity tag.
 
-S3 answers simple conditions by itself, but lists, `*`, weak tags and If-Range not reliably: they are decided here.
+S3 answers simple conditions reliably, but not lists, `*`, weak tags and If-Range. All of them are decided here.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The download of one certificate, as a story: who asks, for what, where it comes from."""
+"""The download of one certificate: who asks for what, and where it comes from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class PreconditionFailed(CertificateError):
 
 @dataclass
 class Access:
-    """The log line of one request, as far as it is known by now."""
+    """The fields of one request's log line that are known so far."""
 
     request_id: str
     method: str | None = None
@@ -65,8 +65,8 @@ class Services:
 
 @dataclass(frozen=True)
 class Download:
-    """What the client gets: a part, the whole, or (no part) the word that its copy is current. `source`: archive or
-    provider."""
+    """The result: the whole certificate, a part of it, or (no part) that the client's copy is current. `source` is
+    archive or provider."""
 
     stored: Stored
     part: Part | None
@@ -87,8 +87,8 @@ class Write(Enum):
 def download_certificate(
     request: Request, access: Access, services: Services, seconds_left: Callable[[], float]
 ) -> Download:
-    """Serves the archived certificate. One that is not archived is fetched, archived and read back, so that every
-    client gets the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no
+    """Serves the archived certificate. One that is not archived is fetched, archived and read back: every client gets
+    the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no
     others.
 
     Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
@@ -138,17 +138,17 @@ def _find(request: Request, access: Access, records: Records) -> Signature:
 def _accept(item: Item | None) -> ApiKey:
     if item is None:
         raise Unauthorized
-    key = ApiKey.parse(item)
+    key = ApiKey.from_item(item)
     if not key.is_accepted_at(datetime.now(UTC)):
         raise Unauthorized
     return key
 
 
 def _own(item: Item | None, key: ApiKey) -> Signature:
-    """Another project's item is not looked at any further: a broken one must not tell that it exists."""
-    if item is None or Owned.parse(item).project_id != key.project_id:
+    """Ignores the rest of another project's item: a broken one must not reveal that it exists."""
+    if item is None or Owned.from_item(item).project_id != key.project_id:
         raise NotFound
-    return Signature.parse(item)
+    return Signature.from_item(item)
 
 
 def _read(request: Request, signature: Signature, archive: Archive, source: str = "archive") -> Download:
@@ -186,8 +186,8 @@ def _is_current(request: Request, stored: Stored) -> bool:
 
 
 def _serve_unread(request: Request, certificate: Certificate) -> Download:
-    """The bytes just fetched, whole or not at all: the archive may not hold them, and the provider may render each
-    certificate anew, so that parts of two would make a third."""
+    """The fetched bytes, whole or not at all: the archive may not hold them, and parts of two renderings would make a
+    third certificate."""
     stored = Stored(f'"{certificate.sha256}"', len(certificate.content))
     if stored.size > INLINE_LIMIT:
         raise ArchiveUnavailable("TooLargeToServeWhole") if request.range else CertificateTooLarge(stored.size)

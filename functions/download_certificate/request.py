@@ -25,7 +25,7 @@ class PresentedKey:
 
     @classmethod
     def parse(cls, authorization: str | None) -> Self | None:
-        """From `Bearer <key>` (RFC 6750 section 2.1); None if it is anything else."""
+        """Parses `Bearer <key>` (RFC 6750 section 2.1). Returns None for anything else."""
         match = _BEARER.fullmatch((authorization or "").strip(" \t"))
         if match is None:
             return None
@@ -63,8 +63,8 @@ class Request:
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """By lower-case name. Lines of the same name are one list (RFC 9110 section 5.3), so that two Authorization
-    headers make none that is well-formed."""
+    """By lower-case name. Lines of the same name form one list (RFC 9110 section 5.3): two Authorization headers make a
+    malformed one."""
     lines: dict[str, list[str]] = {}
     for name, values in (event.get("multiValueHeaders") or {}).items():
         lines.setdefault(name.lower(), []).extend(values)

@@ -1,12 +1,9 @@
-"""What the template must tell this function."""
+"""The settings of this function, from its environment."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from pydantic import Field
 
-from certificates.rules import TEXT
 from certificates.settings import ProviderSettings, StoreSettings
 
 
-@dataclass(frozen=True)
 class DownloadSettings(StoreSettings, ProviderSettings):
-    api_keys_table: Annotated[str, TEXT]
+    api_keys_table: str = Field(min_length=1)

@@ -127,7 +127,7 @@ def scripted_provider() -> Iterator[ScriptedServer]:
 def services(provider: ScriptedServer) -> Services:
     """The services of a cold start, created once for all tests because boto3 is slow."""
     url = f"{provider.url}/v1/requests/{{providerRequestId}}/certificate"
-    return download.connect(DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
+    return download.connect(DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         open_servers.append(server)
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
         url = f"{service.provider.url}/{{providerRequestId}}"
-        settings = DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+        settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
         monkeypatch.setattr(download, "SERVICES", download.connect(settings))
         return server
 
@@ -210,7 +210,7 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
     found = World(stack, Tables(), Bucket(), provider)
     tables = (stack.physical_id("SignaturesTable"), stack.physical_id("ApiKeysTable"))
     url = f"{provider.url}/{{providerRequestId}}"
-    settings = DownloadSettings.parse(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+    settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
     services = Services(
         Records(found.tables, *tables),  # type: ignore[arg-type]
         Archive(found.bucket, "bucket"),  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,7 +40,7 @@ def queue_url(service: Service) -> str:
 def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Receive:
     """Sends bodies, receives them as Lambda would, invokes the function and returns the bodies that failed."""
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
-    settings = replace(ArchiveSettings.from_environment(), archive_queue_url=queue_url)
+    settings = ArchiveSettings.from_environment().model_copy(update={"archive_queue_url": queue_url})
     monkeypatch.setattr(archive, "SETTINGS", settings)
     same = service.services
     monkeypatch.setattr(archive, "SERVICES", Services(same.records, same.archive, same.provider, Pace(1_000_000, 1)))
@@ -310,7 +309,7 @@ def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
 
 
 def test_fetches_keep_to_their_pace() -> None:
-    pace = Pace(per_minute=1200, sandboxes=2)  # one every 0.1 s in each execution environment
+    pace = Pace(per_minute=1200, environments=2)  # one every 0.1 s in each execution environment
     started = time.monotonic()
     for _ in range(4):
         pace.wait_for_turn(10)

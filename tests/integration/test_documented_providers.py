@@ -119,7 +119,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
             if isinstance(answer, str):
                 answer = reply(body=answer.replace("{port}", str(files.port)).encode())
             with ScriptedServer(answer) as api:
-                settings = ProviderSettings.parse(
+                settings = ProviderSettings.model_validate(
                     {
                         "PROVIDER_CERTIFICATE_URL": re.sub(r"^https://[^/]+", api.url, url),
                         "PROVIDER_AUTH_HEADER": header,

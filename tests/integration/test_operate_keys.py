@@ -70,7 +70,7 @@ def test_a_new_key_is_printed_and_only_its_hash_is_stored(operate: Operator, opt
         "createdAt": item["createdAt"],
         "revokedAt": {"NULL": True},
     }
-    assert ApiKey.parse(plain(item)).is_accepted_at(datetime.now(UTC))
+    assert ApiKey.from_item(plain(item)).is_accepted_at(datetime.now(UTC))
 
 
 def test_name_and_end_of_a_key_are_stored(operate: Operator) -> None:

@@ -19,7 +19,7 @@ class Vault:
 
 def main(url: str, seconds: float, link_field: str, times: int) -> None:
     """So many times at once; the outcome is the last one's."""
-    settings = ProviderSettings.parse(
+    settings = ProviderSettings.model_validate(
         {
             "PROVIDER_CERTIFICATE_URL": url + "/{providerRequestId}",
             "PROVIDER_AUTH_HEADER": "Authorization: {secret}",

@@ -29,7 +29,7 @@ class Vault:
 def provider_at(
     url: str, vault: Any = None, *, link_field: str = "", link_hosts: str = "", most: int = 1_000_000
 ) -> Provider:
-    settings = ProviderSettings.parse(
+    settings = ProviderSettings.model_validate(
         {
             "PROVIDER_CERTIFICATE_URL": f"{url}/v1/requests/{{providerRequestId}}/certificate",
             "PROVIDER_AUTH_HEADER": "Authorization: Bearer {secret}",

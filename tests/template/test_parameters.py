@@ -6,7 +6,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic_core import ValidationError
+from pydantic import ValidationError
 
 from certificates.settings import ProviderSettings
 from tools.template import translated
@@ -108,7 +108,7 @@ def is_deployed(parameter: str, value: str) -> bool:
 def is_started_with(parameter: str, value: str) -> bool:
     variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
     try:
-        ProviderSettings.parse(os.environ | {variable: value})
+        ProviderSettings.model_validate(os.environ | {variable: value})
     except ValidationError:
         return False
     return True

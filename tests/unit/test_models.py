@@ -21,12 +21,12 @@ NOW = datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)
 
 @pytest.mark.parametrize("absent", [{}, {"revokedAt": None}, {"revokedAt": None, "expiresAt": None}])
 def test_a_key_is_accepted_until_it_is_revoked_or_expires(absent: dict[str, Any]) -> None:
-    assert ApiKey.parse(KEY | absent).is_accepted_at(NOW)
+    assert ApiKey.from_item(KEY | absent).is_accepted_at(NOW)
 
 
 @pytest.mark.parametrize("time", ["2026-06-05T11:42:07.999Z", "2027-01-01T00:00:00.000Z"])
 def test_a_key_with_a_revocation_time_is_refused_whatever_the_time(time: str) -> None:
-    assert not ApiKey.parse(KEY | {"revokedAt": time}).is_accepted_at(NOW)
+    assert not ApiKey.from_item(KEY | {"revokedAt": time}).is_accepted_at(NOW)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_key_with_a_revocation_time_is_refused_whatever_the_time(time: str) ->
     [("2026-06-05T11:42:07.999Z", False), ("2026-06-05T11:42:08.000Z", False), ("2026-06-05T11:42:08.001Z", True)],
 )
 def test_a_key_expires_to_the_millisecond(expires_at: str, accepted: bool) -> None:  # noqa: FBT001
-    assert ApiKey.parse(KEY | {"expiresAt": expires_at}).is_accepted_at(NOW) is accepted
+    assert ApiKey.from_item(KEY | {"expiresAt": expires_at}).is_accepted_at(NOW) is accepted
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_key_expires_to_the_millisecond(expires_at: str, accepted: bool) -> No
     ],
 )
 def test_a_time_has_any_offset_and_precision_or_is_unix_seconds(time: object) -> None:
-    key = ApiKey.parse(KEY | {"expiresAt": time})
+    key = ApiKey.from_item(KEY | {"expiresAt": time})
     assert not key.is_accepted_at(NOW)
     assert key.is_accepted_at(NOW - timedelta(microseconds=1))
 
@@ -77,7 +77,7 @@ def test_a_time_has_any_offset_and_precision_or_is_unix_seconds(time: object) ->
 )
 def test_a_key_that_breaks_the_rules_is_never_accepted(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidRecord) as error:
-        ApiKey.parse(KEY | change)
+        ApiKey.from_item(KEY | change)
     assert list(error.value.problems) == list(change)
 
 
@@ -93,7 +93,7 @@ def test_a_key_that_breaks_the_rules_is_never_accepted(change: dict[str, Any]) -
     ],
 )
 def test_a_signature_request_may_lack_optional_attributes(change: dict[str, Any]) -> None:
-    signature = Signature.parse(SIGNATURE | change)
+    signature = Signature.from_item(SIGNATURE | change)
     assert (signature.certificate_url is None) is ("certificateUrl" in change)
 
 
@@ -109,7 +109,7 @@ def test_a_signature_request_may_lack_optional_attributes(change: dict[str, Any]
     ],
 )
 def test_the_providers_id_is_a_text_or_the_digits_of_a_number(given: object, text: str) -> None:
-    assert Signature.parse(SIGNATURE | {"providerRequestId": given}).provider_request_id == text
+    assert Signature.from_item(SIGNATURE | {"providerRequestId": given}).provider_request_id == text
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_providers_id_is_a_text_or_the_digits_of_a_number(given: object, tex
 )
 def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken(id_: object) -> None:
     with pytest.raises(InvalidRecord) as error:
-        Signature.parse(SIGNATURE | {"id": id_, "certificateUrl": None})
+        Signature.from_item(SIGNATURE | {"id": id_, "certificateUrl": None})
     assert list(error.value.problems) == ["id"]
 
 
@@ -146,7 +146,7 @@ def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken(id_: object) -> Non
 )
 def test_a_signature_request_that_breaks_the_rules_names_the_attribute_only(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidRecord) as error:
-        Signature.parse(SIGNATURE | change)
+        Signature.from_item(SIGNATURE | change)
     assert list(error.value.problems) == list(change)
     assert error.value.record == "signatures"
 
@@ -154,4 +154,4 @@ def test_a_signature_request_that_breaks_the_rules_names_the_attribute_only(chan
 @pytest.mark.parametrize("url", ["", "https://e.com/", f"https://e.com/v1/signatures/{ID[:-1]}0/certificate"])
 def test_the_certificate_url_is_this_requests(url: str) -> None:
     with pytest.raises(InvalidRecord):
-        Signature.parse(SIGNATURE | {"certificateUrl": url})
+        Signature.from_item(SIGNATURE | {"certificateUrl": url})

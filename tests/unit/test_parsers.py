@@ -13,24 +13,13 @@ import pytest
 from certificates import https
 from certificates.certificate import is_whole_pdf
 from certificates.models import ApiKey, Signature
-from certificates.provider import Provider, Secret
-from certificates.settings import HeaderTemplate, ProviderSettings
-from certificates.urls import HostRule, Url, UrlTemplate
+from certificates.urls import Url
 from functions.archive_certificate.message import parse_message
 from functions.download_certificate.conditions import matches_weakly, parse_range
 from functions.download_certificate.request import Request
+from tests.support.provider import provider_at
 
-PROVIDER = Provider(
-    ProviderSettings(
-        UrlTemplate.parse("https://a.example/{providerRequestId}"),
-        HeaderTemplate.parse("Authorization: {secret}"),
-        "secret",
-        "a.b",
-        (HostRule.parse("a.example"),),
-        1,
-    ),
-    Secret(lambda: None, "secret"),  # type: ignore[arg-type, return-value]
-)
+PROVIDER = provider_at("https://a.example", link_field="a.b", link_hosts="a.example")
 REQUEST = {"requestContext": {"requestId": "1"}}
 
 PARSERS: dict[str, Callable[[str], object]] = {
@@ -61,8 +50,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "id in a path": lambda text: Request.parse(REQUEST | {"pathParameters": {"id": text}}),
     "Range": lambda text: parse_range(f"bytes={text}"),
     "If-None-Match": lambda text: matches_weakly(text, '"a"'),
-    "key's item": lambda text: ApiKey.parse({"projectId": text, "expiresAt": text, "revokedAt": text}),
-    "signature request's item": lambda text: Signature.parse(
+    "key's item": lambda text: ApiKey.from_item({"projectId": text, "expiresAt": text, "revokedAt": text}),
+    "signature request's item": lambda text: Signature.from_item(
         {"id": text, "projectId": text, "status": text, "certificateUrl": text, "providerRequestId": text}
     ),
 }

@@ -1,5 +1,3 @@
-from dataclasses import fields
-
 import pytest
 
 from certificates.settings import SettingsError
@@ -23,7 +21,7 @@ def test_the_templates_environment_is_complete() -> None:
     assert settings.provider_auth_header.fill("s3cret") == {"Authorization": "Bearer s3cret"}
 
 
-@pytest.mark.parametrize("name", sorted(field.name.upper() for field in fields(DownloadSettings)))
+@pytest.mark.parametrize("name", sorted(name.upper() for name in DownloadSettings.model_fields))
 def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.delenv(name)
     with pytest.raises(SettingsError, match=rf"^{name}: Field required$"):

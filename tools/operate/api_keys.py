@@ -56,7 +56,7 @@ class Entry:
     def read(cls, item: Item, now: datetime) -> Self:
         broken: frozenset[str] = frozenset()
         try:
-            state = _state(ApiKey.parse(item), now)
+            state = _state(ApiKey.from_item(item), now)
         except InvalidRecord as error:
             state, broken = "broken", frozenset(error.problems)
         shown = {name: item.get(name) for name in _SHOWN}

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import click
-from pydantic_core import ValidationError
+from pydantic import ValidationError
 
 from certificates.certificate import Certificate
 from certificates.errors import ProviderFailed
@@ -125,7 +125,7 @@ def _settings(target: Target) -> ProviderSettings:
     """Raises CannotRun, which names the parameters that are wrong."""
     values = {variable: target.parameters.get(parameter) for parameter, variable in _PARAMETERS.items()}
     try:
-        return ProviderSettings.parse(values)
+        return ProviderSettings.model_validate(values)
     except ValidationError as error:
         names = {variable: parameter for parameter, variable in _PARAMETERS.items()}
         problems = [_problem(problem, names) for problem in error.errors(include_input=False)]

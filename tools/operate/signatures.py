@@ -87,7 +87,7 @@ class Signatures:
         for item in items:
             plain = {name: self._deserialize(value) for name, value in item.items()}
             try:
-                signature = Signature.parse(plain)
+                signature = Signature.from_item(plain)
             except InvalidRecord as error:
                 broken.append(Broken(str(plain["id"]), error.problems))
             else:

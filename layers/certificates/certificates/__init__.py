@@ -1,1 +1,1 @@
-"""What the functions share: the tables, the archive and the provider. Knows no HTTP server and no Lambda event."""
+"""Shared by the functions: tables, archive and provider. It knows neither HTTP servers nor Lambda events."""

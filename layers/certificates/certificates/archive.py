@@ -55,7 +55,7 @@ FIRST_BYTE = ByteRange(0, 0)
 
 @dataclass(frozen=True)
 class Stored:
-    """What the archive holds of one certificate, without its bytes. `etag` is quoted, `size` in bytes."""
+    """An archived certificate without its bytes. `etag` is quoted, `size` is in bytes."""
 
     etag: str
     size: int
@@ -80,7 +80,7 @@ class Archive:
     def describe(self, project_id: str, signature_id: str) -> Stored:
         """Raises NotArchived, ArchiveUnavailable.
 
-        Reads the first byte: S3's answer to HEAD has no body, so that a missing bucket would look like a missing key.
+        Reads the first byte. S3's response to HEAD has no body, and a missing bucket would look like a missing key.
         """
         return _read_range(self._get(project_id, signature_id, Range=str(FIRST_BYTE)), FIRST_BYTE, 1).stored
 
@@ -178,7 +178,7 @@ def _check_status(answer: Mapping[str, Any], status: int) -> str:
 
 
 def _check(answer: Mapping[str, Any], asked: ByteRange | None) -> Stored:
-    """What S3 says of the bytes that it is about to send. Raises ArchiveUnavailable if that is not what was asked."""
+    """Describes the bytes that follow. Raises ArchiveUnavailable unless they are those that were asked for."""
     etag = _check_status(answer, 206 if asked else 200)
     length = answer.get("ContentLength")
     if not isinstance(length, int) or length < 0:
@@ -205,7 +205,7 @@ def _read_whole(answer: Mapping[str, Any], limit: int) -> Part:
         if stored.size > limit:
             raise CertificateTooLarge(stored.size)
         content = _read_body(body, None, stored.size)
-    # Of an object that was written in parts, the checksum is that of their checksums.
+    # An object that was written in parts has a checksum of their checksums.
     if answer.get("ChecksumType") == "FULL_OBJECT" and _matches(_SHA256, answer.get("ChecksumSHA256")):
         return Part(stored, content, sha256=answer["ChecksumSHA256"])
     if not is_whole_pdf(content):

@@ -1,4 +1,4 @@
-"""What counts as a certificate: a PDF that is whole, byte for byte as the provider sent it."""
+"""A certificate is a whole PDF, byte for byte as the provider sent it."""
 
 import codecs
 import hashlib
@@ -46,8 +46,8 @@ def is_whole_pdf(content: bytes) -> bool:
     """Whether readers open the bytes as a whole PDF, as far as the bytes can tell. `https` checks their length.
 
     Readers forgive white space before the header, and bytes of any kind behind the last end marker. Both are common.
-    What is never a whole PDF: one that goes on behind its last end marker, one that is shorter than it says itself, and
-    one whose bytes were decoded as text on the way.
+    Three kinds are never whole: PDF syntax follows the last end marker, the file is shorter than it states, or its
+    bytes were decoded as text on the way.
     """
     start = content.find(b"%PDF-", 0, MAX_BYTES_BEFORE_HEADER + len(b"%PDF-"))
     end = content.rfind(b"%%EOF")
@@ -71,8 +71,8 @@ def _has_revision(content: bytes, end: int) -> bool:
 
 
 def _find_stated_lengths(content: bytes, start: int) -> Iterator[int]:
-    """What a linearized file states in its first object (ISO 32000-1, F.2.2), and the ends of the two parts of the file
-    that a digital signature covers (12.8.1)."""
+    """The length that a linearized file's first object states (ISO 32000-1, F.2.2), and the ends of the two parts of
+    the file that a digital signature covers (12.8.1)."""
     first_object = content[start : start + 1024].partition(b"endobj")[0]
     if b"/Linearized" in first_object:
         yield from (int(match[1]) for match in _FILE_LENGTH.finditer(first_object))

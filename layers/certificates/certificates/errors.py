@@ -1,4 +1,4 @@
-"""What can go wrong below the functions.
+"""The errors of this package.
 
     CertificateError
     ├── RecordsUnavailable      DynamoDB does not answer, or answers something else than was asked
@@ -82,7 +82,7 @@ class ProviderFailed(CertificateError):
     """The provider gave no valid certificate in time.
 
     `reason` is one of the constant words in `provider` and `https`; `upstream_status` the provider's HTTP status, if
-    it answered; `retry_after` the seconds it asked to wait; `transient` whether another try may help soon.
+    it answered; `retry_after` the seconds it asked to wait; `transient` whether retrying soon may help.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class Exchange:
     def cut(self) -> None:
         """Ends the open connection, and with it a worker that waits for it."""
         if self._socket is not None:
-            with suppress(OSError):  # it may have ended by itself
+            with suppress(OSError):  # it may have ended already
                 # socket's own shutdown: the one of SSLSocket pulls the TLS state from under the reader.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
@@ -158,7 +158,7 @@ def read_head(stream: BinaryIO) -> bytes:
             if not _INTERIM.match(head[0]):
                 return b"".join([*head, line])
             head.clear()
-        elif line[:1] in b" \t":  # goes on with the header before (RFC 9112 section 5.2)
+        elif line[:1] in b" \t":  # continues the header before (RFC 9112 section 5.2)
             if is_kept:
                 head.append(line)
         else:

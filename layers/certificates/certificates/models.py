@@ -1,17 +1,14 @@
 """The items of the two tables. Other services write them; what breaks these rules is an `InvalidRecord`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic_core import ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
 
 from certificates.errors import InvalidRecord, NotAvailable, NotAvailableYet
-from certificates.rules import TEXT, check, one_of, optional, parsed, text
-
-_NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 
 UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 """A signature request's id."""
@@ -19,6 +16,7 @@ UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 Item = Mapping[str, object]
 """A DynamoDB item with its attribute types removed, numbers as Decimal: `{"projectId": "prj_1", "revokedAt": None}`."""
 
+_NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,75 +41,66 @@ def _add_seconds(time: datetime, seconds: float) -> datetime:
         raise ValueError("must be Unix seconds") from None
 
 
-def _parse_request_id(value: object) -> str:
-    """A text, or a whole number: its digits."""
-    match value:
-        case str() if value:
-            return value
-        case Decimal() if value.is_finite() and value == int(value):
-            return str(int(value))
-    raise ValueError("must be a text or a whole number")
+def _write_whole_number(value: object) -> object:
+    """A number is the text of its digits."""
+    is_whole = isinstance(value, Decimal) and value.is_finite() and value == int(value)
+    return str(int(value)) if is_whole else value  # type: ignore[call-overload]
 
 
-_TIME = optional(parsed(_parse_time))
+Time = Annotated[datetime, BeforeValidator(_parse_time)]
 
 
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.title() for word in others)
+class Record(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True)
 
-
-@dataclass(frozen=True)
-class Record:
     table: ClassVar[str]
 
     @classmethod
-    def parse(cls, item: Item) -> Self:
+    def from_item(cls, item: Item) -> Self:
         """Raises InvalidRecord, which names the broken attributes but none of their values."""
         try:
-            return check(cls, item, alias=_camel_case)
+            return cls.model_validate(item)
         except ValidationError as error:
             problems = {".".join(map(str, e["loc"])) or "item": e["type"] for e in error.errors(include_input=False)}
             raise InvalidRecord(cls.table, problems) from None
 
 
-@dataclass(frozen=True)
 class ApiKey(Record):
-    """A project's key. The key itself is nowhere: the item is found by its SHA-256."""
+    """A project's key. The key itself is stored nowhere: its SHA-256 finds the item."""
 
     table = "api_keys"
 
-    project_id: Annotated[str, TEXT]
-    revoked_at: Annotated[datetime | None, _TIME]
-    expires_at: Annotated[datetime | None, _TIME]
+    project_id: str = Field(min_length=1)
+    revoked_at: Time | None = None
+    expires_at: Time | None = None
 
     def is_accepted_at(self, now: datetime) -> bool:
-        """A key with a revocation time is refused whatever the time is: the writer's clock may run ahead of ours."""
+        """A revoked key is refused even if its revocation time is in the future: the writer's clock may be ahead."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-@dataclass(frozen=True)
 class Owned(Record):
     """The owning project of a signature request: the only field read before the key is checked against it."""
 
     table = "signatures"
 
-    project_id: Annotated[str, text(r"^[A-Za-z0-9_-]{1,64}$")]
+    project_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
 
 
-@dataclass(frozen=True)
 class Signature(Owned):
     """A signature request."""
 
-    id: Annotated[str, text(UUID)]
-    status: Annotated[str, one_of("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")]
-    certificate_url: Annotated[str | None, optional(text(""))]
-    provider_request_id: Annotated[str | None, optional(parsed(_parse_request_id))]
+    id: str = Field(pattern=UUID)
+    status: Literal["sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"]
+    certificate_url: str | None = None
+    provider_request_id: Annotated[str, Field(min_length=1), BeforeValidator(_write_whole_number)] | None = None
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _check_certificate_url(self) -> Self:
         own = f"/v1/signatures/{self.id}/certificate"
         if self.certificate_url is not None and not self.certificate_url.endswith(own):
-            raise ValueError("certificateUrl is not this request's")
+            raise ValueError("certificateUrl belongs to another signature request")
+        return self
 
     def require_certificate(self) -> None:
         """Raises NotAvailableYet, or NotAvailable if it never will be, unless the certificate is available."""

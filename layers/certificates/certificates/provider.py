@@ -1,4 +1,4 @@
-"""The signature service that issues certificates. Which one it is, only the settings know."""
+"""The provider: the external e-signature service that issues certificates. Only the settings know which one it is."""
 
 import json
 import threading
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 PROVIDER_SECONDS = 18.0
-"""What one fetch may take, links, pauses and a second try included."""
+"""The longest that one fetch may take, with links, pauses and a second try."""
 
 MAX_LINK_ANSWER_BYTES = 8 * 1024 * 1024
 # Parsed, such an answer may take 25 times its size. One at a time fits, and the interpreter does no two at once anyway.
 _PARSING = threading.Lock()
 RETRY_PAUSE = 0.5
-# A second try is made only if it has at least so long to succeed.
+# A second try needs at least this many seconds.
 SHORTEST_TRY = 2.0
 _USER_AGENT = {"User-Agent": "craftkit-certificates"}
 
 
 class Secret:
-    """The provider's secret, read from Secrets Manager on first use and kept for the life of the sandbox."""
+    """The provider's secret, read from Secrets Manager on first use and kept as long as the execution environment."""
 
     def __init__(self, connect: "Callable[[], SecretsManagerClient]", name: str) -> None:
         self._connect = connect
@@ -44,8 +44,7 @@ class Secret:
         return self._value or self._read()
 
     def differs_from(self, used: str) -> bool:
-        """Whether it is another one now than was used: it may have been rotated. Reads it again, unless another thread
-        has done so already."""
+        """Whether it has changed since it was used. Reads it again, unless another thread has done so already."""
         with self._lock:
             return self._value != used or self._read() != used
 
@@ -55,7 +54,7 @@ class Secret:
         except Exception as error:
             raise ProviderFailed("secret_unavailable") from error
         value = answer.get("SecretString")
-        # What could not stand in a header, or could add another one (RFC 9110 section 5.5).
+        # Anything else is no header value, or could add another header (RFC 9110 section 5.5).
         if not (isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""):
             raise ProviderFailed("secret_malformed")
         self._value = value
@@ -139,7 +138,7 @@ class Provider:
         return url
 
     def follow(self, link: Url, exchange: Exchange) -> bytes:
-        """Without the secret: storage hosts refuse two authentications, and it must not travel."""
+        """Sends no secret: it must not leave for another host, and storage hosts refuse two authentications."""
         try:
             return exchange.get(link, _USER_AGENT | {"Accept": "*/*"}, self._settings.max_certificate_bytes)
         except ProviderFailed as failure:

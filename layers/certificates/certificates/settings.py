@@ -1,14 +1,12 @@
-"""Settings from the environment: read once at start, and a wrong one names itself."""
+"""Settings from the environment, read once at start; errors name the variable."""
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic_core import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, PositiveInt, ValidationError, model_validator
 
-from certificates.rules import POSITIVE, TEXT, check, parsed, text
 from certificates.urls import HostRule, UrlTemplate
 
 _SECRET = "{secret}"  # noqa: S105
@@ -19,19 +17,15 @@ class SettingsError(Exception):
     """One or more environment variables are missing or wrong: the text names each, and none of their values."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(BaseModel):
     """Field `provider_link_field` is read from the variable PROVIDER_LINK_FIELD."""
 
-    @classmethod
-    def parse(cls, variables: Mapping[str, object]) -> Self:
-        """Raises pydantic_core.ValidationError."""
-        return check(cls, variables, alias=str.upper)
+    model_config = ConfigDict(alias_generator=str.upper, frozen=True)
 
     @classmethod
     def from_environment(cls) -> Self:
         try:
-            return cls.parse(dict(os.environ))
+            return cls.model_validate(dict(os.environ))
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
             raise SettingsError("; ".join(problems)) from None
@@ -55,25 +49,25 @@ class HeaderTemplate:
         return {self.name: self.value.replace(_SECRET, secret)}
 
 
-def _split(text: str) -> tuple[HostRule, ...]:
+def _parse_hosts(text: str) -> tuple[HostRule, ...]:
     return tuple(HostRule.parse(host.strip(" ")) for host in text.split(",")) if text else ()
 
 
-@dataclass(frozen=True)
 class ProviderSettings(Settings):
-    provider_certificate_url: Annotated[UrlTemplate, parsed(UrlTemplate.parse)]
-    provider_auth_header: Annotated[HeaderTemplate, parsed(HeaderTemplate.parse)]
-    provider_secret_name: Annotated[str, text(r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
-    provider_link_field: Annotated[str, text("")]
-    provider_link_hosts: Annotated[tuple[HostRule, ...], parsed(_split)]
-    max_certificate_bytes: Annotated[int, POSITIVE]
+    provider_certificate_url: Annotated[UrlTemplate, PlainValidator(UrlTemplate.parse)]
+    provider_auth_header: Annotated[HeaderTemplate, PlainValidator(HeaderTemplate.parse)]
+    provider_secret_name: str = Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")
+    provider_link_field: str
+    provider_link_hosts: Annotated[tuple[HostRule, ...], PlainValidator(_parse_hosts)]
+    max_certificate_bytes: PositiveInt
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _check_link_hosts(self) -> Self:
         if self.provider_link_field and not self.provider_link_hosts:
             raise ValueError("PROVIDER_LINK_FIELD needs PROVIDER_LINK_HOSTS")
+        return self
 
 
-@dataclass(frozen=True)
 class StoreSettings(Settings):
-    signatures_table: Annotated[str, TEXT]
-    certificates_bucket: Annotated[str, TEXT]
+    signatures_table: str = Field(min_length=1)
+    certificates_bucket: str = Field(min_length=1)

@@ -1,6 +1,6 @@
 """Log lines and metrics, both as JSON on standard output (CloudWatch embedded metric format).
 
-A metric is written the moment it is known, so that none is lost with a sandbox that is killed later.
+A metric is written the moment it is known: none is lost if the execution environment is killed later.
 """
 
 import json
@@ -35,8 +35,8 @@ def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, s
 
 
 def details(error: Exception) -> dict[str, object]:
-    """What a log may say of an error: the attributes of our own; of any other its name and where it came from, since
-    its text may hold anything."""
+    """The fields that a log may hold: the attributes of our own errors; of any other error its name and where it came
+    from, since its text may hold anything."""
     if isinstance(error, CertificateError):
         return {name: value for name, value in vars(error).items() if value is not None}
     steps = traceback.extract_tb(error.__traceback__, limit=-10)

@@ -18,7 +18,7 @@ _URL = re.compile(
 )
 _HOST_RULE = re.compile(rf"(?:\*\.(?P<suffix>{_NAME})|(?P<host>{_NAME}|{_IP})){_PORT}")
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
-# What browsers percent-encode in a path or a query, and brackets. What is encoded already stays as it is.
+# Browsers percent-encode these in a path or a query; we encode brackets too. Encoded text stays as it is.
 _UNENCODED = re.compile(r"[ \"<>\[\]^`{}\x80-\U0010ffff]+")
 _MAX_LINK_CHARACTERS = 8192
 _DEFAULT_PORTS = {"https": 443, "http": 80}
