@@ -1,4 +1,4 @@
-"""Import moto before any client is created, so that it can patch them, and set the functions' environment."""
+"""Imports moto before any client is created, which it must patch, and sets the functions' environment."""
 
 import os
 

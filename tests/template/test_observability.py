@@ -78,7 +78,7 @@ def test_widgets_fill_the_dashboards_rows(stack: Stack) -> None:
     assert set(rows.values()) == {24}
 
 
-def test_the_picture_of_the_dashboard_is_current() -> None:
+def test_the_picture_of_the_dashboard_is_that_of_its_definition() -> None:
     assert draw(read_widgets()) == PICTURE.read_text()
 
 
@@ -95,7 +95,7 @@ def test_the_picture_names_every_alarm_chart_and_metric(stack: Stack) -> None:
     assert {name for name in names if name not in PICTURE.read_text()} == set()
 
 
-def test_saved_queries_read_existing_log_groups(stack: Stack) -> None:
+def test_saved_queries_ask_for_what_the_functions_write(stack: Stack) -> None:
     queries = stack.of_type("AWS::Logs::QueryDefinition")
     names = {query["Name"].partition("/")[2] for query in queries.values()}
     assert names == {"Who fetched this certificate?", "Refusals by code", "Provider latency"}
