@@ -66,8 +66,8 @@ read_retry_after() {
   fi
 }
 
-# Writes the body to $body. `-q` must come first to disable ~/.curlrc. The key comes from a file because all users of the
-# machine can see a program's arguments. header_json distinguishes an empty Retry-After from an absent one.
+# Writes the body to $body. `-q` must come first to disable ~/.curlrc. The key comes from a file because every user of
+# the machine can see a program's arguments. header_json distinguishes an empty Retry-After from an absent one.
 get() {
   local response lines code=0
   response=$(
