@@ -50,6 +50,6 @@ def test_it_reports_refused_files_and_accepted_damage(
     ]
 
 
-def test_a_folder_without_pdfs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_pdfs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="There is no"):
         run(tmp_path, monkeypatch)
