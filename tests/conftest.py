@@ -1,4 +1,4 @@
-"""moto comes first, so that every client made later can be caught; then the environment that a function would have."""
+"""Imports moto before any client is created, which it must patch, and sets the functions' environment."""
 
 import os
 
@@ -20,8 +20,8 @@ drop_user_settings()
 for function in ("ArchiveCertificateFunction", "DownloadCertificateFunction"):
     os.environ.update(STACK.environment(function))
 
-# The same examples each time in `make test`, new ones and many in `make fuzz`. Examples share a test's fixtures on
-# purpose: what they stand on takes long to make.
+# `make test` runs the same examples each time, `make fuzz` many new ones. Examples share a test's fixtures on purpose,
+# because the fixtures are slow to create.
 settings.register_profile(
     "ci",
     derandomize=True,
@@ -36,13 +36,13 @@ settings.load_profile("ci")
 
 
 def bounded(examples: int) -> settings:
-    """So many examples in `make test`, and in `make fuzz` as many as it is told."""
+    """Limits the number of examples in `make test`. `make fuzz` keeps its own number."""
     return settings(max_examples=examples) if settings().derandomize else settings()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One of the processes that share the work runs all end-to-end tests, which use one local stack."""
+    """One worker process runs all end-to-end tests, because they share one local stack."""
     for item in items:
         file = item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group("e2e" if "/e2e/" in file else file.replace("/", "-")))

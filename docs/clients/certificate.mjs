@@ -1,4 +1,4 @@
-// Downloads a completion certificate, unless the copy is current, and waits until there is one.
+// Downloads a completion certificate unless the local copy is current. Waits until the certificate is available.
 //
 //     CRAFTKIT_API_KEY=ck_live_… node certificate.mjs URL certificate.pdf
 //
@@ -29,7 +29,7 @@ export async function update(file, url, key) {
   const tagFile = `${file}.etag`;
   const certificate = await download(url, key, readTag(file, tagFile));
   if (!certificate) return false;
-  rmSync(tagFile, { force: true }); // first, so that the old tag is never beside the new copy
+  rmSync(tagFile, { force: true }); // first: the old tag must never accompany the new copy
   replace(file, certificate.content);
   if (certificate.etag) replace(tagFile, `${certificate.etag} ${digest(certificate.content)}\n`);
   return true;

@@ -1,4 +1,4 @@
-"""Downloads a completion certificate, unless the copy is current, and waits until there is one.
+"""Downloads a completion certificate unless the local copy is current. Waits until the certificate is available.
 
     CRAFTKIT_API_KEY=ck_live_… python certificate.py URL certificate.pdf
 
@@ -52,7 +52,7 @@ class Certificate(NamedTuple):
 
 class Session(requests.Session):
     def get_redirect_target(self, _: object) -> None:
-        """Follows none. With `allow_redirects=False`, requests would still read and decode them."""
+        """Follows no redirect. With `allow_redirects=False`, requests would still read and decode them."""
 
 
 class Response(NamedTuple):
@@ -72,7 +72,7 @@ def update(file: Path, url: str, key: str) -> bool:
     certificate = download(url, key, read_tag(file, tag_file))
     if certificate is None:
         return False
-    tag_file.unlink(missing_ok=True)  # first, so that the old tag is never beside the new copy
+    tag_file.unlink(missing_ok=True)  # first: the old tag must never accompany the new copy
     replace(file, certificate.content)
     if certificate.etag:
         replace(tag_file, f"{certificate.etag} {digest(certificate.content)}\n".encode())
@@ -80,7 +80,7 @@ def update(file: Path, url: str, key: str) -> bool:
 
 
 def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
-    """Returns None if the certificate is still that of `etag`."""
+    """Returns None if `etag` is still current."""
     if not KEY.fullmatch(key):
         raise CertificateError("CRAFTKIT_API_KEY is not an API key.")
     response = wait_for_certificate(url, key, {"If-None-Match": etag} if etag else {})
@@ -140,7 +140,7 @@ def ask(url: str, key: str, headers: dict[str, str]) -> Response:
 
 
 def get_in_time(url: str, key: str, headers: dict[str, str]) -> Response:
-    """In a thread, because a timeout of requests starts again with each byte that arrives."""
+    """Runs in a thread, because the timeout of requests restarts with each byte that arrives."""
     future: Future[Response] = Future()
 
     def run() -> None:
@@ -158,7 +158,7 @@ def get_in_time(url: str, key: str, headers: dict[str, str]) -> Response:
 
 def get(url: str, key: str, headers: dict[str, str]) -> Response:
     headers = {"Accept": "application/pdf", "Accept-Encoding": "identity", "Authorization": f"Bearer {key}"} | headers
-    # Without `auth`, requests would replace the key by a login from ~/.netrc.
+    # Without `auth`, requests would replace the key with a login from ~/.netrc.
     auth, timeout = (lambda request: request), RESPONSE_SECONDS
     with Session() as session, session.get(url, headers=headers, auth=auth, stream=True, timeout=timeout) as response:
         limit = RESPONSE_BYTES if response.status_code in {200, 206} else ERROR_BYTES
@@ -171,7 +171,7 @@ def get(url: str, key: str, headers: dict[str, str]) -> Response:
 
 
 def read_retry_after(response: Response) -> int | None:
-    """Returns the seconds, which may come as a date (RFC 9110 §10.2.3), or None if it holds neither."""
+    """Returns the seconds, also if the value is a date (RFC 9110 §10.2.3), or None if it is invalid."""
     text = response.headers.get("Retry-After", "")
     if SECONDS.fullmatch(text):
         return int(text)
@@ -192,12 +192,12 @@ def describe_error(response: Response) -> CertificateError:
 
 
 def digest(content: bytes) -> str:
-    """As in Repr-Digest."""
+    """Returns the digest in the form of Repr-Digest."""
     return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
 def read_tag(file: Path, tag_file: Path) -> str | None:
-    """Returns None unless the copy still is what was saved."""
+    """Returns the entity tag, or None if the copy has changed since it was saved."""
     if not (file.is_file() and tag_file.is_file()):
         return None
     matched = TAG_FILE.fullmatch(tag_file.read_text(encoding="latin-1"))

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Downloads a completion certificate, unless the copy is current, and waits until there is one.
+# Downloads a completion certificate unless the local copy is current. Waits until the certificate is available.
 #
 #     CRAFTKIT_API_KEY=ck_live_… bash certificate.sh URL certificate.pdf
 #
 # certificate.pdf.etag keeps the copy's entity tag and digest. Needs bash 4.4 or newer, curl 7.84 or newer, and openssl.
 #
-# What the server sends is matched by a pattern before any arithmetic: (( )) and [[ -lt ]] would run x[$(command)].
+# Values from the server are matched by a pattern before any arithmetic: (( )) and [[ -lt ]] would run x[$(command)].
 set -euo pipefail
 export LC_ALL=C
 url=$1 file=$2 tag_file=$2.etag
@@ -40,20 +40,20 @@ fail_with_error() {
   fail "HTTP $status ${BASH_REMATCH[1]}: ${BASH_REMATCH[2]}"
 }
 
-# As in Repr-Digest.
+# Prints the file's digest in the form of Repr-Digest.
 digest() { printf 'sha-256=:%s:' "$(openssl dgst -sha256 -binary <"$1" | openssl base64)"; }
 
-# Prints the copy's entity tag, if the copy still is what was saved.
+# Prints the copy's entity tag if the copy has not changed since it was saved.
 read_tag() {
   [[ -f $file && -f $tag_file ]] || return 0
   [[ $(head -c 300 "$tag_file" | tr -d '\0') =~ $tag_file_pattern ]] || return 0
   [[ ${BASH_REMATCH[2]} != "$(digest "$file")" ]] || printf '%s' "${BASH_REMATCH[1]}"
 }
 
-# Prints $1, or the nearer one of its limits $2 and $3.
+# Prints $1, limited to the range from $2 to $3.
 clamp() { echo $(($1 < $2 ? $2 : $1 > $3 ? $3 : $1)); }
 
-# Prints the seconds, which may come as a date (RFC 9110, section 10.2.3), or nothing if Retry-After holds neither.
+# Prints the seconds of Retry-After, also if it is a date (RFC 9110, section 10.2.3), or nothing if it is invalid.
 read_retry_after() {
   local time
   if [[ $retry_after =~ $whole_seconds ]]; then
@@ -66,8 +66,8 @@ read_retry_after() {
   fi
 }
 
-# Writes the body to $body. `-q` comes first: it turns off ~/.curlrc. The key comes from a file, since every user of the
-# machine sees the arguments of a program. header_json tells an empty Retry-After from an absent one.
+# Writes the body to $body. `-q` must come first to disable ~/.curlrc. The key comes from a file because every user of
+# the machine can see a program's arguments. header_json distinguishes an empty Retry-After from an absent one.
 get() {
   local response lines code=0
   response=$(
@@ -156,7 +156,7 @@ case $status in
   *) fail_with_error ;;
 esac
 
-# Old tag, copy, new tag: in this order, a tag is never beside a copy that it does not belong to.
+# In the order old tag, copy, new tag, a tag never accompanies a copy that it does not belong to.
 sync -- "$part"
 rm -f -- "$tag_file"
 if [[ $etag ]]; then

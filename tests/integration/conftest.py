@@ -1,4 +1,4 @@
-"""The download function in this process: AWS is moto, made from the template; the provider is a scripted server."""
+"""The download function in this process. AWS is moto, set up from the template; the provider is a scripted server."""
 
 import io
 import os
@@ -58,7 +58,7 @@ def get(signature_id: str = ID, key: str | None = KEY, **headers: str) -> dict[s
 
 
 class StandardOutput(io.TextIOBase):
-    """Standard output as it is now: the log's own handler keeps that of the import, which pytest has closed since."""
+    """The current standard output. The logger's handler holds the one from import time, which pytest has closed."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
@@ -66,7 +66,7 @@ class StandardOutput(io.TextIOBase):
 
 @dataclass
 class Service:
-    """Calls the handler, and holds what it stands on."""
+    """Calls the handler and gives access to its resources."""
 
     stack: Stack
     provider: ScriptedServer
@@ -94,11 +94,11 @@ class Service:
         return self.stack.physical_id("CertificatesBucket")
 
     def archive(self, content: bytes, *, project: str = PROJECT, signature_id: str = ID) -> str:
-        """Puts the certificate into the bucket, and returns its ETag."""
-        answer = S3.put_object(
+        """Puts the certificate into the bucket and returns its ETag."""
+        response = S3.put_object(
             Bucket=self.bucket, Key=f"{project}/{signature_id}.pdf", Body=content, ChecksumAlgorithm="SHA256"
         )
-        return answer["ETag"]
+        return response["ETag"]
 
     def archived(self, *, project: str = PROJECT, signature_id: str = ID) -> bytes | None:
         listed = S3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
@@ -108,7 +108,7 @@ class Service:
         return S3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def output(self) -> str:
-        """What was written to standard output and error since the last call."""
+        """Standard output and error since the last call."""
         captured = self.lines.readouterr()
         return str(captured.out + captured.err)
 
@@ -125,7 +125,7 @@ def scripted_provider() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(scope="session")
 def services(provider: ScriptedServer) -> Services:
-    """What a cold start makes: once for all tests, since it takes boto3 long."""
+    """The services of a cold start, created once for all tests because boto3 is slow."""
     url = f"{provider.url}/v1/requests/{{providerRequestId}}/certificate"
     return download.connect(DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
 
@@ -138,7 +138,7 @@ def service(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Service]:
-    """The function as it is after a deployment: AWS holds the template's resources, the keys and nothing else."""
+    """The function after a deployment: AWS holds the template's resources and the API keys only."""
     provider.answers = [reply(body=pdf())]
     provider.requests.clear()
     monkeypatch.setattr(download, "SERVICES", services)
@@ -155,7 +155,7 @@ Place = Callable[..., ScriptedServer]
 
 @pytest.fixture
 def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """Puts a scripted server in the place of a service of AWS, and connects the function to it."""
+    """Replaces an AWS service with a scripted server and connects the function to it."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
@@ -179,7 +179,7 @@ def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 @dataclass
 class World:
-    """The function on fakes in memory, for many thousand calls."""
+    """The function on in-memory fakes, fast enough for thousands of calls."""
 
     stack: Stack
     tables: Tables
@@ -190,7 +190,7 @@ class World:
         return download.handler(event, Context(28))  # type: ignore[arg-type]
 
     def put_key(self, **attributes: Any) -> Item:
-        """None removes an attribute. Returns the item."""
+        """Returns the item. None removes an attribute."""
         (item, *_) = seeds.api_keys()
         return self._put("ApiKeysTable", item["keyHash"]["S"], item | attributes)
 

@@ -1,4 +1,4 @@
-"""The archive function: what becomes of each message."""
+"""The archive function: the outcome of each message."""
 
 import json
 import time
@@ -38,7 +38,7 @@ def queue_url(service: Service) -> str:
 
 @pytest.fixture
 def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Receive:
-    """Sends bodies, receives them as Lambda would, and invokes the function with them."""
+    """Sends bodies, receives them as Lambda would, invokes the function and returns the bodies that failed."""
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
     settings = ArchiveSettings.from_environment().model_copy(update={"archive_queue_url": queue_url})
     monkeypatch.setattr(archive, "SETTINGS", settings)
@@ -84,7 +84,7 @@ def test_an_available_certificate_is_archived(service: Service, receive: Receive
     assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
-def test_an_id_knows_no_case(service: Service, receive: Receive) -> None:
+def test_an_id_is_case_insensitive(service: Service, receive: Receive) -> None:
     service.seed()
     assert receive(message(ID.upper())) == []
     assert service.archived() == pdf()
@@ -244,7 +244,7 @@ def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) 
 
 
 def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> None:
-    """Between our look and our write another copy is archived: it stays."""
+    """Another copy is archived between our read and our write, and is kept."""
     service.seed()
 
     def render(connection: Any) -> None:

@@ -1,4 +1,4 @@
-"""The examples in docs/clients: what they leave on the disk, where they send the key, and what hostile headers do."""
+"""The examples in docs/clients: the files they leave, where they send the key, and the effect of hostile headers."""
 
 import re
 import socket
@@ -36,19 +36,19 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
 
 @pytest.fixture
 def copy(client: Client) -> dict[str, bytes]:
-    """What is saved by a first download."""
+    """The files that a first download saves."""
     with ScriptedServer(whole()) as server:
         assert client.run(server.url) == (0, f"{client.file} downloaded\n")
     return client.saved
 
 
 def start_writing_nothing_large(client: Client) -> None:
-    """As on a full disk: no file can grow beyond 4 KiB."""
+    """Simulates a full disk: no file can grow beyond 4 KiB."""
     client.command = ["bash", "-c", 'trap "" XFSZ; ulimit -f 4; exec "$@"', "bash", *client.command]
 
 
 def stall(begun: threading.Event) -> Answer:
-    """Half a certificate, and then nothing until the client is gone."""
+    """Sends half a certificate, then nothing until the client disconnects."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE) + LARGE[: len(LARGE) // 2])
@@ -186,7 +186,7 @@ def test_the_key_is_in_no_command_line(client: Client) -> None:
 
     def answer(connection: socket.socket) -> None:
         for each in psutil.Process().children(recursive=True):
-            with suppress(psutil.NoSuchProcess):  # the one that asks waits, others may end
+            with suppress(psutil.NoSuchProcess):  # the requesting process waits, others may exit
                 lines.append(" ".join(each.cmdline()))
         whole()(connection)
 
@@ -197,7 +197,7 @@ def test_the_key_is_in_no_command_line(client: Client) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "secret", f"{seeds.KEY}\r\nX-Other: 1"])
-def test_what_is_no_key_is_never_sent(client: Client, key: str) -> None:
+def test_an_invalid_key_is_never_sent(client: Client, key: str) -> None:
     client.environment["CRAFTKIT_API_KEY"] = key
     with ScriptedServer(whole()) as server:
         assert client.run(server.url) == (1, "CRAFTKIT_API_KEY is not an API key.\n")
@@ -205,7 +205,7 @@ def test_what_is_no_key_is_never_sent(client: Client, key: str) -> None:
 
 
 def replaced(headers: dict[str, str], value: str) -> Iterator[dict[str, str]]:
-    """The headers, with one of them replaced at a time."""
+    """The headers with one of them replaced, each in turn."""
     for name in headers:
         yield headers | {name: value}
 

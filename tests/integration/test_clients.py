@@ -1,4 +1,4 @@
-"""The examples in docs/clients: one table of responses, and what each of the three programs does with them."""
+"""The examples in docs/clients: all three programs handle each response in one table alike."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ LOST = "No complete response: .+"
 TOO_LARGE = reply(413, b"{}")
 PAST, FUTURE = "Sun, 06 Nov 1994 08:49:37 GMT", "Fri, 06 Nov 2093 08:49:37 GMT"
 
-# Retry-After: the seconds to wait before the second try after 503, and before the next question after 409.
+# Retry-After: seconds to wait before the first retry after 503, and before the next request after 409.
 RETRY_AFTER = {
     "7": (7, 7),
     "08": (8, 8),
@@ -68,7 +68,7 @@ def cut(status: int = 200) -> Answer:
 
 
 def endless(status: int) -> Answer:
-    """Sends until the client hangs up."""
+    """Sends until the client disconnects."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(f"HTTP/1.1 {status} Text\r\nLocation: /\xff\r\n\r\n".encode("latin-1"))
@@ -80,7 +80,7 @@ def endless(status: int) -> Answer:
 
 @dataclass(frozen=True)
 class Row:
-    """`says` is a pattern of all that is printed, or None: the certificate is saved, under `tag`."""
+    """`says` is a pattern of the whole output, or None if the certificate is saved with `tag`."""
 
     answers: tuple[Answer, ...]
     says: str | None = None
@@ -113,7 +113,7 @@ ROWS = {
     "with a tag of two lines": saves(whole(ETag='"a" "b"'), tag=None),
     "with a tag too long": saves(whole(ETag=f'"{"a" * 201}"'), tag=None),
     "without a tag": saves(reply(200, PDF, {"Repr-Digest": digest(PDF)}), tag=None),
-    # failures that may pass
+    # transient failures
     "failures that pass": saves(error(429), error(500), error(502), error(503), whole(), pauses=(1, 2, 4, 8)),
     "504 passes": saves(error(504), whole(), pauses=(1,)),
     "cut, reset and closed": saves(cut(), reset, raw(), whole(), pauses=(1, 2, 4)),
@@ -122,7 +122,7 @@ ROWS = {
     "503 for ever": gives_up(error(503, "Not now."), r"HTTP 503 some_code: Not now\."),
     "cut for ever": gives_up(cut(), LOST),
     "reset for ever": gives_up(reset, LOST),
-    # what is final
+    # final responses
     **{
         f"{status} is final": fails(error(status), says=rf"HTTP {status} some_code: No\.") for status in (400, 401, 404)
     },
@@ -185,7 +185,7 @@ ROWS = {
         says=r"The certificate arrived in too many parts\.",
         requests=101,
     ),
-    # what an error says
+    # error texts
     "an endless error": fails(endless(404), says="HTTP 404"),
     "an error page": fails(reply(404, b"<h1>\x1b[31mNo</h1>"), says="HTTP 404"),
     "an error of other JSON": fails(reply(404, b'{"error": {}}'), says="HTTP 404"),
@@ -231,7 +231,7 @@ def test_each_retry_after_is_read_alike(client: Client) -> None:
     assert {value: (next(pauses), next(pauses)) for value in RETRY_AFTER} == RETRY_AFTER
 
 
-def test_a_date_is_waited_for(client: Client) -> None:
+def test_a_retry_after_date_is_waited_for(client: Client) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=250), usegmt=True)
     with ScriptedServer(error(409, headers={"Retry-After": date}), whole()) as server:
         assert client.run(server.url) == (0, f"{client.file} downloaded\n")
@@ -248,8 +248,8 @@ def test_a_service_that_cannot_be_reached_is_tried_five_times(client: Client) ->
     assert client.saved == {}
 
 
-def test_a_response_that_trickles_in_is_given_up(client: Client, tmp_path: Path) -> None:
-    """A copy of the program has one second for it."""
+def test_a_response_that_trickles_in_is_abandoned(client: Client, tmp_path: Path) -> None:
+    """Runs a copy of the program whose time limit is one second."""
     program = Path(client.command[-1])
     text, found = re.subn(r"(?i)(\bresponse_seconds ?= ?)60\b", r"\g<1>1", program.read_text())
     assert found == 1
@@ -263,7 +263,7 @@ def test_a_response_that_trickles_in_is_given_up(client: Client, tmp_path: Path)
 
 
 def test_every_request_names_key_type_and_range(client: Client) -> None:
-    """Whatever ~/.netrc and ~/.curlrc say. (fetch adds an `identity` of its own to a range.)"""
+    """~/.netrc and ~/.curlrc change nothing. fetch adds its own `identity` to a range request."""
     with ScriptedServer(TOO_LARGE, part(0, 5), part(5, 15)) as server:
         assert client.run(server.url) == (0, f"{client.file} downloaded\n")
     assert {request.headers["accept-encoding"] for request in server.requests} <= {"identity", "identity, identity"}

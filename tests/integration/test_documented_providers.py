@@ -1,4 +1,4 @@
-"""Each row of `docs/providers.md`, with the parameters of that table, against a stand-in that answers as documented."""
+"""Each row of `docs/providers.md`: its parameters work against a stub with the provider's documented responses."""
 
 import gzip
 import json
@@ -23,12 +23,12 @@ LINK = "http://localhost:{port}/files/audit%20log.pdf?X-Signature=a%2Bb"
 
 @dataclass(frozen=True)
 class Documented:
-    """What a provider's documentation says of its answers. `target` and `header` are those of request `a/1`."""
+    """A provider's documented responses. `target` and `header` are those of the request for `a/1`."""
 
     target: str
     header: tuple[str, str]
     ready: Answer | str = field(default_factory=lambda: reply(body=PDF, headers={"Content-Type": "application/pdf"}))
-    """An answer, or JSON with a place for the link."""
+    """A response, or JSON with a placeholder for the link's port."""
     not_ready: Answer = field(default_factory=lambda: reply(404, b'{"error": "not found"}'))
     reason: str = "status"
     throttled: Answer = field(default_factory=lambda: reply(429))
@@ -91,14 +91,14 @@ Ask = Callable[..., tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer
 
 
 def rows() -> dict[str, list[str]]:
-    """The table of the page: URL, header, link field and link hosts, by provider."""
+    """The page's table: URL, header, link field and link hosts by provider."""
     page = (ROOT / "docs" / "providers.md").read_text()
     table = page[page.index("| provider | `ProviderCertificateUrl`") :].split("\n\n")[0].splitlines()[2:]
     cells = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table]
     return {name: rest for name, *rest in cells}
 
 
-def test_the_page_and_the_stand_ins_name_the_same_providers() -> None:
+def test_the_page_and_the_stubs_name_the_same_providers() -> None:
     assert list(rows()) == list(PROVIDERS)
 
 
@@ -110,7 +110,7 @@ def test_a_deployment_accepts_the_parameters_of_the_page(name: str, column: int)
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Asks for request `a/1`, the provider's host replaced by a stand-in and nothing else."""
+    """Fetches `a/1` with only the provider's host replaced by a stub."""
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
 
     def run(name: str, answer: Answer | str) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:

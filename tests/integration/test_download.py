@@ -1,4 +1,4 @@
-"""Every row of the contract's table, whole responses; those of ranges and conditions are in test_parts.py."""
+"""Whole responses for every row of the contract's table. test_parts.py has ranges and conditions."""
 
 import hashlib
 import threading
@@ -60,7 +60,7 @@ def test_an_archived_certificate_needs_no_provider(service: Service) -> None:
     assert service.provider.requests == []
 
 
-def test_the_id_is_answered_in_lower_case(service: Service) -> None:
+def test_the_response_has_the_id_in_lower_case(service: Service) -> None:
     service.seed()
     etag = service.archive(pdf())
     assert service(get(ID.upper())) == whole(pdf(), etag)
@@ -74,7 +74,7 @@ def test_the_largest_inline_certificate_is_served_whole(service: Service) -> Non
 
 
 def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service) -> None:
-    """Two first downloads at once: each fetches other bytes, both get the first archived ones."""
+    """Two concurrent first downloads fetch different bytes. Both serve those that were archived first."""
     service.seed()
     both_are_fetching = threading.Barrier(2)
     renderings = iter((pdf(seed=1), pdf(seed=2)))
@@ -115,7 +115,7 @@ def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service) -> None
         f"Bearer {seeds.EXPIRED_KEY}",
     ],
 )
-def test_no_key_and_every_wrong_key_get_one_answer(service: Service, authorization: str) -> None:
+def test_no_key_and_every_wrong_key_get_the_same_response(service: Service, authorization: str) -> None:
     service.seed()
     service.archive(pdf())
     assert service(get(key=None, authorization=authorization)) == UNAUTHORIZED
@@ -151,7 +151,7 @@ def test_nothing_of_another_project_is_told(service: Service) -> None:
 
 @pytest.mark.parametrize("absent", [None, {"NULL": True}])
 @pytest.mark.parametrize("status", ["sent", "viewed", "completed"])
-def test_not_available_yet_is_worth_another_try(service: Service, status: str, absent: Any) -> None:
+def test_not_available_yet_may_be_retried(service: Service, status: str, absent: Any) -> None:
     service.seed(status={"S": status}, certificateUrl=absent)
     assert service(get()) == refusal(
         409, "conflict", f"Completion certificate is not available yet (status: {status}).", Retry_After="30"
@@ -159,7 +159,7 @@ def test_not_available_yet_is_worth_another_try(service: Service, status: str, a
 
 
 @pytest.mark.parametrize("status", ["declined", "expired", "cancelled", "failed"])
-def test_never_available_is_not(service: Service, status: str) -> None:
+def test_never_available_must_not_be_retried(service: Service, status: str) -> None:
     service.seed(status={"S": status}, certificateUrl={"NULL": True})
     assert service(get()) == refusal(
         409, "conflict", f"Completion certificate is not available yet (status: {status})."
@@ -214,7 +214,7 @@ def test_a_broken_key_item_opens_nothing(service: Service, broken: dict[str, Any
         ({"S": "2100-01-01T00:00:00Z"}, SERVED),
     ],
 )
-def test_the_end_of_a_key_is_read_as_its_writer_writes_it(
+def test_the_expiry_of_a_key_is_read_in_every_format(
     service: Service, expires_at: dict[str, str], expected: dict[str, Any]
 ) -> None:
     service.seed()
@@ -253,7 +253,7 @@ def test_a_status_of_the_provider_is_never_the_clients(service: Service, status:
     assert service.archived() is None
 
 
-def test_what_is_no_certificate_is_never_archived(service: Service) -> None:
+def test_an_invalid_certificate_is_never_archived(service: Service) -> None:
     service.seed()
     service.provider.answers = [reply(body=b"<html>canary</html>")]
     assert service(get()) == UPSTREAM
@@ -296,8 +296,8 @@ def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"range": "bytes=0-9"}, {"if_none_match": "*"}, {"if_match": '"a"'}])
-def test_head_is_answered_as_get_is_and_logged_under_its_name(service: Service, headers: dict[str, str]) -> None:
-    """API Gateway leaves the body out (RFC 9110 section 9.3.2)."""
+def test_head_is_handled_like_get_and_logged_as_head(service: Service, headers: dict[str, str]) -> None:
+    """API Gateway omits the body (RFC 9110 section 9.3.2)."""
     service.seed()
     service.archive(pdf())
     assert service(get(**headers) | {"httpMethod": "HEAD"}) == service(get(**headers))
@@ -307,7 +307,7 @@ def test_head_is_answered_as_get_is_and_logged_under_its_name(service: Service, 
     assert (head["method"], got["method"]) == ("HEAD", "GET")
 
 
-def test_a_refusal_says_which_and_why(service: Service) -> None:
+def test_a_refusal_is_logged_with_its_reason(service: Service) -> None:
     service.seed()
     service.provider.answers = [reply(404)]
     service(get())

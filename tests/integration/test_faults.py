@@ -1,5 +1,5 @@
-"""AWS when it does not do as asked: scripted servers in the place of DynamoDB and Secrets Manager. For S3 see
-test_s3_reads.py and test_s3_writes.py."""
+"""Faults of DynamoDB and Secrets Manager, played by scripted servers. test_s3_reads.py and test_s3_writes.py have those
+of S3."""
 
 import hashlib
 import json
@@ -91,7 +91,7 @@ OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
     ],
 )
 def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(service: Service, place: Place, body: Any) -> None:
-    """Never 500, 401, or another certificate."""
+    """Never 500, 401 or another certificate."""
     service.archive(PDF, signature_id=OTHER)
     server = place("DYNAMODB", reply(200, body if isinstance(body, bytes) else json.dumps(body).encode()))
     assert service(get()) == UNAVAILABLE
@@ -100,7 +100,7 @@ def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(service: Service,
     assert len(server.requests) == 1
 
 
-def test_what_dynamodb_left_unread_is_asked_for_by_our_own_words(service: Service, place: Place) -> None:
+def test_unprocessed_keys_are_requested_in_our_own_words(service: Service, place: Place) -> None:
     others = {"Keys": [{"id": {"S": OTHER}}], "ConsistentRead": False}
     server = place("DYNAMODB", batch({KEYS: [KEY_ITEM]}, {SIGNATURES: others}), batch({SIGNATURES: []}))
     assert service(get()) == NOT_FOUND
@@ -108,7 +108,7 @@ def test_what_dynamodb_left_unread_is_asked_for_by_our_own_words(service: Servic
 
 
 def test_no_read_begins_without_time_for_it(service: Service, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither one of botocore's own tries, nor one for keys that were left unread."""
+    """Neither botocore's retries nor the read of unprocessed keys."""
     for answer in (dynamodb_error(500, "InternalServerError"), batch({}, left(SIGNATURES, "id", ID))):
         server = place("DYNAMODB", answer)
         left_ms = lambda _, server=server: 28_000 - 12_500 * len(server.requests)  # noqa: E731
@@ -187,7 +187,7 @@ class Defect(dict[str, Any]):
 
 
 def test_nothing_secret_is_ever_written(service: Service, place: Place) -> None:
-    """Every way that a request can go, with canaries in all that must not be told."""
+    """Every outcome of a request, with canaries in everything that must stay secret."""
     canary = "cAnArY"
     key = f"ck_live_{canary}0123456789"
     item = seeds.api_keys()[0] | {"keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()}, "name": {"S": canary}}
@@ -237,7 +237,7 @@ def test_nothing_secret_is_ever_written(service: Service, place: Place) -> None:
     replies.append(service(get(key=key)))
     output = service.output()
     told = [line for line in output.splitlines() if canary in line]
-    # The only thing that may be told of a key is its prefix, here all but the last letter of the canary.
+    # Only a key's prefix may be logged: here it holds all but the last letter of the canary.
     assert told == []
     assert output.count('"key_prefix":"ck_live_cAnAr"') > len(answers)
     assert [reply for reply in replies if canary in json.dumps(reply)] == []

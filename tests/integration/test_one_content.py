@@ -1,7 +1,7 @@
-"""No two clients ever get different bytes of one certificate, whatever S3 does: all combinations of its faults.
+"""No two clients ever get different bytes of one certificate, under any combination of S3 faults.
 
-Three clients: one whose copy may be archived while ours is fetched, ours, which meets the faults, and one that comes
-when they are over. The signature service renders every answer differently.
+There are three clients: one whose copy may be archived while ours is fetched; ours, which meets the faults; and one
+that comes after them. The provider renders every response differently.
 """
 
 import io
@@ -78,7 +78,7 @@ WRITES: dict[str, Callable[[], Callable[..., dict[str, Any]]]] = {
     "no time": lambda: fail(OutOfTime()),
 }
 KNOWN = {"well", "409 once"}
-"""After which S3 has said whether our bytes were written."""
+"""Writes after which S3 has said whether our bytes were written."""
 
 
 def cut(get_object: Get, **parameters: Any) -> dict[str, Any]:
@@ -106,12 +106,12 @@ READ_BACKS: dict[str, Callable[..., dict[str, Any]]] = {
     "no time": fail(OutOfTime()),
 }
 OF_THE_OBJECT = {"well", "cut", "malformed"}
-"""Where there is none, S3 says so."""
+"""Faults of the object itself: if there is no object, S3 says so."""
 OTHER_COPY = ["none", "before our write", "before our read"]
 
 
 class FaultyBucket(Bucket):
-    """`read` is the fault of the read that follows our write, `other` when another client archives its copy."""
+    """`read` is the fault of the read after our write, `other` the time at which another client archives its copy."""
 
     def __init__(self, write: str, read: str, other: str) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class FaultyBucket(Bucket):
         return self._read(super().get_object, Key=Key, **parameters)
 
     def _archive_other(self, moment: str) -> None:
-        """Created only, as by every client."""
+        """Creates the copy, but never overwrites one, as every client does."""
         if self._other == moment:
             self.objects.setdefault(KEY, OTHERS)
 

@@ -1,4 +1,4 @@
-"""Ranges and conditions: 206, 304, 412, 413 and 416, whole responses."""
+"""Whole responses to ranges and conditions: 206, 304, 412, 413 and 416."""
 
 from base64 import b64decode
 
@@ -28,7 +28,7 @@ def test_a_range_is_served(service: Service, asked: str, first: int, last: int) 
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-1,3-4", "bytes=5-4", "pages=1-2", "bytes=x"])
-def test_an_invalid_range_gets_the_whole(service: Service, asked: str) -> None:
+def test_an_invalid_range_gets_the_whole_certificate(service: Service, asked: str) -> None:
     service.seed()
     etag = service.archive(pdf())
     assert service(get(range=asked)) == whole(pdf(), etag)
@@ -72,9 +72,7 @@ def test_a_large_certificate_comes_in_ranges(service: Service) -> None:
 @pytest.mark.parametrize(
     ("asked", "first"), [("bytes=0-9099999", 0), ("bytes=100-9999999", 100), ("bytes=-5000000", 4_100_000)]
 )
-def test_of_a_range_with_an_end_that_is_above_the_limit_the_first_part_is_served(
-    service: Service, asked: str, first: int
-) -> None:
+def test_a_range_with_an_end_above_the_limit_gets_its_first_part(service: Service, asked: str, first: int) -> None:
     service.seed()
     etag = service.archive(LARGE)
     content_range = f"bytes {first}-{first + 4_499_999}/9100000"
@@ -82,8 +80,8 @@ def test_of_a_range_with_an_end_that_is_above_the_limit_the_first_part_is_served
 
 
 @pytest.mark.parametrize("first", [0, 1000, 4_599_999])
-def test_a_range_without_an_end_of_which_more_is_left_than_the_limit_is_too_large(service: Service, first: int) -> None:
-    """Tools that resume would take the first part for all that is left."""
+def test_a_range_without_an_end_above_the_limit_is_too_large(service: Service, first: int) -> None:
+    """Tools that resume a download would mistake the first part for the whole rest."""
     service.seed()
     etag = service.archive(LARGE)
     assert service(get(range=f"bytes={first}-")) == TOO_LARGE
@@ -122,7 +120,7 @@ def test_if_match_guards_a_download_in_ranges(service: Service) -> None:
     assert service(get(if_match=f"W/{etag}"))["statusCode"] == 412
 
 
-def test_if_range_of_another_copy_gets_the_whole(service: Service) -> None:
+def test_if_range_of_another_copy_gets_the_whole_certificate(service: Service) -> None:
     service.seed()
     etag = service.archive(pdf())
     assert service(get(if_range=etag, range="bytes=0-9")) == part(pdf()[:10], etag, "bytes 0-9/2000")
@@ -130,7 +128,7 @@ def test_if_range_of_another_copy_gets_the_whole(service: Service) -> None:
     assert service(get(if_range='"other"')) == whole(pdf(), etag)
 
 
-def test_a_condition_without_any_tag_is_one_that_nothing_matches(service: Service) -> None:
+def test_nothing_matches_a_condition_without_a_tag(service: Service) -> None:
     service.seed()
     etag = service.archive(pdf())
     assert service(get(if_match=""))["statusCode"] == 412
@@ -139,7 +137,7 @@ def test_a_condition_without_any_tag_is_one_that_nothing_matches(service: Servic
 
 
 @pytest.mark.parametrize("condition", [{"if_none_match": "*"}, {"if_match": '"a"'}, {"range": "bytes=9999-"}])
-def test_conditions_are_looked_at_only_after_the_key(service: Service, condition: dict[str, str]) -> None:
+def test_conditions_are_evaluated_only_after_the_key(service: Service, condition: dict[str, str]) -> None:
     service.seed()
     service.archive(pdf())
     assert service(get(key=None, **condition)) == UNAUTHORIZED

@@ -1,4 +1,4 @@
-"""If-Match, If-None-Match, If-Range and Range of any kind: whole responses against a reference of RFC 9110."""
+"""Responses to any If-Match, If-None-Match, If-Range and Range, compared with a reference model of RFC 9110."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def expected(headers: dict[str, str], most: int) -> dict[str, Any]:
 @pytest.mark.fuzz
 @bounded(1500)
 @given(headers=requests, most=st.sampled_from([1500, 2000]))
-def test_properties_conditions_and_ranges_are_answered_by_the_rfc(
+def test_conditions_and_ranges_follow_the_rfc(
     world: World, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
 ) -> None:
     monkeypatch.setattr(download, "INLINE_LIMIT", most)

@@ -1,4 +1,4 @@
-"""A provider's bytes in any frame, cut anywhere: only the whole certificate is ever served or archived."""
+"""Only the whole certificate is served or archived, whatever the framing and wherever the response is cut."""
 
 import gzip
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 @dataclass(frozen=True)
 class Sent:
-    """An answer with a certificate in `members` of gzip, 0 of them for a plain one; cut short behind the byte `cut`."""
+    """A response with a certificate in `members` gzip members (0: not compressed), cut after the byte `cut`."""
 
     framing: str
     members: int
@@ -33,7 +33,7 @@ class Sent:
 
     @property
     def answer(self) -> bytes:
-        """All of it, as it would be if it were not cut."""
+        """The whole response before it is cut."""
         body, head = CONTENT, b"HTTP/1.1 200 OK\r\n"
         if self.members:
             body = b"".join(gzip.compress(part, mtime=0) for part in parts(body, -(-len(body) // self.members)))
@@ -89,8 +89,8 @@ def test_an_answer_cut_anywhere_is_the_whole_certificate_or_none(
 
 
 def is_unseen(sent: Sent, missing: bytes, archived: bytes) -> bool:
-    """The cuts that nothing tells: the empty line behind the last chunk, and one between the revisions of a PDF that
-    came without any length (docs/decisions.md)."""
+    """Whether the cut is undetectable: the empty line after the last chunk, or a cut between the revisions of a PDF
+    that came without any length (docs/decisions.md)."""
     if sent.framing == "chunked":
         return archived == CONTENT and missing == b"\r\n"
     lost = CONTENT.removeprefix(archived)

@@ -1,4 +1,4 @@
-"""Keys, ids and items of any kind: only a broken item is a defect, and it breaks nothing else."""
+"""Any key, id and item: only a broken item is a defect, and it breaks nothing else."""
 
 import re
 import string
@@ -41,7 +41,7 @@ authorizations = st.tuples(spaces, schemes, spaces, keys, spaces).map("".join) |
 
 
 def key_in(authorization: str) -> str | None:
-    """By the contract: `Bearer <key>`, the scheme in any case."""
+    """The key according to the contract: `Bearer <key>`, with the scheme in any case."""
     scheme, _, rest = authorization.strip(" \t").partition(" ")
     key = rest.lstrip(" ")
     kind, own = key[:8], key[8:]
@@ -147,12 +147,12 @@ key_items = st.fixed_dictionaries(
 
 
 def kind(value: dict[str, Any] | None) -> str | None:
-    """The value's type, where NULL and absent are one."""
+    """The value's type. NULL counts as absent."""
     return None if value is None or "NULL" in value else next(iter(value))
 
 
 def expected_of_signature(item: Item) -> dict[str, Any]:
-    """By the contract's rules of SignaturesTable."""
+    """The response according to the contract's rules for SignaturesTable."""
     project, status, url = item.get("projectId", {}), item.get("status", {}), item.get("certificateUrl")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", project.get("S", "")):
         return INTERNAL
@@ -189,7 +189,7 @@ def is_request_id(value: dict[str, Any]) -> bool:
 
 
 def expected_of_key(item: Item) -> dict[str, Any]:
-    """By the contract's rules of ApiKeysTable."""
+    """The response according to the contract's rules for ApiKeysTable."""
     revoked, expires = item.get("revokedAt"), item.get("expiresAt")
     project = item.get("projectId", {}).get("S")
     if not project or any(kind(time) and unix_seconds(time or {}) is None for time in (revoked, expires)):

@@ -1,4 +1,4 @@
-"""The provider as it may answer: broken, lying, in any framing. Every server here counts what reached it."""
+"""Responses of the provider: broken, lying, in any framing. Every server here counts its requests."""
 
 import gzip
 
@@ -113,7 +113,7 @@ def frame(content: bytes, framing: str) -> Answer:
 def test_no_header_hides_those_behind_it(
     header: bytes, framing: bytes, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On a connection that stays open, only the framing says where the certificate ends."""
+    """The connection stays open, so only the framing marks the end of the certificate."""
     content, server = fetch(raw(HEAD + header + framing + b"\r\n" + body, b"", pause=20), seconds=15)
     assert content == PDF
     assert server.connections == 1
@@ -133,7 +133,7 @@ def test_other_statuses_are_refused_at_once(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_transient_fault_is_tried_once_more(status: int) -> None:
+def test_a_transient_fault_is_retried_once(status: int) -> None:
     assert refusal(reply(status)) == ("status", status, 2)
     content, server = fetch(reply(status), reply(body=PDF))
     assert content == PDF
@@ -174,7 +174,7 @@ def test_a_transient_fault_is_tried_once_more(status: int) -> None:
         (raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PDF)[:-1]), "broken_answer"),
     ],
 )
-def test_an_answer_cut_short_or_garbled_is_tried_once_more(answer: Answer, reason: str) -> None:
+def test_a_truncated_or_garbled_response_is_retried_once(answer: Answer, reason: str) -> None:
     assert refusal(answer)[0] == reason
     content, server = fetch(answer, reply(body=PDF))
     assert content == PDF
@@ -192,7 +192,7 @@ def test_an_answer_cut_short_or_garbled_is_tried_once_more(answer: Answer, reaso
         raw(HEAD + b"Content-Length: 2900\r\n\r\n" + PDF),
     ],
 )
-def test_a_certificate_cut_short_before_it_was_sent_is_refused(answer: Answer) -> None:
+def test_a_certificate_truncated_before_it_was_sent_is_refused(answer: Answer) -> None:
     assert refusal(answer) == ("not_a_pdf", 200, 1)
 
 
@@ -230,7 +230,7 @@ def test_a_redirect_is_never_followed(status: int, location: str) -> None:
 
 
 @pytest.mark.parametrize("request_id", [".", ".."])
-def test_a_dot_segment_is_no_id(request_id: str) -> None:
+def test_a_dot_segment_is_not_an_id(request_id: str) -> None:
     with ScriptedServer(reply(body=PDF)) as server, pytest.raises(ProviderFailed) as failure:
         provider_at(server.url).fetch(request_id, 5)
     assert (failure.value.reason, server.connections) == ("request_id_refused", 0)

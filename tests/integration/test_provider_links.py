@@ -1,4 +1,4 @@
-"""A provider that answers with a link: where it may lead, and what is asked there."""
+"""A provider that returns a link: where it may point, and the request to it."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_a_link_to_elsewhere_is_never_connected_to(link: str) -> None:
         ("/c?a#b?c", "/c?a"),
     ],
 )
-def test_a_link_is_asked_for_as_browsers_do(link: str, target: str) -> None:
+def test_a_link_is_requested_as_browsers_do(link: str, target: str) -> None:
     content, _, store = linked("{files}" + link)
     assert content == PDF
     assert [request.target for request in store.requests] == [target]

@@ -1,4 +1,4 @@
-"""What a lying provider may cost: time within the budget, memory within bounds."""
+"""A lying provider costs limited time and memory."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""The secret that authenticates at the provider: read once, read again once it was rotated."""
+"""The provider's secret is read once, and again after it was rotated."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -58,7 +58,7 @@ def test_without_a_second_try_only_a_rotated_secret_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_secret_that_stays_wrong_is_not_tried_again(status: int) -> None:
+def test_a_secret_that_stays_wrong_is_not_retried(status: int) -> None:
     vault = Vault("wrong")
     assert refusal(reply(status), vault=vault) == ("status", status, 1)
     assert vault.reads == 2

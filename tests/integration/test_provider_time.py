@@ -1,4 +1,4 @@
-"""The provider as it may be slow: one budget of time for everything, pauses and TLS included."""
+"""A slow provider: one time budget covers everything, including pauses and TLS."""
 
 import ssl
 import time
@@ -39,7 +39,7 @@ def test_the_budget_holds_whatever_drips(answer: Answer) -> None:
     assert server.connections == 1
 
 
-def test_no_budget_is_no_request() -> None:
+def test_without_a_budget_no_request_is_made() -> None:
     failure, server = fetch(reply(body=PDF), seconds=-1)
     assert isinstance(failure, ProviderFailed)
     assert failure.reason == "timed_out"
@@ -54,7 +54,7 @@ def test_a_pause_longer_than_the_budget_is_not_waited_for(retry_after: str) -> N
 
 
 @pytest.mark.parametrize("retry_after", ["0", "soon", "", "-5", "1.5", "Fri, 05 Jun 2026 11:42:08 GMT"])
-def test_a_pause_that_is_none_is_a_short_one(retry_after: str) -> None:
+def test_an_invalid_pause_is_a_short_one(retry_after: str) -> None:
     assert refusal(reply(429, headers={"Retry-After": retry_after})) == ("status", 429, 2)
 
 
@@ -65,7 +65,7 @@ def test_a_short_pause_is_kept_to() -> None:
     assert time.monotonic() - started > 1
 
 
-def test_what_the_provider_asks_to_wait_is_told() -> None:
+def test_the_pause_that_the_provider_asks_for_is_reported() -> None:
     failure, _ = fetch(reply(429, headers={"Retry-After": "3600"}))
     assert isinstance(failure, ProviderFailed)
     assert failure.retry_after == 3600
@@ -90,7 +90,7 @@ def trusting(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("trusting")
-def test_https_is_served(authority: trustme.CA) -> None:
+def test_https_works(authority: trustme.CA) -> None:
     with ScriptedServer(reply(body=PDF), tls=tls(authority, "127.0.0.1")) as server:
         assert provider_at(server.url).fetch("req_1", 5).content == PDF
 

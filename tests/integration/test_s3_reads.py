@@ -1,4 +1,4 @@
-"""S3 when it does not answer a read as asked: a scripted server in its place."""
+"""Faults of S3 reads, played by a scripted server."""
 
 import zlib
 from base64 import b64encode
@@ -19,11 +19,11 @@ PDF = pdf()
 ETAG = '"0123456789abcdef"'
 SHA256 = sha256(PDF)
 CRC32 = b64encode(zlib.crc32(PDF).to_bytes(4)).decode()
-"""What botocore verifies, where there are two checksums."""
+"""The checksum that botocore verifies if there are two."""
 
 
 def found(body: bytes = PDF, headers: Mapping[str, str] | None = None) -> Answer:
-    """An answer of S3 to a request for the whole object."""
+    """S3's response to a request for the whole object."""
     return reply(200, body, {"ETag": ETAG} | dict(headers or {}))
 
 
@@ -33,7 +33,7 @@ def checksum(text: str, kind: str = "FULL_OBJECT") -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Kind:
-    """A request, and the answer of S3 to the first request that it makes of it."""
+    """A client's request, and S3's response to the first request that it causes."""
 
     headers: Mapping[str, str]
     status: int
@@ -41,7 +41,7 @@ class Kind:
     body: bytes
 
     def answer(self, status: int = 0, body: bytes | None = None, **changes: str | None) -> Answer:
-        """The right answer but for the changes. None leaves a header out."""
+        """The valid response with some changes. None removes a header."""
         content = self.body if body is None else body
         headers: dict[str, str | None] = {"Content-Length": str(len(content)), "ETag": ETAG, **self.content_range}
         headers |= {name.replace("_", "-").title().replace("Etag", "ETag"): value for name, value in changes.items()}
@@ -59,7 +59,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 def assert_unavailable(service: Service, kind: Kind, cause: str) -> None:
-    """The provider is not asked in the place of the archive."""
+    """Also asserts that the provider is not asked instead of the archive."""
     service.seed()
     assert service(get(**kind.headers)) == UNAVAILABLE
     (line,), _ = service.written()
@@ -96,7 +96,7 @@ def test_s3_away_is_503_and_the_provider_is_left_alone(
 
 @every_kind
 def test_a_redirect_of_s3_is_503(service: Service, place: Place, kind: Kind) -> None:
-    """Botocore follows it until its stack ends, and raises what that happens to be caught as."""
+    """Botocore follows it until the stack overflows. Which exception results depends on where that happens."""
     service.seed()
     place("S3", reply(307, headers={"Location": "http://127.0.0.1:1/"}))
     assert service(get(**kind.headers)) == UNAVAILABLE
@@ -119,7 +119,7 @@ def test_a_redirect_of_s3_is_503(service: Service, place: Place, kind: Kind) -> 
         {"content_length": "-1"},
     ],
 )
-def test_a_malformed_answer_of_s3_is_503(
+def test_a_malformed_response_of_s3_is_503(
     service: Service, place: Place, kind: Kind, change: dict[str, str | None]
 ) -> None:
     place("S3", kind.answer(**change))  # type: ignore[arg-type]
@@ -153,7 +153,7 @@ def test_an_answer_that_is_not_the_range_that_was_asked_for_is_503(
 
 
 @every_kind
-def test_an_answer_cut_short_is_never_served(service: Service, place: Place, kind: Kind) -> None:
+def test_a_truncated_response_is_never_served(service: Service, place: Place, kind: Kind) -> None:
     place("S3", kind.answer(body=kind.body[:-1], content_length=str(len(kind.body))))
     cause = {200: "ResponseStreamingError", 206: "IncompleteRead" if len(kind.body) > 1 else "IncompleteReadError"}
     assert_unavailable(service, kind, cause[kind.status])
@@ -163,7 +163,7 @@ def test_an_answer_cut_short_is_never_served(service: Service, place: Place, kin
     ("answer", "cause"),
     [
         (found(headers=checksum(b64encode(b"0" * 32).decode())), "FlexibleChecksumError"),
-        (found(headers=checksum("canary")), "Error"),  # of binascii
+        (found(headers=checksum("canary")), "Error"),  # from binascii
         (found(b"<html>"), "NoChecksum"),
         (found(PDF[:-20]), "NoChecksum"),
         (found(b"<html>", {"x-amz-checksum-sha256": sha256(b"<html>")}), "NoChecksum"),
@@ -178,7 +178,7 @@ def test_bytes_that_are_not_those_of_the_archive_are_never_served(
 
 
 def test_a_range_outside_the_file_of_unknown_size_is_503(service: Service, place: Place) -> None:
-    """The size of the 416 comes from a request of its own."""
+    """A separate request reads the size for the 416."""
     kind = Kind({"range": "bytes=5000-"}, 416, {}, b"")
     server = place("S3", s3_error(416, "InvalidRange"), s3_error(503, "SlowDown"))
     assert_unavailable(service, kind, "SlowDown")
@@ -188,7 +188,7 @@ def test_a_range_outside_the_file_of_unknown_size_is_503(service: Service, place
 # ── Checksums ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_s3_is_asked_to_check_what_it_sends(service: Service, place: Place) -> None:
+def test_s3_is_asked_for_a_checksum(service: Service, place: Place) -> None:
     service.seed()
     server = place("S3", found(headers=checksum(SHA256)))
     assert service(get()) == whole(PDF, ETAG)
@@ -210,16 +210,14 @@ def test_the_digest_is_that_of_the_bytes(service: Service, place: Place, headers
     assert service(get()) == whole(PDF, ETAG)
 
 
-def test_the_digest_is_the_archived_one_so_that_a_client_sees_what_goes_wrong_later(
-    service: Service, place: Place
-) -> None:
+def test_the_digest_is_the_archived_one_so_clients_detect_later_damage(service: Service, place: Place) -> None:
     service.seed()
     archived = sha256(b"as archived")
     place("S3", found(headers=checksum(archived) | {"x-amz-checksum-crc32": CRC32}))
     assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{archived}:"
 
 
-# ── Two requests for one answer ───────────────────────────────────────────────────────────────────────────────────────
+# ── Two requests for one response ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def described(etag: str) -> Answer:
@@ -234,10 +232,10 @@ NEW = reply(200, pdf(seed=2), {"ETag": '"new"'})
     "headers",
     [{"if_match": '"old", "new"'}, {"if_none_match": '"a"'}, {"if_range": '"old"', "range": "bytes=0-9"}],
 )
-def test_bytes_are_those_for_which_the_conditions_were_decided(
+def test_bytes_are_those_that_the_conditions_were_evaluated_for(
     service: Service, place: Place, headers: dict[str, str]
 ) -> None:
-    """The object is replaced between the two requests: what was decided for the old one is decided again."""
+    """The object is replaced between the two requests, and the conditions are evaluated again."""
     service.seed()
     server = place("S3", described('"old"'), GONE, described('"new"'), NEW)
     assert service(get(**headers)) == whole(pdf(seed=2), '"new"')

@@ -1,4 +1,4 @@
-"""Archiving on a first download, when S3 does not do as asked: a scripted server in its place."""
+"""Faults of S3 while a first download is archived, played by a scripted server."""
 
 import hashlib
 from base64 import b64encode
@@ -38,7 +38,7 @@ def test_a_certificate_is_only_ever_created(service: Service, place: Place) -> N
     assert put.headers["x-amz-checksum-sha256"] == SHA256
 
 
-# ── Written, or another is there ──────────────────────────────────────────────────────────────────────────────────────
+# ── Written, or another copy exists ───────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("answer", [SLOW_DOWN, MISSING])
@@ -67,14 +67,14 @@ def test_a_concurrent_write_is_waited_for(service: Service, place: Place) -> Non
     assert [request.method for request in server.requests] == ["GET", "PUT", "PUT", "GET"]
 
 
-def test_a_lost_answer_to_the_write_loses_nothing(service: Service, place: Place) -> None:
-    """The write has happened, its answer is lost, botocore tries again: the certificate is there already."""
+def test_a_lost_response_to_the_write_loses_nothing(service: Service, place: Place) -> None:
+    """The write succeeds, its response is lost, and botocore's retry finds the certificate."""
     service.seed()
     place("S3", MISSING, reset, EXISTS, found())
     assert service(get()) == whole(PDF, etag(PDF))
 
 
-# ── Unknown ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Unknown outcome ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 UNKNOWN = pytest.mark.parametrize(
     ("answers", "cause"),
@@ -134,7 +134,7 @@ def test_after_a_write_of_unknown_outcome_only_an_archive_that_holds_none_lets_t
 
 
 def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Service, place: Place) -> None:
-    """Parts of two renderings would make a third document."""
+    """Parts of two renderings would combine into a third."""
     service.seed()
     answers = [MISSING, DENIED, MISSING]
     place("S3", *answers)
@@ -183,7 +183,7 @@ def test_without_time_to_read_back_the_bytes_are_served_only_if_they_were_writte
 def test_no_write_begins_without_time_for_it(
     service: Service, place: Place, monkeypatch: pytest.MonkeyPatch, again: Answer
 ) -> None:
-    """Neither one of ours nor one of botocore's own."""
+    """Neither our retry nor botocore's."""
     service.seed()
     server = place("S3", MISSING, again)
     left = {0: 28_000, 1: 28_000, 2: 4_400}

@@ -1,4 +1,4 @@
-"""What a SnapStart snapshot holds: the role's short-lived credentials; nothing else is secret, random or connected."""
+"""A SnapStart snapshot holds the role's short-lived credentials, and no other secret, random value or connection."""
 
 import json
 import os
@@ -38,8 +38,8 @@ def credentials(name: str, lifetime: timedelta) -> Answer:
     return reply(200, json.dumps(document | {"Expiration": expiration}).encode())
 
 
-def test_only_the_roles_credentials_are_fetched_before_the_snapshot_and_fresh_ones_after_they_expire() -> None:
-    """A client resolves them when it is made. They are in the snapshot, which is encrypted with our key."""
+def test_only_the_roles_credentials_are_fetched_before_the_snapshot_and_again_after_they_expire() -> None:
+    """A client resolves credentials when it is created. The snapshot holds them, encrypted with our key."""
     path = os.pathsep.join(str(folder) for folder in (ROOT, ROOT / "layers" / "certificates"))
     environment = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
     first, second = credentials("first", timedelta(minutes=1)), credentials("second", timedelta(hours=6))
@@ -62,7 +62,7 @@ def test_the_secret_is_none_of_it() -> None:
     assert vars(vars(handler.SERVICES.provider)["_secret"])["_value"] == ""
 
 
-def test_each_sandbox_draws_its_own_random_numbers() -> None:
+def test_each_execution_environment_draws_its_own_random_numbers() -> None:
     ((restore, arguments, named),) = get_after_restore()
     state = random.getstate()
     restore(*arguments, **named)

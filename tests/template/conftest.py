@@ -1,4 +1,4 @@
-"""What the tests of the template share."""
+"""Shared by the template tests."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ FUNCTIONS: dict[str, type[Settings]] = {DOWNLOAD: DownloadSettings, ARCHIVE: Arc
 
 
 def statements(stack: Stack, role: str) -> list[dict[str, Any]]:
-    """Of a role's own policies."""
+    """The statements of a role's inline policies."""
     policies = stack.resources[role]["Properties"].get("Policies", [])
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def listed(value: str | list[str]) -> list[str]:
-    """IAM's policies say one as it is, and several as a list."""
+    """IAM policies write one value as a string and several as a list."""
     return [value] if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The API: its route, its own answers, its log."""
+"""The API: its route, the gateway's own responses, its access log."""
 
 import json
 from typing import Any
@@ -63,7 +63,7 @@ def test_the_access_log_is_json_and_has_no_header(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("choice", ["create", "exists"])
-def test_the_stage_waits_for_the_role_that_it_logs_with(choice: str) -> None:
+def test_the_stage_waits_for_its_logging_role(choice: str) -> None:
     stack = Stack("s", PARAMETERS | {"ApiGatewayAccountRole": choice})
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     accounts = list(stack.of_type("AWS::ApiGateway::Account"))
@@ -71,7 +71,7 @@ def test_the_stage_waits_for_the_role_that_it_logs_with(choice: str) -> None:
     assert stage["Variables"]["LogRole"] == ("s-ApiGatewayAccount" if accounts else "exists")
 
 
-def test_every_answer_of_the_gateway_is_in_the_envelope(gateway_responses: dict[str, Any]) -> None:
+def test_every_response_of_the_gateway_is_in_the_envelope(gateway_responses: dict[str, Any]) -> None:
     assert set(gateway_responses) == GATEWAY_TYPES
     for response in gateway_responses.values():
         body = json.loads(response["responseTemplates"]["application/json"])
@@ -96,7 +96,7 @@ def test_every_answer_of_the_gateway_is_in_the_envelope(gateway_responses: dict[
         ("REQUEST_TOO_LARGE", None, "content_too_large", False),
     ],
 )
-def test_what_the_gateway_says_itself(
+def test_the_gateway_has_its_own_statuses_and_codes(
     gateway_responses: dict[str, Any], kind: str, status: str | None, code: str, *, retries: bool
 ) -> None:
     response = gateway_responses[kind]
@@ -105,12 +105,12 @@ def test_what_the_gateway_says_itself(
     assert ("gatewayresponse.header.Retry-After" in response["responseParameters"]) is retries
 
 
-def test_gateway_and_function_say_a_defect_in_the_same_words(gateway_responses: dict[str, Any]) -> None:
+def test_gateway_and_function_report_a_defect_in_the_same_words(gateway_responses: dict[str, Any]) -> None:
     ours = refused(INTERNAL, InvalidRecord("signatures", {}), "id")["body"]
     assert gateway_responses["DEFAULT_5XX"]["responseTemplates"]["application/json"] == ours
 
 
-def test_a_domain_and_a_firewall_come_on_demand_only(stack: Stack) -> None:
+def test_a_domain_and_a_firewall_are_created_on_demand_only(stack: Stack) -> None:
     on_demand = {"AWS::ApiGateway::DomainName", "AWS::ApiGateway::BasePathMapping"}
     firewall = {"AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation"}
     assert not (on_demand | firewall) & {resource["Type"] for resource in stack.resources.values()}

@@ -1,4 +1,4 @@
-"""Archiving ahead: both triggers, the queue, the pipe."""
+"""Archiving ahead of the first download: both triggers, the queue, the pipe."""
 
 import json
 from typing import Any
@@ -28,11 +28,11 @@ def record(**image: Any) -> dict[str, Any]:
         ({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": ID}}}}, False),
     ],
 )
-def test_the_pipe_lets_through_what_has_a_certificate(stack: Stack, change: dict[str, Any], *, passes: bool) -> None:
+def test_the_pipe_passes_records_with_a_certificate_only(stack: Stack, change: dict[str, Any], *, passes: bool) -> None:
     assert bool(pipe_messages(stack, [change])) is passes
 
 
-def test_the_rule_lets_through_completed_signatures_only(stack: Stack) -> None:
+def test_the_rule_passes_completed_signature_requests_only(stack: Stack) -> None:
     detail = {"event": "signature.completed", "signatureRequestId": ID, "renderId": ID, "status": "completed"}
     event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
     assert len(rule_messages(stack, event)) == 1
@@ -84,7 +84,7 @@ def test_the_pipe_reads_the_tables_stream_from_its_beginning(stack: Stack) -> No
     assert stack.resources["SignaturesTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
-def test_an_existing_table_brings_its_own_stream_or_none() -> None:
+def test_an_existing_table_uses_its_own_stream_or_none() -> None:
     existing = PARAMETERS | {"SignaturesTableName": "signatures"}
     assert Stack("s", existing).of_type("AWS::Pipes::Pipe") == {}
     labelled = Stack("s", existing | {"SignaturesTableStreamLabel": "2026-06-01T00:00:00.000"})

@@ -1,4 +1,4 @@
-"""What the contract fixes: names, parameters, routes, statuses."""
+"""The contract: names, parameters, statuses."""
 
 from functions.download_certificate.responses import REFUSALS
 from tests.conftest import PARAMETERS

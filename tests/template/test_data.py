@@ -1,4 +1,4 @@
-"""What is kept: locked, encrypted, never deleted with the stack."""
+"""Data is locked, encrypted and never deleted with the stack."""
 
 from fnmatch import fnmatchcase
 
@@ -18,8 +18,8 @@ def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
 
 
 def denied(stack: Stack, action: str, **context: str | list[str]) -> set[str]:
-    """The statements of the bucket's policy that deny the action to everyone. `context` are the keys of the request's
-    context, `SecureTransport` for aws:SecureTransport.
+    """The Sids of the bucket policy's statements that deny the action. `context` holds the request's condition keys
+    without their prefix: `SecureTransport` for aws:SecureTransport.
 
     Operators: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
     """
@@ -71,11 +71,11 @@ def test_certificates_are_created_over_tls_and_never_overwritten(stack: Stack) -
 
 def test_nobody_may_hide_a_certificate_behind_a_delete_marker(stack: Stack) -> None:
     assert denied(stack, "s3:DeleteObject", SecureTransport="true") == {"NoDeleteMarkers"}
-    assert denied(stack, "s3:DeleteObjectVersion", SecureTransport="true") == set()  # Object Lock decides
+    assert denied(stack, "s3:DeleteObjectVersion", SecureTransport="true") == set()  # Object Lock controls it
 
 
 @pytest.mark.parametrize("action", ["s3:PutLifecycleConfiguration", "s3:PutBucketObjectLockConfiguration"])
-def test_only_the_template_may_shorten_the_lives_of_certificates(stack: Stack, action: str) -> None:
+def test_only_the_template_may_shorten_the_retention_of_certificates(stack: Stack, action: str) -> None:
     assert denied(stack, action, SecureTransport="true") == {"NoShorterLives"}
     assert denied(stack, action, SecureTransport="true", CalledVia=["athena.amazonaws.com"]) == {"NoShorterLives"}
     assert denied(stack, action, SecureTransport="true", CalledVia=["cloudformation.amazonaws.com"]) == set()

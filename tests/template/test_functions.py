@@ -35,7 +35,7 @@ def test_sam_local_points_at_the_local_service(function: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_function_and_layers_are_of_one_architecture(architecture: str) -> None:
+def test_functions_and_layers_have_one_architecture(architecture: str) -> None:
     stack = Stack("s", PARAMETERS | {"Architecture": architecture})
     functions = stack.of_type("AWS::Lambda::Function")
     assert len(functions) == 2
@@ -46,12 +46,12 @@ def test_function_and_layers_are_of_one_architecture(architecture: str) -> None:
     assert all(layer["CompatibleArchitectures"] == [architecture] for layer in layers.values())
 
 
-def test_time_outs_end_from_the_inside_out(stack: Stack) -> None:
+def test_inner_timeouts_end_before_outer_ones(stack: Stack) -> None:
     timeout = stack.resources[DOWNLOAD]["Properties"]["Timeout"]
     assert PROVIDER_SECONDS + ARCHIVE_SECONDS < timeout < 29
 
 
-def test_the_inline_limit_fits_into_a_reply_of_lambda() -> None:
+def test_the_inline_limit_fits_into_a_lambda_reply() -> None:
     assert INLINE_LIMIT * 4 / 3 + 2000 < 6_291_556
 
 
@@ -68,7 +68,7 @@ def test_concurrency_is_reserved_only_on_demand() -> None:
 
 
 def versions(change: Callable[[dict[str, Any]], None]) -> set[str]:
-    """The logical ids of the functions' versions after a change of the template. A new id is a new version."""
+    """The logical ids of the functions' versions after a change to the template. A new id means a new version."""
     source = read_source()
     change(source)
     resources = translate(source)["Resources"]
@@ -85,20 +85,20 @@ def versions(change: Callable[[dict[str, Any]], None]) -> set[str]:
     ],
     ids=["release", "shared package", "dependencies", "memory"],
 )
-def test_whatever_is_deployed_reaches_the_clients(change: Callable[[dict[str, Any]], None]) -> None:
-    """Clients are served by the alias, which moves only when a new version is published."""
+def test_every_deployed_change_reaches_the_clients(change: Callable[[dict[str, Any]], None]) -> None:
+    """The alias serves clients. It moves only when a new version is published."""
     before = versions(lambda _: None)
     assert len(before) == len(FUNCTIONS)
     assert not before & versions(change)
 
 
 def test_the_release_is_written_where_make_deploy_looks_for_it() -> None:
-    assert "    Tags: {Release: unnamed}" in TEMPLATE.read_text()
+    assert "    Tags:\n      Release: unnamed" in TEMPLATE.read_text()
     assert "Release: .*" in (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.parametrize(("function", "alarms"), [(DOWNLOAD, 2), (ARCHIVE, 1)])
-def test_a_new_version_gets_its_traffic_slowly_and_loses_it_on_an_alarm(
+def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
     stack: Stack, function: str, alarms: int
 ) -> None:
     group = stack.resources[f"{function}DeploymentGroup"]["Properties"]
@@ -121,7 +121,7 @@ def test_clients_and_messages_come_to_the_alias(stack: Stack) -> None:
     assert mapping["FunctionName"].endswith(f"{ARCHIVE}:live")
 
 
-def test_downloads_start_from_a_snapshot_unless_told_otherwise() -> None:
+def test_downloads_start_from_a_snapshot_by_default() -> None:
     for choice in ("PublishedVersions", "None"):
         function = Stack("s", PARAMETERS | {"DownloadSnapStart": choice}).resources[DOWNLOAD]["Properties"]
         assert function["SnapStart"] == {"ApplyOn": choice}

@@ -1,4 +1,4 @@
-"""Alarms, dashboard, queries: they look at what exists, and operators find them explained."""
+"""Alarms, dashboard and queries watch existing metrics and logs, and docs/operations.md explains them."""
 
 import json
 import re
@@ -16,10 +16,10 @@ KNOWN_VALUES = {
     "live",
     "provider",
 }
-"""Of dimensions that name no resource."""
+"""Values of dimensions that name no resource."""
 
 
-def test_every_alarm_looks_at_what_exists_and_tells_the_topic(stack: Stack) -> None:
+def test_every_alarm_watches_an_existing_metric_and_notifies_the_topic(stack: Stack) -> None:
     names = {stack.resolve({"Ref": name}) for name in stack.resources} | {stack.physical_id(n) for n in stack.resources}
     services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
     known = names | services | {"craftkit-test-certificates", "live"}
@@ -31,7 +31,7 @@ def test_every_alarm_looks_at_what_exists_and_tells_the_topic(stack: Stack) -> N
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_our_own_metrics_are_those_that_the_code_counts(stack: Stack) -> None:
+def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stack) -> None:
     sources = [
         path.read_text() for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")
     ]
@@ -47,13 +47,13 @@ def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
     assert sorted(told) == sorted(stack.of_type("AWS::CloudWatch::Alarm"))
 
 
-def test_alarms_reach_whoever_is_named() -> None:
+def test_alarms_reach_the_given_email_address() -> None:
     assert Stack("s", PARAMETERS).of_type("AWS::SNS::Subscription") == {}
     (subscription,) = Stack("s", PARAMETERS | {"AlarmEmail": "a@e.com"}).of_type("AWS::SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@e.com")
 
 
-def test_the_dashboard_shows_what_exists(stack: Stack) -> None:
+def test_the_dashboard_shows_existing_alarms_and_metrics(stack: Stack) -> None:
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
     status, *charts = json.loads(dashboard["DashboardBody"])["widgets"]
     always_there = stack.of_type("AWS::CloudWatch::Alarm").keys() - {"PipeFailuresAlarm"}

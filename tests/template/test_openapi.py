@@ -1,4 +1,4 @@
-"""docs/openapi.yaml says what the function and the gateway say: all of it, and nothing else."""
+"""docs/openapi.yaml describes every response of the function and the gateway, and no others."""
 
 import dataclasses
 import json
@@ -37,7 +37,7 @@ OPERATIONS: dict[str, Any] = FILE["paths"]["/v1/signatures/{id}/certificate"]
 OPERATION: dict[str, Any] = OPERATIONS["get"]
 API: dict[str, Any] = STACK.resources["CertificatesApi"]["Properties"]["Body"]
 
-# What the file's examples tell of.
+# The values in the file's examples.
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 ETAG = '"5d41402abc4b2a76b9719d911017c592"'
@@ -59,7 +59,7 @@ ERRORS = [
     ArchiveUnavailable("SlowDown"),
 ]
 
-# The statuses of API Gateway's own answers, where the template leaves them as they are.
+# The statuses of API Gateway's own responses that the template does not set.
 # Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 GATEWAY_STATUSES = {
     "BAD_REQUEST_BODY": 400,
@@ -70,24 +70,24 @@ GATEWAY_STATUSES = {
     "THROTTLED": 429,
     "WAF_FILTERED": 403,
 }
-# What it says to every other address and method.
+# API Gateway's responses to every other address and method.
 ELSEWHERE = {"ACCESS_DENIED", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """As a client gets it."""
+class Response:
+    """A response as the client receives it."""
 
     status: str
     headers: Mapping[str, str]
     body: str
 
     @classmethod
-    def of(cls, status: int, headers: Mapping[str, str], body: str) -> "Answer":
+    def of(cls, status: int, headers: Mapping[str, str], body: str) -> "Response":
         return cls(str(status), {"x-amzn-RequestId": REQUEST_ID, **headers}, body)
 
 
-def of_the_function() -> Iterator[Answer]:
+def function_responses() -> Iterator[Response]:
     downloads = [
         Download(WHOLE.stored, WHOLE),
         Download(FIRST.stored, FIRST, is_range=True),
@@ -97,10 +97,10 @@ def of_the_function() -> Iterator[Answer]:
         (served(download, ID, REQUEST_ID) for download in downloads),
         (refused(REFUSALS[type(error)], error, REQUEST_ID) for error in ERRORS),
     ):
-        yield Answer.of(response["statusCode"], response["headers"], response["body"])
+        yield Response.of(response["statusCode"], response["headers"], response["body"])
 
 
-def of_the_gateway(*, elsewhere: bool) -> Iterator[Answer]:
+def gateway_responses(*, elsewhere: bool) -> Iterator[Response]:
     for kind, response in API["x-amazon-apigateway-gateway-responses"].items():
         if (kind in ELSEWHERE) is elsewhere:
             headers = {
@@ -108,14 +108,14 @@ def of_the_gateway(*, elsewhere: bool) -> Iterator[Answer]:
                 for name, value in response["responseParameters"].items()
             }
             status = int(response.get("statusCode") or GATEWAY_STATUSES[kind])
-            yield Answer.of(status, headers, response["responseTemplates"]["application/json"])
+            yield Response.of(status, headers, response["responseTemplates"]["application/json"])
 
 
-ANSWERS = [*of_the_function(), *of_the_gateway(elsewhere=False)]
+RESPONSES = [*function_responses(), *gateway_responses(elsewhere=False)]
 
 
 def resolve(value: Any) -> Any:
-    """The value, with all references replaced by what they name."""
+    """The value with all references resolved."""
     if isinstance(value, list):
         return [resolve(item) for item in value]
     if not isinstance(value, dict):
@@ -134,13 +134,13 @@ def documented(response: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def given(answers: Iterable[Answer]) -> dict[str, Any]:
-    """What these answers have in common, in the form of `documented`: a header is required that all of them have."""
-    headers = [answer.headers.keys() - {"Content-Type"} for answer in answers]
+def given(responses: Iterable[Response]) -> dict[str, Any]:
+    """The responses in the form of `documented`. A header is required if all of them have it."""
+    headers = [one.headers.keys() - {"Content-Type"} for one in responses]
     return {
-        "media types": {answer.headers["Content-Type"] for answer in answers if "Content-Type" in answer.headers},
+        "media types": {one.headers["Content-Type"] for one in responses if "Content-Type" in one.headers},
         "headers": {name: all(name in names for names in headers) for name in set().union(*headers)},
-        "bodies": {answer.body for answer in answers if answer.headers.get("Content-Type") == "application/json"},
+        "bodies": {one.body for one in responses if one.headers.get("Content-Type") == "application/json"},
     }
 
 
@@ -168,30 +168,30 @@ def test_the_parameters_are_what_the_function_reads() -> None:
     assert FILE["components"]["securitySchemes"]["apiKey"].items() >= {"type": "http", "scheme": "bearer"}.items()
 
 
-def test_head_is_told_to_be_as_get() -> None:
+def test_head_is_documented_like_get() -> None:
     names = ("parameters", "responses")
     assert {name: OPERATIONS["head"][name] for name in names} == {name: OPERATION[name] for name in names}
     assert "no body" in OPERATIONS["head"]["description"]
 
 
-def test_every_refusal_is_among_those_compared() -> None:
+def test_every_refusal_is_compared() -> None:
     assert {type(error) for error in ERRORS} == set(REFUSALS)
 
 
-def test_the_file_has_the_statuses_that_are_given() -> None:
-    assert set(OPERATION["responses"]) == {answer.status for answer in ANSWERS}
+def test_the_file_has_the_actual_statuses() -> None:
+    assert set(OPERATION["responses"]) == {response.status for response in RESPONSES}
 
 
 @pytest.mark.parametrize("status", OPERATION["responses"])
-def test_media_types_headers_and_texts_are_those_that_are_given(status: str) -> None:
-    answers = [answer for answer in ANSWERS if answer.status == status]
-    assert documented(resolve(OPERATION["responses"][status])) == given(answers)
+def test_media_types_headers_and_texts_are_the_actual_ones(status: str) -> None:
+    responses = [response for response in RESPONSES if response.status == status]
+    assert documented(resolve(OPERATION["responses"][status])) == given(responses)
 
 
 @pytest.mark.parametrize("status", OPERATION["responses"])
 def test_header_values_are_as_described(status: str) -> None:
     headers = resolve(OPERATION["responses"][status])["headers"]
-    given_headers = [answer.headers.items() for answer in ANSWERS if answer.status == status]
+    given_headers = [response.headers.items() for response in RESPONSES if response.status == status]
     for name, text in chain.from_iterable(given_headers):
         if name in headers:
             value = int(text) if headers[name]["schema"].get("type") == "integer" else text
@@ -200,16 +200,16 @@ def test_header_values_are_as_described(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in OPERATION["responses"] if status >= "400"])
-def test_the_schema_of_an_error_takes_its_code_and_no_other(status: str) -> None:
+def test_the_schema_of_an_error_accepts_only_its_code(status: str) -> None:
     schema = OAS31Validator(resolve(OPERATION["responses"][status])["content"]["application/json"]["schema"])
-    errors = [answer for answer in ANSWERS if answer.status >= "400"]
+    errors = [response for response in RESPONSES if response.status >= "400"]
     assert [schema.is_valid(json.loads(error.body)) for error in errors] == [error.status == status for error in errors]
 
 
-def test_what_other_addresses_answer_is_told() -> None:
-    answers = list(of_the_gateway(elsewhere=True))
-    assert {answer.status for answer in answers} == {"404"}
-    assert documented(resolve(FILE["components"]["responses"]["UnknownAddress"])) == given(answers)
+def test_responses_of_unknown_addresses_are_documented() -> None:
+    responses = list(gateway_responses(elsewhere=True))
+    assert {response.status for response in responses} == {"404"}
+    assert documented(resolve(FILE["components"]["responses"]["UnknownAddress"])) == given(responses)
 
 
 def test_every_component_is_used() -> None:
@@ -219,6 +219,6 @@ def test_every_component_is_used() -> None:
     assert unused == {"#/components/responses/UnknownAddress", "#/components/securitySchemes/apiKey"}
 
 
-def test_the_file_knows_no_limit_but_the_real_one() -> None:
+def test_the_file_states_the_actual_limit() -> None:
     sizes = set(re.findall(r"\b\d,\d{3},\d{3}\b", json.dumps(FILE)))
     assert sizes == {f"{INLINE_LIMIT:,}"}

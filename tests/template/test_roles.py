@@ -1,4 +1,4 @@
-"""The roles, as far as the words of the template tell. What they must allow: tests/e2e/test_permissions.py."""
+"""What the template's roles must not allow. tests/e2e/test_permissions.py tests what they must allow."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from tests.template.conftest import listed, statements
 from tools.template import Stack
 
 WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:DescribeAlarms"}
-"""Actions that IAM grants for everything or not at all."""
+"""Actions that are granted on all resources."""
 
 ROLES = ["DownloadCertificateRole", "ArchiveCertificateRole", "SignaturesPipeRole", "DeploymentRole"]
 
 
 def test_every_role_is_the_templates_own(stack: Stack) -> None:
-    """SAM would make roles with managed policies, whose resources are wildcards."""
+    """SAM would create roles with managed policies, whose resources are wildcards."""
     assert set(stack.of_type("AWS::IAM::Role")) == {*ROLES, "ApiGatewayLogRole"}
     managed = {name for name, role in stack.of_type("AWS::IAM::Role").items() if "ManagedPolicyArns" in role}
     assert managed == {"ApiGatewayLogRole"}

@@ -90,11 +90,11 @@ def test_a_cut_is_refused_wherever_the_bytes_can_tell(kind: str) -> None:
             assert re.fullmatch(rb"\s*[0-9]*(\s+[0-9]*(\s+(o|ob)?)?)?", lost), lost
             assert kind != "plain"
             assert kind != "linearized"
-            # The revision before the signature is a whole PDF, and the one that was signed first.
+            # The revision before the signature is a whole PDF of its own.
             assert b"/ByteRange" not in whole[marker:length]
 
 
-def test_a_linearized_file_is_as_long_as_it_says() -> None:
+def test_a_linearized_file_has_the_length_that_it_states() -> None:
     whole = PDFS["linearized"]
     end_of_the_first_page = whole.index(b"%%EOF") + len(b"%%EOF")
     assert not is_whole_pdf(whole[:end_of_the_first_page])
@@ -102,7 +102,7 @@ def test_a_linearized_file_is_as_long_as_it_says() -> None:
     assert is_whole_pdf(revise(whole, b"later"))
 
 
-def test_a_signature_covers_bytes_that_are_there() -> None:
+def test_a_signature_covers_existing_bytes() -> None:
     whole = PDFS["signed"]
     for padding in (b"", b"\n%%EOF\n"):
         assert not is_whole_pdf(whole[: whole.index(b"/ByteRange") + 200] + b"\n%%EOF" + padding)
@@ -126,7 +126,7 @@ def test_a_pdf_made_of_text_is_accepted() -> None:
     assert is_whole_pdf(plain().replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n\n"))
     assert is_whole_pdf(plain().replace(HEADER, b"%PDF-1.7\n\n"))
     assert is_whole_pdf(plain(replacements).replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n"))
-    # Offsets count from the header, or are wrong: readers rebuild the table.
+    # Offsets count from the header or are wrong. Readers then rebuild the table.
     assert is_whole_pdf(b" " * 7 + plain(replacements).replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n"))
 
 

@@ -71,7 +71,7 @@ def test_if_range_needs_the_same_strong_tag(if_range: str, applies: bool) -> Non
         ("bytes=-" + "9" * 5000, "bytes=-1000000000000000"),
     ],
 )
-def test_one_byte_range_is_understood(header: str, parsed: str) -> None:
+def test_a_single_byte_range_is_parsed(header: str, parsed: str) -> None:
     assert str(parse_range(header)) == parsed
 
 
@@ -97,5 +97,5 @@ def test_one_byte_range_is_understood(header: str, parsed: str) -> None:
         "0-1",
     ],
 )
-def test_a_range_that_is_none_is_ignored(header: str) -> None:
+def test_an_invalid_range_is_ignored(header: str) -> None:
     assert parse_range(header) is None

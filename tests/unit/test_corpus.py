@@ -1,4 +1,4 @@
-"""`make corpus`: what becomes of a folder of PDFs."""
+"""`make corpus`: the report on a folder of PDFs."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus.main()
 
 
-def test_it_says_what_is_refused_and_which_damage_is_accepted(
+def test_it_reports_refused_files_and_accepted_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream = bytes(range(256))
@@ -26,7 +26,7 @@ def test_it_says_what_is_refused_and_which_damage_is_accepted(
         "signed.pdf": sign(stream),
         "prefixed.pdf": b"<p>" + plain(stream),
         "broken.pdf": b"%PDF-1.7",
-        "note.txt": b"no PDF",
+        "note.txt": b"not a PDF",
     }.items():
         (tmp_path / name).write_bytes(content)
     run(tmp_path, monkeypatch)

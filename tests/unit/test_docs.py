@@ -1,4 +1,4 @@
-"""What Markdown files and comments point at exists."""
+"""Links, files, commands and tests that Markdown files and comments name exist."""
 
 import re
 from functools import cache
@@ -26,7 +26,7 @@ def prose(page: str) -> str:
 
 
 def typed(page: str, program: str) -> list[str]:
-    """What follows the program's name in blocks of commands, with a word for each <placeholder>, without comments."""
+    """The arguments of the program in code blocks, with a word for each <placeholder> and without comments."""
     lines = "\n".join(FENCE.findall((ROOT / page).read_text()))
     return re.findall(rf"^(?:\w+=\$\()?{program} ([^#)\n]+)", re.sub("<[^>]*>", "X", lines), re.MULTILINE)
 
@@ -37,7 +37,7 @@ def links(page: str) -> list[str]:
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """Of the headings, as GitHub makes them: lower case, spaces as hyphens, other marks left out, doubles numbered."""
+    """The anchors of the headings as GitHub creates them: lower case, hyphens for spaces, duplicates numbered."""
     found: set[str] = set()
     for heading in re.findall(r"^#{1,6} (.+?)\s*$", prose(str(page.relative_to(ROOT))), re.MULTILINE):
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)

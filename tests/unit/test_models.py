@@ -92,7 +92,7 @@ def test_a_key_that_breaks_the_rules_is_never_accepted(change: dict[str, Any]) -
         {"status": "sent"},
     ],
 )
-def test_a_signature_may_lack_what_is_optional(change: dict[str, Any]) -> None:
+def test_a_signature_request_may_lack_optional_attributes(change: dict[str, Any]) -> None:
     signature = Signature.from_item(SIGNATURE | change)
     assert (signature.certificate_url is None) is ("certificateUrl" in change)
 
@@ -115,7 +115,7 @@ def test_the_providers_id_is_a_text_or_the_digits_of_a_number(given: object, tex
 @pytest.mark.parametrize(
     "id_", ["", "sig_1", ID.upper(), f"{ID}\n", ID[:-1], f"{ID}0", ID.replace("-", ""), Decimal(7), None]
 )
-def test_an_id_that_is_no_lower_case_uuid_is_a_broken_item(id_: object) -> None:
+def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken(id_: object) -> None:
     with pytest.raises(InvalidRecord) as error:
         Signature.from_item(SIGNATURE | {"id": id_, "certificateUrl": None})
     assert list(error.value.problems) == ["id"]
@@ -144,7 +144,7 @@ def test_an_id_that_is_no_lower_case_uuid_is_a_broken_item(id_: object) -> None:
         {"providerRequestId": True},
     ],
 )
-def test_a_signature_that_breaks_the_rules_names_the_attribute_only(change: dict[str, Any]) -> None:
+def test_a_signature_request_that_breaks_the_rules_names_the_attribute_only(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidRecord) as error:
         Signature.from_item(SIGNATURE | change)
     assert list(error.value.problems) == list(change)

@@ -1,5 +1,4 @@
-"""Whatever parses foreign text takes time in proportion to its length, whatever the text is: none of them can be
-interrupted."""
+"""Every parser of untrusted text takes time in proportion to the text's length, because none can be interrupted."""
 
 import io
 import time
@@ -64,7 +63,7 @@ LONG_ENOUGH_TO_COMPARE = 0.02
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_parser_of_foreign_text_is_linear(name: str) -> None:
-    """Eight times the length takes 8 times as long, or 64 times if the steps are quadratic."""
+    """Eight times the length takes 8 times as long, or 64 times if the parser is quadratic."""
     for unit in UNITS:
         measure = partial(_measure, PARSERS[name], unit)
         for short, long in pairwise(LENGTHS):
@@ -72,7 +71,7 @@ def test_a_parser_of_foreign_text_is_linear(name: str) -> None:
 
 
 def _measure(parse: Callable[[str], object], unit: str, length: int) -> float:
-    """Seconds of this thread's CPU, so that other work does not count."""
+    """CPU seconds of this thread, which exclude other work."""
     text = unit * (length // len(unit))
     started = time.thread_time()
     with suppress(Exception):

@@ -16,18 +16,18 @@ def ask(target: str, method: str = "GET") -> Reply:
 
 
 @pytest.mark.parametrize("situation", seeds.SITUATIONS, ids=lambda situation: situation.event)
-def test_the_examples_are_what_the_situation_sends(situation: seeds.Situation) -> None:
+def test_the_examples_are_the_situations_request(situation: seeds.Situation) -> None:
     event = seeds.event(situation.event)
     parameters = document(situation.event)["paths"][event["resource"]]["get"]["parameters"]
     examples = {parameter["name"]: parameter["example"] for parameter in parameters if "example" in parameter}
     of_the_browser = {"Accept", "Authorization", "Host", "User-Agent"}
     headers = {name: value for name, value in event["headers"].items() if name not in of_the_browser}
     assert examples == headers | event["pathParameters"]
-    # What is of no such format, the page would not send.
+    # The page would not send a value that does not match its format.
     assert [parameter for parameter in parameters if "format" in parameter["schema"]] == []
 
 
-def test_all_else_is_as_published() -> None:
+def test_everything_else_is_as_published() -> None:
     published, shown = yaml_parse((ROOT / "docs" / "openapi.yaml").read_text()), document("download_archived")
     for api in (published, shown):
         del api["servers"]
@@ -49,10 +49,10 @@ def test_all_else_is_as_published() -> None:
         ("POST", "/"),
     ],
 )
-def test_whatever_is_not_of_the_reference_is_the_apis_to_answer(method: str, target: str) -> None:
+def test_requests_outside_the_reference_go_to_the_api(method: str, target: str) -> None:
     assert ask(target, method) is THE_API
 
 
-def test_the_page_lets_the_browser_ask_no_other_host() -> None:
+def test_the_page_allows_no_request_to_another_host() -> None:
     policy = dict(ask("/").headers)["Content-Security-Policy"]
     assert policy == "default-src 'self' 'unsafe-inline' data:"

@@ -1,4 +1,4 @@
-"""docs/reliability.md against the tests that it names, in both directions."""
+"""docs/reliability.md names every test of a fault, and every test that it names exists."""
 
 import re
 from types import ModuleType
@@ -22,11 +22,11 @@ NAMED = {name for row in ROWS for name in re.findall(r"`([\w-]+)`", row.split("|
 
 
 def unparametrised(module: ModuleType) -> set[str]:
-    """Those with parameters are there once for each fault."""
+    """Without the tests that run once for each fault."""
     return {name for name, test in vars(module).items() if name.startswith("test_") and not hasattr(test, "pytestmark")}
 
 
-def test_every_row_names_tests_that_there_are() -> None:
+def test_every_row_names_existing_tests() -> None:
     assert NAMED - all_tests() == FAULTS
 
 

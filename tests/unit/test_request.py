@@ -51,7 +51,7 @@ def test_keys_have_16_to_128_characters(kind: str, length: int) -> None:
         "Bearer null",
     ],
 )
-def test_anything_else_is_no_key(authorization: str | None) -> None:
+def test_anything_else_is_not_a_key(authorization: str | None) -> None:
     assert PresentedKey.parse(authorization) is None
 
 
@@ -79,11 +79,11 @@ def test_an_id_is_a_uuid_in_lower_case(asked: str) -> None:
         "g" + ID[1:],
     ],
 )
-def test_anything_else_is_no_id(asked: str) -> None:
+def test_anything_else_is_not_an_id(asked: str) -> None:
     assert parse(pathParameters={"id": asked}).signature_id is None
 
 
-def test_header_names_have_no_case() -> None:
+def test_header_names_are_case_insensitive() -> None:
     headers = {
         "AUTHORIZATION": [f"Bearer {KEY}"],
         "if-none-match": ['"a"'],
@@ -100,7 +100,7 @@ def test_header_names_have_no_case() -> None:
     )
 
 
-def test_headers_are_read_where_there_are_no_multi_value_headers() -> None:
+def test_headers_are_read_if_there_are_no_multi_value_headers() -> None:
     request = parse(multiValueHeaders=None, headers={"authorization": f"Bearer {KEY}"})
     assert request.key is not None
 

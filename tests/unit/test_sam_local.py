@@ -8,7 +8,7 @@ from tools.template import ROOT
 
 
 @pytest.mark.parametrize("docker", [None, "#!/bin/sh\nexit 1\n"])
-def test_where_no_docker_answers_one_line_says_so(
+def test_without_docker_one_line_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, docker: str | None
 ) -> None:
     if docker:

@@ -1,4 +1,4 @@
-"""What docs/security.md says of this repository itself: threats have tests, locks and licences are in order."""
+"""The claims of docs/security.md about this repository: threats have tests; locks and licences are in order."""
 
 import importlib.metadata
 import re
@@ -27,10 +27,10 @@ PERMISSIVE = {
     "MIT No Attribution License (MIT-0)",
     "PSF-2.0",
 }
-"""Licences that ask for no more than to be named."""
+"""Licences that require attribution only."""
 
 SILENCED = {"delays.py: S311", "records.py: S311", "settings.py: S105"}
-"""Pauses are drawn at random without need of secrecy, and `{secret}` is a placeholder."""
+"""Random pauses need no secrecy, and `{secret}` is a placeholder."""
 
 
 def installed_in(environment: str) -> set[tuple[str, str]]:
@@ -69,7 +69,7 @@ def test_an_environment_holds_what_its_lock_says_and_nothing_else(environment: s
 
 
 def test_the_uv_that_installs_them_is_locked() -> None:
-    """It was installed by the pip that comes with Python, which installs nothing else."""
+    """Python's own pip installs uv and nothing else."""
     of_python = {"pip", "setuptools"}
     found = {(name, version) for name, version in installed_in(".uv") if name not in of_python}
     assert found == locked(ROOT / "requirements-uv.txt")

@@ -19,7 +19,7 @@ from certificates.urls import HostRule, Url, UrlTemplate
         ("https://e.com/a%2fB%2F?s=%3d+%20", Url("https", "e.com", 443, "/a%2fB%2F?s=%3d+%20")),
     ],
 )
-def test_a_url_is_taken_apart_and_otherwise_left_as_it_is(text: str, url: Url) -> None:
+def test_a_url_is_split_and_otherwise_unchanged(text: str, url: Url) -> None:
     assert Url.parse(text) == url
 
 
@@ -152,7 +152,7 @@ def test_an_id_that_would_leave_its_place_is_refused(template: str, request_id: 
         UrlTemplate.parse(template).expand(request_id)
 
 
-def test_dots_are_dots_where_they_make_no_segment() -> None:
+def test_dots_are_kept_if_they_are_not_a_whole_segment() -> None:
     assert (
         UrlTemplate.parse("https://e.com/a{providerRequestId}?id={providerRequestId}").expand("..").target
         == "/a..?id=.."
@@ -173,7 +173,7 @@ def test_dots_are_dots_where_they_make_no_segment() -> None:
         "https://u:p@e.com/{providerRequestId}",
     ],
 )
-def test_a_wrong_template_is_refused(template: str) -> None:
+def test_an_invalid_template_is_refused(template: str) -> None:
     with pytest.raises(ValueError, match=r"^is |^must "):
         UrlTemplate.parse(template)
 
@@ -237,6 +237,6 @@ def test_no_other_host_is_allowed(rule: str, link: str) -> None:
         "a,b",
     ],
 )
-def test_a_wrong_host_rule_is_refused(rule: str) -> None:
+def test_an_invalid_host_rule_is_refused(rule: str) -> None:
     with pytest.raises(ValueError, match="host names"):
         HostRule.parse(rule)
