@@ -26,12 +26,15 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run test fuzz corpus sam-local build deploy smoke bench lint format lock clean help
+.PHONY: check run unit test fuzz corpus sam-local build deploy smoke bench lint format lock clean help
 
 check: lint test ## run everything that CI checks (the default)
 
 run: .venv/ready ## run the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1)
 	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST)
+
+unit: .venv/ready ## the unit tests alone, without a build and without coverage
+	$(PYTHON) -m pytest --no-cov --numprocesses auto tests/unit
 
 test: build ## run the whole test suite, with branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup

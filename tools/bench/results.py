@@ -112,7 +112,7 @@ def goals(results: Results) -> list[Goal]:
     found: list[Goal] = []
     if results.cold:
         times = results.cold.milliseconds
-        limits = {"naive": 0.95, "textbook": 0.30, "fastapi": 0.30}
+        limits = {"naive": 0.95, "textbook": 0.30, "fastapi": 0.25}
         found += [Goal(f"cold start / {name}", ratio(times["ours"], times[name]), limits[name]) for name in limits]
     if results.warm:
         times, cpu = results.warm.milliseconds, results.warm.cpu
