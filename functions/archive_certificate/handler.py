@@ -24,7 +24,7 @@ from certificates.aws import (
 from certificates.errors import ArchiveUnavailable, NotAvailable, ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.records import Records
-from certificates.telemetry import count, details, logger
+from certificates.telemetry import count, describe_error, logger
 from functions.archive_certificate.archiving import Services, UnknownSignature, archive_certificate
 from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
 from functions.archive_certificate.message import MalformedMessage, parse_message
@@ -115,7 +115,7 @@ def _try_later(record: "SQSRecord", error: Exception) -> None:
     if not isinstance(error, MalformedMessage):
         extra["signature_id"] = parse_message(record.body)
     write = logger.info if isinstance(error, WAITING) else logger.error
-    write("archive_later", extra=extra | {"error": type(error).__name__, "detail": details(error)})
+    write("archive_later", extra=extra | {"error": type(error).__name__, "detail": describe_error(error)})
     count("ArchiveRetries", error=type(error).__name__)
     if type(error) in FAULTS:
         count(FAULTS[type(error)])

@@ -16,7 +16,7 @@ from certificates.errors import (
 from certificates.models import ApiKey, Item, Owned, Signature
 from certificates.provider import Provider, fetch_certificate
 from certificates.records import Records
-from certificates.telemetry import count, details, logger
+from certificates.telemetry import count, describe_error, logger
 from functions.download_certificate.conditions import (
     matches_strongly,
     matches_weakly,
@@ -115,7 +115,7 @@ def _write(request: Request, signature: Signature, certificate: Certificate, arc
     try:
         is_first = archive.create(signature.project_id, signature.id, certificate)
     except ArchiveUnavailable as error:
-        extra = {"request_id": request.request_id, "signature_id": signature.id, "detail": details(error)}
+        extra = {"request_id": request.request_id, "signature_id": signature.id, "detail": describe_error(error)}
         logger.error("archive_write_failed", extra=extra)
         count("ArchiveWriteFailures")
         return Write.UNKNOWN

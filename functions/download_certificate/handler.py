@@ -14,10 +14,10 @@ from certificates.aws import connect_dynamodb, connect_s3, connect_secrets_manag
 from certificates.errors import ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.records import Records
-from certificates.telemetry import count, details, logger
+from certificates.telemetry import count, describe_error, logger
 from functions.download_certificate.download import Access, Services, download_certificate
 from functions.download_certificate.request import Request
-from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, refused, served
+from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, error_response, success_response
 from functions.download_certificate.settings import DownloadSettings
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _serve(event: dict[str, Any], context: "LambdaContext", access: Access) -> R
     access.method = request.method
     with limit_calls(seconds_left):
         download = download_certificate(request, access, SERVICES, seconds_left)
-    response = served(download, str(request.signature_id), request.request_id)
+    response = success_response(download, str(request.signature_id), request.request_id)
     access.source = download.source
     access.bytes = len(download.part.content) if download.part else 0
     count("CertificatesServed", source=download.source)
@@ -73,8 +73,8 @@ def _serve(event: dict[str, Any], context: "LambdaContext", access: Access) -> R
 def _refuse(error: Exception, access: Access) -> Response:
     refusal = REFUSALS.get(type(error), INTERNAL)
     access.code = refusal.code
-    access.detail = details(error) or None
+    access.detail = describe_error(error) or None
     count("RequestsRefused", code=refusal.code)
     if isinstance(error, ProviderFailed):
         count("UpstreamFailures")
-    return refused(refusal, error, access.request_id)
+    return error_response(refusal, error, access.request_id)

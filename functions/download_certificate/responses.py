@@ -77,7 +77,7 @@ INTERNAL = REFUSALS[InvalidRecord]
 """The answer to every error that is not in the table."""
 
 
-def served(download: Download, signature_id: str, request_id: str) -> Response:
+def success_response(download: Download, signature_id: str, request_id: str) -> Response:
     """200, 206 or 304."""
     headers = {"ETag": download.stored.etag, "Accept-Ranges": "bytes"}
     if download.part is None:
@@ -95,7 +95,7 @@ def served(download: Download, signature_id: str, request_id: str) -> Response:
     return _response(206 if download.is_range else 200, headers, request_id, body, is_base64=True)
 
 
-def refused(refusal: Refusal, error: Exception, request_id: str) -> Response:
+def error_response(refusal: Refusal, error: Exception, request_id: str) -> Response:
     values = vars(error)
     body = {"error": {"code": refusal.code, "message": refusal.message.format_map(values)}}
     headers = {"Content-Type": "application/json"}

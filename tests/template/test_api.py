@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from certificates.errors import InvalidRecord
-from functions.download_certificate.responses import INTERNAL, refused
+from functions.download_certificate.responses import INTERNAL, error_response
 from tests.conftest import PARAMETERS
 from tools.template import Stack
 
@@ -106,7 +106,7 @@ def test_the_gateway_has_its_own_statuses_and_codes(
 
 
 def test_gateway_and_function_report_a_defect_in_the_same_words(gateway_responses: dict[str, Any]) -> None:
-    ours = refused(INTERNAL, InvalidRecord("signatures", {}), "id")["body"]
+    ours = error_response(INTERNAL, InvalidRecord("signatures", {}), "id")["body"]
     assert gateway_responses["DEFAULT_5XX"]["responseTemplates"]["application/json"] == ours
 
 

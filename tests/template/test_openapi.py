@@ -28,7 +28,7 @@ from certificates.errors import (
 )
 from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
 from functions.download_certificate.request import Request
-from functions.download_certificate.responses import REFUSALS, refused, served
+from functions.download_certificate.responses import REFUSALS, error_response, success_response
 from tests.conftest import STACK
 from tools.template import ROOT
 
@@ -94,8 +94,8 @@ def function_responses() -> Iterator[Response]:
         Download(WHOLE.stored, None),
     ]
     for response in chain(
-        (served(download, ID, REQUEST_ID) for download in downloads),
-        (refused(REFUSALS[type(error)], error, REQUEST_ID) for error in ERRORS),
+        (success_response(download, ID, REQUEST_ID) for download in downloads),
+        (error_response(REFUSALS[type(error)], error, REQUEST_ID) for error in ERRORS),
     ):
         yield Response.of(response["statusCode"], response["headers"], response["body"])
 

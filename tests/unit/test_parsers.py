@@ -13,13 +13,12 @@ import pytest
 from certificates import https
 from certificates.certificate import is_whole_pdf
 from certificates.models import ApiKey, Signature
-from certificates.urls import Url
+from certificates.provider import find_link, find_url
+from certificates.urls import HostRule, Url
 from functions.archive_certificate.message import parse_message
 from functions.download_certificate.conditions import matches_weakly, parse_range
 from functions.download_certificate.request import Request
-from tests.support.provider import provider_at
 
-PROVIDER = provider_at("https://a.example", link_field="a.b", link_hosts="a.example")
 REQUEST = {"requestContext": {"requestId": "1"}}
 
 PARSERS: dict[str, Callable[[str], object]] = {
@@ -27,9 +26,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "url's host": lambda text: Url.parse(f"https://{text}"),
     "url's path": lambda text: Url.parse(f"https://a/{text}"),
     "link": lambda text: Url.parse_link(f"https://a/{text}"),
-    "link in JSON": lambda text: PROVIDER.check_link(PROVIDER.find_link(f'{{"a": {{"b": "{text}"}}}}'.encode())),
-    "JSON": lambda text: PROVIDER.find_link(text.encode()),
-    "JSON number": lambda text: PROVIDER.find_link(f"[1{text}]".encode()),
+    "link to an unlisted host": lambda text: find_url(f"https://a/{text}", [HostRule.parse("b.example")]),
+    "link in JSON": lambda text: find_link(f'{{"a": {{"b": "{text}"}}}}'.encode(), "a.b"),
+    "JSON": lambda text: find_link(text.encode(), "a.b"),
+    "JSON number": lambda text: find_link(f"[1{text}]".encode(), "a.b"),
     "head": lambda text: https.read_head(io.BufferedReader(io.BytesIO(b"HTTP/1.1 200 OK\r\n" + text.encode()))),
     "header": lambda text: https.read_head(
         io.BufferedReader(io.BytesIO(b"HTTP/1.1 200 OK\r\nContent-Length" + text.encode() + b"\r\n\r\n"))

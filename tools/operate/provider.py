@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -10,8 +9,7 @@ from pydantic import ValidationError
 
 from certificates.certificate import Certificate
 from certificates.errors import ProviderFailed
-from certificates.https import Exchange
-from certificates.provider import PROVIDER_SECONDS, Provider, Secret
+from certificates.provider import PROVIDER_SECONDS, Observer, Provider, Secret
 from certificates.settings import ProviderSettings
 from certificates.urls import Url
 from tools.operate.failures import CannotRun
@@ -44,50 +42,35 @@ ADVICE = {
 }
 
 
-class WatchedProvider(Provider):
-    """A provider that prints each step, but never the secret, or the path or query of a link."""
+class PrintingObserver(Observer):
+    """Prints each step, but never the secret, or the path or query of a link."""
 
-    def __init__(self, settings: ProviderSettings, secret: Secret, say: Callable[[str], None]) -> None:
-        super().__init__(settings, secret)
+    def __init__(self, settings: ProviderSettings, say: Callable[[str], None]) -> None:
+        self._settings = settings
         self._say = say
+        self._started = 0.0
 
-    def ask(self, provider_request_id: str, exchange: Exchange) -> bytes:
-        with suppress(ValueError):  # the provider refuses this id
-            url = self._settings.provider_certificate_url.expand(provider_request_id)
-            header = self._settings.provider_auth_header.fill("********")
-            self._say(f"GET {url.scheme}://{url.host}:{url.port}{url.target}")
-            for name, value in header.items():
+    def on_request(self, url: Url, *, is_link: bool) -> None:
+        self._started = time.perf_counter()
+        target = "/… (without the secret)" if is_link else url.target
+        self._say(f"GET {url.scheme}://{url.host}:{url.port}{target}")
+        if not is_link:
+            for name, value in self._settings.provider_auth_header.fill("********").items():
                 self._say(f"    {name}: {value}")
-        return self._watch(lambda: super(WatchedProvider, self).ask(provider_request_id, exchange))
 
-    def find_link(self, content: bytes) -> str:
-        link = super().find_link(content)
+    def on_response(self, content: bytes) -> None:
+        self._say(f"    200 after {self._seconds()} s: {len(content):,} bytes, {_describe_content(content)}")
+
+    def on_failure(self, failure: ProviderFailed) -> None:
+        self._say(f"    {failure.upstream_status or 'no answer'} after {self._seconds()} s")
+
+    def on_link(self, link: str, *, is_allowed: bool) -> None:
         self._say(f"    {self._settings.provider_link_field} holds a link")
-        return link
-
-    def check_link(self, link: str) -> Url:
-        try:
-            url = super().check_link(link)
-        except ProviderFailed:
+        if not is_allowed:
             self._say(f"    the link leads to {_describe_host(link)}, which is refused")
-            raise
-        self._say(f"GET {url.scheme}://{url.host}:{url.port}/… (without the secret)")
-        return url
 
-    def follow(self, link: Url, exchange: Exchange) -> bytes:
-        return self._watch(lambda: super(WatchedProvider, self).follow(link, exchange))
-
-    def _watch(self, step: Callable[[], bytes]) -> bytes:
-        started = time.perf_counter()
-        try:
-            content = step()
-        except ProviderFailed as failure:
-            status = failure.upstream_status or "no answer"
-            self._say(f"    {status} after {time.perf_counter() - started:.1f} s")
-            raise
-        seconds = time.perf_counter() - started
-        self._say(f"    200 after {seconds:.1f} s: {len(content):,} bytes, {_describe_content(content)}")
-        return content
+    def _seconds(self) -> str:
+        return f"{time.perf_counter() - self._started:.1f}"
 
 
 @click.group(epilog=examples("python -m tools provider check --stack craftkit-certificates --request 1234"))
@@ -113,7 +96,9 @@ def check_command(target: Target, *, request_id: str) -> None:
     settings = _read_settings(target)
     secret = Secret(target.secrets_manager, settings.provider_secret_name)
     try:
-        certificate = WatchedProvider(settings, secret, output.result).fetch(request_id, PROVIDER_SECONDS)
+        certificate = Provider(settings, secret, PrintingObserver(settings, output.result)).fetch(
+            request_id, PROVIDER_SECONDS
+        )
     except ProviderFailed as failure:
         output.result(f"Refused: {failure.reason}. {ADVICE[failure.reason]}", "red")
         raise click.exceptions.Exit(1) from failure

@@ -34,7 +34,7 @@ _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]\b")
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
-def within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
+def run_within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
     """Runs `work` for at most so many seconds, whatever it waits for: socket time-outs alone bound neither name
     resolution nor a server that sends a byte now and then. Raises ProviderFailed("timed_out")."""
     exchange = Exchange(time.monotonic() + seconds)

@@ -3,18 +3,19 @@
 import json
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import InvalidRecord, ProviderFailed
-from certificates.https import Exchange, within
+from certificates.https import Exchange, run_within
 from certificates.models import Signature
 from certificates.settings import ProviderSettings
 from certificates.telemetry import measure
-from certificates.urls import Url
+from certificates.urls import HostRule, Url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -27,7 +28,6 @@ _PARSING = threading.Lock()
 RETRY_PAUSE = 0.5
 # A second try needs at least this many seconds.
 SHORTEST_TRY = 2.0
-_USER_AGENT = {"User-Agent": "craftkit-certificates"}
 
 
 class Secret:
@@ -61,19 +61,33 @@ class Secret:
         return value
 
 
+class Observer:
+    """Is told each step of a fetch. This one ignores them."""
+
+    def on_request(self, url: Url, *, is_link: bool) -> None: ...
+
+    def on_response(self, content: bytes) -> None: ...
+
+    def on_failure(self, failure: ProviderFailed) -> None:
+        """The request failed."""
+
+    def on_link(self, link: str, *, is_allowed: bool) -> None: ...
+
+
 class Provider:
-    def __init__(self, settings: ProviderSettings, secret: Secret) -> None:
+    def __init__(self, settings: ProviderSettings, secret: Secret, observer: Observer | None = None) -> None:
         self._settings = settings
         self._secret = secret
+        self._observer = observer or Observer()
 
     def fetch(self, provider_request_id: str, seconds: float, *, second_try: bool = True) -> Certificate:
-        """One certificate, within so many seconds all told: links, pauses and, after a transient fault, a second try
-        included. Without `second_try` only a rotated secret is tried again.
+        """One certificate, within `seconds` with links, pauses and, after a transient fault, a second try. Without
+        `second_try` only a rotated secret is tried again.
 
         Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer, secret_unavailable,
         secret_malformed, request_id_refused, link_missing, link_refused, link_status, not_a_pdf.
         """
-        return within(seconds, lambda exchange: self._fetch(provider_request_id, exchange, second_try=second_try))
+        return run_within(seconds, partial(self._fetch, provider_request_id, second_try=second_try))
 
     def _fetch(self, provider_request_id: str, exchange: Exchange, *, second_try: bool) -> Certificate:
         secret = self._secret.value()
@@ -93,58 +107,68 @@ class Provider:
         return self._try(provider_request_id, exchange)
 
     def _try(self, provider_request_id: str, exchange: Exchange) -> Certificate:
-        content = self.ask(provider_request_id, exchange)
-        if self._settings.provider_link_field:
-            content = self.follow(self.check_link(self.find_link(content)), exchange)
+        settings = self._settings
+        try:
+            url = settings.provider_certificate_url.expand(provider_request_id)
+        except ValueError:
+            raise ProviderFailed("request_id_refused") from None
+        secret = settings.provider_auth_header.fill(self._secret.value())
+        self._observer.on_request(url, is_link=False)
+        if settings.provider_link_field:
+            document = self._get(exchange, url, secret | {"Accept": "application/json"}, MAX_LINK_ANSWER_BYTES)
+            content = self._follow(exchange, find_link(document, settings.provider_link_field))
+        else:
+            accept = {"Accept": "application/pdf, */*;q=0.8"}
+            content = self._get(exchange, url, secret | accept, settings.max_certificate_bytes)
         if not is_whole_pdf(content):
             raise ProviderFailed("not_a_pdf", 200)
         return Certificate(content)
 
-    # The steps of one try. What watches a fetch overrides them; nothing else calls them.
-
-    def ask(self, provider_request_id: str, exchange: Exchange) -> bytes:
-        try:
-            url = self._settings.provider_certificate_url.expand(provider_request_id)
-        except ValueError:
-            raise ProviderFailed("request_id_refused") from None
-        links = bool(self._settings.provider_link_field)
-        return exchange.get(
-            url,
-            _USER_AGENT
-            | {"Accept": "application/json" if links else "application/pdf, */*;q=0.8"}
-            | self._settings.provider_auth_header.fill(self._secret.value()),
-            MAX_LINK_ANSWER_BYTES if links else self._settings.max_certificate_bytes,
-        )
-
-    def find_link(self, content: bytes) -> str:
-        try:
-            with _PARSING:
-                value = json.loads(content)
-            for name in self._settings.provider_link_field.split("."):
-                value = value[name]
-        except (ValueError, RecursionError, LookupError, TypeError):
-            value = None
-        if not isinstance(value, str) or not value:
-            raise ProviderFailed("link_missing", 200)
-        return value
-
-    def check_link(self, link: str) -> Url:
-        try:
-            url = Url.parse_link(link)
-        except ValueError:
-            raise ProviderFailed("link_refused", 200) from None
-        if not any(host.allows(url) for host in self._settings.provider_link_hosts):
-            raise ProviderFailed("link_refused", 200)
-        return url
-
-    def follow(self, link: Url, exchange: Exchange) -> bytes:
+    def _follow(self, exchange: Exchange, link: str) -> bytes:
         """Sends no secret: it must not leave for another host, and storage hosts refuse two authentications."""
+        url = find_url(link, self._settings.provider_link_hosts)
+        self._observer.on_link(link, is_allowed=url is not None)
+        if url is None:
+            raise ProviderFailed("link_refused", 200)
+        self._observer.on_request(url, is_link=True)
         try:
-            return exchange.get(link, _USER_AGENT | {"Accept": "*/*"}, self._settings.max_certificate_bytes)
+            return self._get(exchange, url, {"Accept": "*/*"}, self._settings.max_certificate_bytes)
         except ProviderFailed as failure:
             if failure.reason == "status":
                 failure.reason = "link_status"
             raise
+
+    def _get(self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int) -> bytes:
+        try:
+            content = exchange.get(url, {"User-Agent": "craftkit-certificates"} | headers, max_bytes)
+        except ProviderFailed as failure:
+            self._observer.on_failure(failure)
+            raise
+        self._observer.on_response(content)
+        return content
+
+
+def find_link(document: bytes, field: str) -> str:
+    """The text in a field of JSON. Raises ProviderFailed: link_missing."""
+    try:
+        with _PARSING:
+            value = json.loads(document)
+        for name in field.split("."):
+            value = value[name]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        value = None
+    if not isinstance(value, str) or not value:
+        raise ProviderFailed("link_missing", 200)
+    return value
+
+
+def find_url(link: str, hosts: "Iterable[HostRule]") -> Url | None:
+    """The URL of a link, or None if it is malformed or leads to no listed host."""
+    try:
+        url = Url.parse_link(link)
+    except ValueError:
+        return None
+    return url if any(host.allows(url) for host in hosts) else None
 
 
 def fetch_certificate(

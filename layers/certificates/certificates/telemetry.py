@@ -34,7 +34,7 @@ def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, s
     sys.stdout.write(json.dumps(emf.serialize_metric_set(), separators=(",", ":")) + "\n")
 
 
-def details(error: Exception) -> dict[str, object]:
+def describe_error(error: Exception) -> dict[str, object]:
     """The fields that a log may hold: the attributes of our own errors; of any other error its name and where it came
     from, since its text may hold anything."""
     if isinstance(error, CertificateError):
