@@ -43,6 +43,7 @@ def test_the_request_is_what_the_settings_say() -> None:
         reply(body=PDF, headers={"Content-Encoding": "aws-chunked"}),
         raw(HEAD + b"Content-Length: 3000\r\n\r\n" + PDF[:1500], PDF[1500:], pause=0.05),
         reply(body=PDF, headers={"Content-Encoding": "identity, aws-chunked"}),
+        raw(HEAD + b"Content-Length: 3000\r\nX-Folded: a\r\n b\r\n\r\n" + PDF),
         reply(body=PDF, headers={"Content-Encoding": "utf-8"}),
         reply(body=gzip.compress(PDF), headers={"Content-Encoding": "gzip,aws-chunked"}),
         raw(HEAD + b"Content-Encoding: aws-chunked\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(PDF)),

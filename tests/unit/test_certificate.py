@@ -80,6 +80,13 @@ def test_pdf_syntax_behind_the_end_marker_is_a_revision_that_was_cut(between: by
     assert not is_whole_pdf(pdf(300).rstrip() + between + b"\n" + syntax + b"\n" + b"x" * 5000)
 
 
+@pytest.mark.parametrize("offset", range(-120, 120))
+def test_pdf_syntax_is_found_and_longer_words_are_not_where_one_search_ends_and_the_next_begins(offset: int) -> None:
+    filling = b" " * (1024 * 1024 + offset)
+    assert not is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"12 0 obj")
+    assert is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"xrefs")
+
+
 @pytest.mark.parametrize("kind", PDFS)
 def test_a_cut_is_refused_wherever_the_bytes_can_tell(kind: str) -> None:
     whole = PDFS[kind].rstrip()

@@ -1,6 +1,7 @@
 """Links, files, commands and tests that Markdown files and comments name exist."""
 
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -117,3 +118,14 @@ def test_the_tests_that_the_readme_runs_exist() -> None:
 def test_the_readme_shows_what_make_run_prints() -> None:
     first = SITUATIONS[0]
     assert f"\n# {first.status}  {first.words}\ncurl -sS -o certificate.pdf -H " in (ROOT / "README.md").read_text()
+
+
+def test_the_shell_client_keeps_its_line_ends_in_a_clone_on_windows() -> None:
+    attributes = subprocess.run(
+        ["git", "check-attr", "text", "eol", "--", "docs/clients/certificate.sh"],  # noqa: S607
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert [line.rpartition(": ")[2] for line in attributes.stdout.splitlines()] == ["set", "lf"]
