@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -26,6 +27,7 @@ from functions.download_certificate.settings import DownloadSettings
 from tests.support.answers import ID, REQUEST_ID
 from tests.support.aws import Bucket, Item, Tables, Vault
 from tests.support.log import Line, Metrics, parse_log
+from tests.support.operator import Operator, ScriptAws, operator_in, scripted_services
 from tests.support.pdf import pdf
 from tests.support.server import Answer, ScriptedServer, reply
 from tools.local import seeds
@@ -238,3 +240,18 @@ def no_thread_is_left() -> Iterator[None]:
     while left := [t for t in threading.enumerate() if t not in before and "ThreadPoolExecutor" in t.name]:
         assert time.monotonic() < deadline, left
         time.sleep(0.01)
+
+
+@pytest.fixture
+def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    """The operator's commands, in a folder of their own."""
+    with operator_in(tmp_path, stack, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def script_aws(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
+    """Replaces an AWS service of the operator's commands with a scripted server."""
+    assert operate
+    with scripted_services(monkeypatch) as found:
+        yield found

@@ -2,27 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.operator import Operator, Place, operator_in, scripted_services, summary
+from tests.support.operator import Operator, ScriptAws, summary
 from tests.support.server import Answer, reply
-from tools.template import Stack
-
-
-@pytest.fixture
-def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    with operator_in(tmp_path, stack, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def place(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    assert operate
-    with scripted_services(monkeypatch) as found:
-        yield found
 
 
 def test_status_counts_what_waits_what_is_in_flight_and_what_is_dead(operate: Operator) -> None:
@@ -68,15 +52,15 @@ def points(*values: tuple[int, float]) -> Answer:
     return reply(200, json.dumps({"Label": "x", "Datapoints": datapoints}).encode())
 
 
-def test_status_tells_the_age_of_the_oldest_message(operate: Operator, place: Place) -> None:
-    cloudwatch = place("CLOUDWATCH", points((1780000060, 3725.0), (1780000000, 3665.0)))
+def test_status_tells_the_age_of_the_oldest_message(operate: Operator, script_aws: ScriptAws) -> None:
+    cloudwatch = script_aws("CLOUDWATCH", points((1780000060, 3725.0), (1780000000, 3665.0)))
     assert json.loads(operate("archive", "status", "--json").stdout)["oldestMessageSeconds"] == 3725
     assert summary(operate("archive", "status").stdout)["oldest message"] == "1:02:05"
     assert b"craftkit-test-ArchiveQueue" in cloudwatch.requests[0].body
 
 
-def test_status_does_without_the_permission_to_read_metrics(operate: Operator, place: Place) -> None:
-    place("CLOUDWATCH", reply(403, json.dumps({"__type": "AccessDenied", "message": "no"}).encode()))
+def test_status_does_without_the_permission_to_read_metrics(operate: Operator, script_aws: ScriptAws) -> None:
+    script_aws("CLOUDWATCH", reply(403, json.dumps({"__type": "AccessDenied", "message": "no"}).encode()))
     result = operate("archive", "status", "--json")
     assert (result.exit_code, json.loads(result.stdout)["oldestMessageSeconds"]) == (0, None)
 

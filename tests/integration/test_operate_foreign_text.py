@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -13,16 +11,13 @@ from tests.support.operator import (
     DECORATION,
     WRONG_STATUS,
     Operator,
-    Place,
+    ScriptAws,
     Terminal,
-    operator_in,
     run,
-    scripted_services,
 )
 from tests.support.server import ScriptedServer, reply
 from tools.operate.api_keys import hash_key
 from tools.operate.commands import main
-from tools.template import Stack
 
 IN_XML = "owned\x85\x9b31m\x9d0;\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """C1 controls and marks that change the direction of text: all that XML takes."""
@@ -39,19 +34,6 @@ COMMANDS = {
     "list": ("keys", "list"),
     "revoke": ("keys", "revoke", "ck_live_aaaaa"),
 }
-
-
-@pytest.fixture
-def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    with operator_in(tmp_path, stack, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def place(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    assert operate
-    with scripted_services(monkeypatch) as found:
-        yield found
 
 
 def unprintable(text: str) -> set[str]:
@@ -126,10 +108,10 @@ def test_the_id_of_a_broken_item_is_printable(operate: Operator, command: str) -
 
 
 @pytest.mark.parametrize("command", ["verify", "verify --json"])
-def test_the_key_of_an_altered_object_is_printable(operate: Operator, place: Place, command: str) -> None:
+def test_the_key_of_an_altered_object_is_printable(operate: Operator, script_aws: ScriptAws, command: str) -> None:
     marker = f"<DeleteMarker><Key>{quote(HOSTILE)}</Key></DeleteMarker>"
     listing = f"<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>{marker}"
-    place("S3", reply(200, f"<ListVersionsResult>{listing}</ListVersionsResult>".encode()))
+    script_aws("S3", reply(200, f"<ListVersionsResult>{listing}</ListVersionsResult>".encode()))
     result = operate(*COMMANDS[command])
     assert result.exit_code == 1
     assert_shown_and_printable(result)
@@ -149,10 +131,10 @@ def test_the_key_of_an_altered_object_is_printable(operate: Operator, place: Pla
     ],
 )
 def test_the_message_of_an_aws_error_in_json_is_printable(
-    operate: Operator, place: Place, service: str, command: str
+    operate: Operator, script_aws: ScriptAws, service: str, command: str
 ) -> None:
     operate.seed(1)
-    place(service, reply(403, json.dumps({"__type": "AccessDenied", "message": HOSTILE}).encode()))
+    script_aws(service, reply(403, json.dumps({"__type": "AccessDenied", "message": HOSTILE}).encode()))
     result = operate(*COMMANDS[command])
     assert result.exit_code == 2
     assert_shown_and_printable(result)
@@ -167,10 +149,10 @@ def test_the_message_of_an_aws_error_in_json_is_printable(
     ],
 )
 def test_the_message_of_an_aws_error_in_xml_is_printable(
-    operate: Operator, place: Place, service: str, command: str
+    operate: Operator, script_aws: ScriptAws, service: str, command: str
 ) -> None:
     error = f"<Error><Code>AccessDenied</Code><Message>{IN_XML}</Message></Error>"
-    place(service, reply(403, (error if service == "S3" else f"<ErrorResponse>{error}</ErrorResponse>").encode()))
+    script_aws(service, reply(403, (error if service == "S3" else f"<ErrorResponse>{error}</ErrorResponse>").encode()))
     result = operate(*COMMANDS[command])
     assert result.exit_code == 2
     assert_shown_and_printable(result)

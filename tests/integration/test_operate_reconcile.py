@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,10 @@ from tests.support.operator import (
     NO_URL,
     WRONG_STATUS,
     Operator,
-    Place,
+    ScriptAws,
     before,
     interrupt,
-    operator_in,
     run,
-    scripted_services,
     signature_id,
     summary,
 )
@@ -25,24 +23,10 @@ from tests.support.server import Answer, reply
 from tools.operate import archive_queue, signatures
 from tools.operate.resume import Checkpoint, Counts
 from tools.operate.signatures import Signatures, TableInfo
-from tools.template import Stack
 
 STATE = Path(".reconcile-craftkit-test.json")
 NO_STATE = "is not a state file of reconcile. Delete it, or give another --state."
 NOT_AN_ID = ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"]
-
-
-@pytest.fixture
-def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    with operator_in(tmp_path, stack, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def place(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    assert operate
-    with scripted_services(monkeypatch) as found:
-        yield found
 
 
 def describe_table(operate: Operator) -> TableInfo:
@@ -276,11 +260,11 @@ def sqs_answer(sent: list[int], failed: list[int]) -> Answer:
     return reply(200, json.dumps({"Successful": successful, "Failed": failures}).encode())
 
 
-def test_messages_that_sqs_did_not_take_are_sent_again(operate: Operator, place: Place) -> None:
+def test_messages_that_sqs_did_not_take_are_sent_again(operate: Operator, script_aws: ScriptAws) -> None:
     for number in range(12):
         operate.seed(number)
     taken = sqs_answer([1, 2, 3, 4, 5, 6, 8, 9], [0, 7]), sqs_answer([7], [0]), sqs_answer([0], [])
-    sqs = place("SQS", *taken, sqs_answer([0, 1], []))
+    sqs = script_aws("SQS", *taken, sqs_answer([0, 1], []))
     result = operate("archive", "reconcile", "--segments", "1")
     assert (result.exit_code, summary(result.stdout)["enqueued"]) == (0, "12")
     sent = [[(entry["Id"], entry["MessageBody"]) for entry in json.loads(r.body)["Entries"]] for r in sqs.requests]
@@ -297,9 +281,9 @@ def test_messages_that_sqs_did_not_take_are_sent_again(operate: Operator, place:
 
 
 @pytest.mark.parametrize("answer", [sqs_answer([], [0]), reply(200, b"<html>")])
-def test_messages_that_sqs_never_takes_are_an_error(operate: Operator, place: Place, answer: Answer) -> None:
+def test_messages_that_sqs_never_takes_are_an_error(operate: Operator, script_aws: ScriptAws, answer: Answer) -> None:
     operate.seed(1)
-    sqs = place("SQS", answer)
+    sqs = script_aws("SQS", answer)
     result = operate("archive", "reconcile")
     assert (result.exit_code, result.stdout, STATE.exists()) == (2, "", True)
     assert result.stderr.endswith(f" Run it again to resume ({STATE}).\n")
@@ -308,20 +292,20 @@ def test_messages_that_sqs_never_takes_are_an_error(operate: Operator, place: Pl
 
 @pytest.mark.parametrize(("status", "code"), [(403, "403"), (503, "503")])
 def test_an_archive_that_does_not_answer_is_no_archive_without_certificates(
-    operate: Operator, place: Place, status: int, code: str
+    operate: Operator, script_aws: ScriptAws, status: int, code: str
 ) -> None:
     operate.seed(1)
-    place("S3", reply(status))
+    script_aws("S3", reply(status))
     result = operate("archive", "reconcile", "--dry-run")
     assert (result.exit_code, result.stderr) == (2, f"Error: AWS gave no usable response: {code}.\n")
 
 
 def test_a_table_that_does_not_answer_is_no_empty_table(
-    operate: Operator, monkeypatch: pytest.MonkeyPatch, place: Place
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, script_aws: ScriptAws
 ) -> None:
     table = {"TableArn": "arn", "CreationDateTime": 1780000000, "ItemCount": 1}
     described = reply(200, json.dumps({"Table": table}).encode())
     monkeypatch.setattr(signatures, "PAGE_ITEMS", 1)
-    place("DYNAMODB", described, reply(200, b"{}"))
+    script_aws("DYNAMODB", described, reply(200, b"{}"))
     result = operate("archive", "reconcile", "--dry-run", "--segments", "1")
     assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")

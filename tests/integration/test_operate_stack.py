@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -10,16 +9,10 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from moto.server import ThreadedMotoServer
 
-from tests.support.operator import Operator, deploy, operator_in, run
+from tests.support.operator import Operator, deploy, run
 from tools.local import seeds
 from tools.local.resources import create_resources
 from tools.template import REGION, Stack
-
-
-@pytest.fixture
-def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    with operator_in(tmp_path, stack, monkeypatch) as found:
-        yield found
 
 
 @pytest.mark.parametrize(

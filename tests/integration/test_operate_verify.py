@@ -1,8 +1,6 @@
 """`python -m tools archive verify`, on resources made from the template."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,33 +9,17 @@ from tests.support.operator import (
     NO_URL,
     WRONG_STATUS,
     Operator,
-    Place,
+    ScriptAws,
     before,
     interrupt,
-    operator_in,
-    scripted_services,
     signature_id,
     summary,
 )
 from tests.support.pdf import pdf
 from tests.support.server import Answer, reply
-from tools.template import Stack
 
 NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
 DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
-
-
-@pytest.fixture
-def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    with operator_in(tmp_path, stack, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def place(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    assert operate
-    with scripted_services(monkeypatch) as found:
-        yield found
 
 
 def test_an_intact_archive_is_verified(operate: Operator) -> None:
@@ -194,10 +176,10 @@ def stored(content: bytes, announced: int | None = None) -> Answer:
 
 @pytest.mark.parametrize("transient", [stored(pdf()[:-1], len(pdf())), stored(pdf() + b" ")])
 def test_a_response_that_was_truncated_or_damaged_in_transit_is_read_again(
-    operate: Operator, place: Place, transient: Answer
+    operate: Operator, script_aws: ScriptAws, transient: Answer
 ) -> None:
     operate.seed(1)
-    s3 = place("S3", NO_VERSIONS, transient, stored(pdf()))
+    s3 = script_aws("S3", NO_VERSIONS, transient, stored(pdf()))
     result = operate("archive", "verify")
     assert (result.exit_code, summary(result.stdout)["intact"], len(s3.requests)) == (0, "1", 3)
 
@@ -212,10 +194,10 @@ def test_a_response_that_was_truncated_or_damaged_in_transit_is_read_again(
     ],
 )
 def test_an_archive_that_can_not_be_read_is_neither_intact_nor_damaged(
-    operate: Operator, place: Place, answers: list[Answer], message: str
+    operate: Operator, script_aws: ScriptAws, answers: list[Answer], message: str
 ) -> None:
     operate.seed(1)
-    place("S3", *answers)
+    script_aws("S3", *answers)
     result = operate("archive", "verify")
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert message in result.stderr

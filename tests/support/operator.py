@@ -33,8 +33,8 @@ NO_URL = {"certificateUrl": {"NULL": True}}
 WRONG_STATUS = {"status": {"S": "unheard-of"}}
 STOP_SECONDS = 60
 
-Place = Callable[..., ScriptedServer]
-"""`place("S3", *answers)` replaces an AWS service with a scripted server."""
+ScriptAws = Callable[..., ScriptedServer]
+"""`script("S3", *answers)` replaces an AWS service with a scripted server."""
 
 
 def signature_id(number: int) -> str:
@@ -136,15 +136,15 @@ def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def scripted_services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def scripted_services(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
     with ExitStack() as servers:
 
-        def place(service: str, *answers: Answer) -> ScriptedServer:
+        def script(service: str, *answers: Answer) -> ScriptedServer:
             server = servers.enter_context(ScriptedServer(*answers))
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", server.url)
             return server
 
-        yield place
+        yield script
 
 
 def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None]) -> None:
