@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from certificates.archive import ARCHIVE_SECONDS, Archive
+from certificates.archive import Archive
+from certificates.budgets import ARCHIVE_SECONDS, PROVIDER_SECONDS
 from certificates.errors import CertificateError, NotArchived
 from certificates.models import Signature
-from certificates.provider import PROVIDER_SECONDS, Provider, fetch_certificate
+from certificates.provider import Provider, fetch_certificate
 from certificates.records import Records
 from functions.archive_certificate.delays import Pace
 
@@ -34,12 +35,12 @@ def archive_certificate(signature_id: str, services: Services, seconds_left: Cal
     signature = Signature.from_item(item)
     signature.require_certificate()
     try:
-        services.archive.describe(signature.project_id, signature.id)
+        services.archive.describe(signature.object_key)
     except NotArchived:
         services.pace.wait_for_turn(seconds_left() - PROVIDER_SECONDS - ARCHIVE_SECONDS)
         # The queue is the second try: it waits for nothing, and keeps to the pace.
         seconds = seconds_left() - ARCHIVE_SECONDS
         certificate = fetch_certificate(signature, services.provider, seconds, second_try=False)
-        if services.archive.create(signature.project_id, signature.id, certificate):
+        if services.archive.create(signature.object_key, certificate):
             return len(certificate.content)
     return None

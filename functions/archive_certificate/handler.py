@@ -6,7 +6,6 @@ later; ArchiveDeadLetterQueue takes it after its last try.
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,16 @@ from certificates.aws import (
     connect_secrets_manager,
     connect_sqs,
     error_code,
+    find_seconds_left,
     limit_calls,
 )
-from certificates.errors import ArchiveUnavailable, NotAvailable, ProviderFailed
+from certificates.errors import ArchiveUnavailable, CertificateError, NotAvailable, ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger
 from functions.archive_certificate.archiving import Services, UnknownSignature, archive_certificate
 from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
-from functions.archive_certificate.message import MalformedMessage, parse_message
+from functions.archive_certificate.message import parse_message
 from functions.archive_certificate.settings import ArchiveSettings
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 BATCH_SIZE = 10
+
+
+class MalformedMessage(CertificateError):
+    """The message is not what the triggers send."""
+
 
 FAULTS: dict[type[Exception], str] = {
     ProviderFailed: "UpstreamFailures",
@@ -65,55 +70,55 @@ PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-    """All messages of a batch at once; those that name the same signature request are one piece of work."""
-
-    def seconds_left() -> float:
-        return context.get_remaining_time_in_millis() / 1000
-
+    """Works on all messages of a batch at once. Those that name the same signature request share one piece of work."""
+    ids = {record["messageId"]: parse_message(record["body"]) for record in event["Records"]}
+    seconds_left = partial(find_seconds_left, context)
     with ThreadPoolExecutor(max_workers=BATCH_SIZE) as pool:
-        work: dict[str, Future[None]] = {}
-        for record in event["Records"]:
-            with suppress(MalformedMessage):
-                signature_id = parse_message(record["body"])
-                if signature_id not in work:
-                    work[signature_id] = pool.submit(_archive, signature_id, seconds_left)
-        return process_partial_response(
-            event=event, record_handler=partial(_finish, work), processor=PROCESSOR, context=context
-        )
+        work = {id_: pool.submit(_archive, id_, seconds_left) for id_ in set(ids.values())}
+
+        def finish(record: "SQSRecord") -> None:
+            signature_id = ids[record.message_id]
+            _finish(record, signature_id, work[signature_id])
+
+        return process_partial_response(event=event, record_handler=finish, processor=PROCESSOR, context=context)
 
 
-def _archive(signature_id: str, seconds_left: "Callable[[], float]") -> None:
+def _archive(signature_id: str | None, seconds_left: "Callable[[], float]") -> None:
+    if signature_id is None:
+        raise MalformedMessage
     started = time.perf_counter()
     with limit_calls(seconds_left):
         size = archive_certificate(signature_id, SERVICES, seconds_left)
-    milliseconds = round((time.perf_counter() - started) * 1000, 1)
+    extra = {"signature_id": signature_id, "milliseconds": round((time.perf_counter() - started) * 1000, 1)}
     if size is None:
-        logger.info("already_archived", extra={"signature_id": signature_id, "milliseconds": milliseconds})
+        logger.info("already_archived", extra=extra)
     else:
-        extra = {"signature_id": signature_id, "bytes": size, "milliseconds": milliseconds}
-        logger.info("certificate_archived", extra=extra)
+        logger.info("certificate_archived", extra=extra | {"bytes": size})
         count("CertificatesArchived")
 
 
-def _finish(work: dict[str, Future[None]], record: "SQSRecord") -> None:
+def _finish(record: "SQSRecord", signature_id: str | None, work: Future[None]) -> None:
     """Returns if the message is done with; raises if it is to stay, after saying when it is to come back."""
     try:
-        work[parse_message(record.body)].result()
+        work.result()
     except UnknownSignature:
-        logger.warning("unknown_signature_dropped", extra={"signature_id": parse_message(record.body)})
+        logger.warning("unknown_signature_dropped", extra={"signature_id": signature_id})
         count("UnknownSignatures")
     except Exception as error:
-        _try_later(record, error)
+        _try_later(record, signature_id, error)
         raise
 
 
-def _try_later(record: "SQSRecord", error: Exception) -> None:
+def _try_later(record: "SQSRecord", signature_id: str | None, error: Exception) -> None:
     receives = int(record.attributes.approximate_receive_count)
     # A malformed message never gets better: it is soon where someone looks at it.
-    delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, _retry_after(error))
-    extra = {"message_id": record.message_id, "receives": receives, "delay": delay}
-    if not isinstance(error, MalformedMessage):
-        extra["signature_id"] = parse_message(record.body)
+    delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, _find_retry_after(error))
+    extra = {
+        "message_id": record.message_id,
+        "signature_id": signature_id,
+        "receives": receives,
+        "delay": delay,
+    }
     write = logger.info if isinstance(error, WAITING) else logger.error
     write("archive_later", extra=extra | {"error": type(error).__name__, "detail": describe_error(error)})
     count("ArchiveRetries", error=type(error).__name__)
@@ -128,5 +133,5 @@ def _try_later(record: "SQSRecord", error: Exception) -> None:
         logger.error("delay_not_set", extra=extra | {"detail": {"cause": error_code(failure)}})
 
 
-def _retry_after(error: Exception) -> int | None:
+def _find_retry_after(error: Exception) -> int | None:
     return error.retry_after if isinstance(error, ProviderFailed) else None

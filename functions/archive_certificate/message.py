@@ -2,26 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from certificates.errors import CertificateError
-from certificates.models import UUID
-
-
-class MalformedMessage(CertificateError):
-    """The body is not what the triggers send."""
+from certificates.models import parse_signature_id
 
 
 class Message(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True)
 
-    signature_request_id: Annotated[str, Field(pattern=f"(?i){UUID}"), AfterValidator(str.lower)]
+    signature_request_id: Annotated[str, AfterValidator(parse_signature_id)]
 
 
-def parse_message(body: str) -> str:
-    """The signature request's id, a UUID in lower case. Raises MalformedMessage."""
+def parse_message(body: str) -> str | None:
+    """The signature request's id, a UUID in lower case. Returns None if the body is not what the triggers send."""
     try:
         return Message.model_validate_json(body).signature_request_id
     except ValidationError:
-        raise MalformedMessage from None
+        return None

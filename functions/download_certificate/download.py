@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from certificates.archive import ARCHIVE_SECONDS, Archive, Part, Stored
+from certificates.archive import Archive, Part, Stored
+from certificates.budgets import ARCHIVE_SECONDS
 from certificates.certificate import Certificate
 from certificates.errors import (
     ArchiveUnavailable,
@@ -41,21 +42,6 @@ class PreconditionFailed(CertificateError):
     """The certificate is not the one that If-Match names."""
 
 
-@dataclass
-class Access:
-    """The fields of one request's log line that are known so far."""
-
-    request_id: str
-    method: str | None = None
-    key_prefix: str | None = None
-    project_id: str | None = None
-    signature_id: str | None = None
-    source: str | None = None
-    bytes: int = 0
-    code: str | None = None
-    detail: dict[str, object] | None = None
-
-
 @dataclass(frozen=True)
 class Services:
     records: Records
@@ -84,9 +70,7 @@ class Write(Enum):
     """S3 failed: the archive may hold these bytes, another copy or none."""
 
 
-def download_certificate(
-    request: Request, access: Access, services: Services, seconds_left: Callable[[], float]
-) -> Download:
+def download_certificate(request: Request, services: Services, seconds_left: Callable[[], float]) -> Download:
     """Serves the archived certificate. One that is not archived is fetched, archived and read back: every client gets
     the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no
     others.
@@ -94,12 +78,12 @@ def download_certificate(
     Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
     `certificates.errors` but NotArchived.
     """
-    signature = _find(request, access, services.records)
+    signature = _find(request, services.records)
     try:
         return _read(request, signature, services.archive)
     except NotArchived:
         certificate = fetch_certificate(signature, services.provider, seconds_left() - ARCHIVE_SECONDS)
-    write = _write(request, signature, certificate, services.archive)
+    write = _write(signature, certificate, services.archive)
     try:
         return _read(request, signature, services.archive, source="provider")
     except NotArchived as error:
@@ -111,25 +95,15 @@ def download_certificate(
     return _serve_unread(request, certificate)
 
 
-def _write(request: Request, signature: Signature, certificate: Certificate, archive: Archive) -> Write:
-    try:
-        is_first = archive.create(signature.project_id, signature.id, certificate)
-    except ArchiveUnavailable as error:
-        extra = {"request_id": request.request_id, "signature_id": signature.id, "detail": describe_error(error)}
-        logger.error("archive_write_failed", extra=extra)
-        count("ArchiveWriteFailures")
-        return Write.UNKNOWN
-    return Write.WRITTEN if is_first else Write.OTHER_THERE
-
-
-def _find(request: Request, access: Access, records: Records) -> Signature:
-    access.signature_id = request.signature_id
+def _find(request: Request, records: Records) -> Signature:
+    """The signature request that is asked for, if the key's project owns it and its certificate is available."""
+    logger.thread_safe_append_keys(signature_id=request.signature_id)
     if request.key is None:
         raise Unauthorized
-    access.key_prefix = request.key.prefix
+    logger.thread_safe_append_keys(key_prefix=request.key.prefix)
     key_item, signature_item = records.lookup(request.key.sha256, request.signature_id)
     key = _accept(key_item)
-    access.project_id = key.project_id
+    logger.thread_safe_append_keys(project_id=key.project_id)
     signature = _own(signature_item, key)
     signature.require_certificate()
     return signature
@@ -151,6 +125,16 @@ def _own(item: Item | None, key: ApiKey) -> Signature:
     return Signature.from_item(item)
 
 
+def _write(signature: Signature, certificate: Certificate, archive: Archive) -> Write:
+    try:
+        is_created = archive.create(signature.object_key, certificate)
+    except ArchiveUnavailable as error:
+        logger.error("archive_write_failed", extra={"detail": describe_error(error)})
+        count("ArchiveWriteFailures")
+        return Write.UNKNOWN
+    return Write.WRITTEN if is_created else Write.OTHER_THERE
+
+
 def _read(request: Request, signature: Signature, archive: Archive, source: str = "archive") -> Download:
     try:
         return _read_once(request, signature, archive, source)
@@ -168,13 +152,13 @@ def _read_once(request: Request, signature: Signature, archive: Archive, source:
     etag = None
     is_conditional = request.if_match is not None or request.if_none_match is not None
     if is_conditional or (request.if_range is not None and byte_range):
-        stored = archive.describe(signature.project_id, signature.id)
+        stored = archive.describe(signature.object_key)
         if _is_current(request, stored):
             return Download(stored, None, source=source)
         if request.if_range is not None and not range_still_applies(request.if_range, stored.etag):
             byte_range = None
         etag = stored.etag
-    part = archive.read(signature.project_id, signature.id, limit=INLINE_LIMIT, byte_range=byte_range, etag=etag)
+    part = archive.read(signature.object_key, limit=INLINE_LIMIT, byte_range=byte_range, etag=etag)
     return Download(part.stored, part, is_range=byte_range is not None, source=source)
 
 

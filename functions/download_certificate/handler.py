@@ -5,22 +5,25 @@ HEAD is answered as GET is: API Gateway leaves the body out.
 
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from snapshot_restore_py import register_after_restore
 
 from certificates.archive import Archive
-from certificates.aws import connect_dynamodb, connect_s3, connect_secrets_manager, limit_calls
+from certificates.aws import connect_dynamodb, connect_s3, connect_secrets_manager, find_seconds_left, limit_calls
 from certificates.errors import ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger
-from functions.download_certificate.download import Access, Services, download_certificate
+from functions.download_certificate.download import Services, download_certificate
 from functions.download_certificate.request import Request
 from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, error_response, success_response
 from functions.download_certificate.settings import DownloadSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
@@ -40,41 +43,39 @@ register_after_restore(random.seed)
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> Response:
     started = time.perf_counter()
-    access = Access(request_id=context.aws_request_id)
+    request_id = context.aws_request_id
+    # The fields of this request's log lines: each step adds its own as soon as it knows them.
+    logger.thread_safe_clear_keys()
+    logger.thread_safe_append_keys(request_id=request_id)
     try:
-        response = _serve(event, context, access)
+        request = Request.parse(event)
+        request_id = request.request_id
+        response = _serve(request, partial(find_seconds_left, context))
+        message = "certificate_served"
     except Exception as error:  # noqa: BLE001 - whatever happens, the client gets the envelope
-        response = _refuse(error, access)
+        response = _refuse(error, request_id)
+        message = "request_refused"
     write = logger.error if response["statusCode"] >= 500 else logger.info
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
-    write(
-        "request_refused" if access.code else "certificate_served",
-        extra={"status": response["statusCode"], "milliseconds": milliseconds} | vars(access),
-    )
+    write(message, extra={"status": response["statusCode"], "milliseconds": milliseconds})
     return response
 
 
-def _serve(event: dict[str, Any], context: "LambdaContext", access: Access) -> Response:
-    def seconds_left() -> float:
-        return context.get_remaining_time_in_millis() / 1000
-
-    request = Request.parse(event)
-    access.request_id = request.request_id
-    access.method = request.method
+def _serve(request: Request, seconds_left: "Callable[[], float]") -> Response:
+    logger.thread_safe_append_keys(request_id=request.request_id, method=request.method)
     with limit_calls(seconds_left):
-        download = download_certificate(request, access, SERVICES, seconds_left)
+        download = download_certificate(request, SERVICES, seconds_left)
     response = success_response(download, str(request.signature_id), request.request_id)
-    access.source = download.source
-    access.bytes = len(download.part.content) if download.part else 0
+    size = len(download.part.content) if download.part else 0
+    logger.thread_safe_append_keys(source=download.source, bytes=size)
     count("CertificatesServed", source=download.source)
     return response
 
 
-def _refuse(error: Exception, access: Access) -> Response:
+def _refuse(error: Exception, request_id: str) -> Response:
     refusal = REFUSALS.get(type(error), INTERNAL)
-    access.code = refusal.code
-    access.detail = describe_error(error) or None
+    logger.thread_safe_append_keys(code=refusal.code, detail=describe_error(error) or None)
     count("RequestsRefused", code=refusal.code)
     if isinstance(error, ProviderFailed):
         count("UpstreamFailures")
-    return error_response(refusal, error, access.request_id)
+    return error_response(refusal, error, request_id)

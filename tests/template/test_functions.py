@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from certificates.archive import ARCHIVE_SECONDS
-from certificates.provider import PROVIDER_SECONDS
+from certificates.budgets import (
+    ARCHIVE_SECONDS,
+    DYNAMODB,
+    PROVIDER_CONNECT_SECONDS,
+    PROVIDER_SECONDS,
+    S3,
+    SECRETS_MANAGER,
+    SHORTEST_TRY_SECONDS,
+    SQS,
+    CallLimits,
+)
 from certificates.settings import Settings
 from functions.download_certificate.download import INLINE_LIMIT
 from tests.conftest import PARAMETERS
@@ -49,6 +58,18 @@ def test_functions_and_layers_have_one_architecture(architecture: str) -> None:
 def test_inner_timeouts_end_before_outer_ones(stack: Stack) -> None:
     timeout = stack.resources[DOWNLOAD]["Properties"]["Timeout"]
     assert PROVIDER_SECONDS + ARCHIVE_SECONDS < timeout < 29
+    assert PROVIDER_CONNECT_SECONDS + SHORTEST_TRY_SECONDS < PROVIDER_SECONDS
+    # One fetch and its write, after the other calls of a message, which `limit_calls` ends before the time-out.
+    calls = (DYNAMODB, S3, SECRETS_MANAGER, SQS)
+    assert (
+        PROVIDER_SECONDS + sum(limits.call_seconds for limits in calls)
+        < stack.resources[ARCHIVE]["Properties"]["Timeout"]
+    )
+
+
+def test_a_call_takes_no_longer_than_its_attempts_and_the_pauses_between_them() -> None:
+    limits = CallLimits(read_seconds=3, attempts=3)
+    assert (limits.attempt_seconds, limits.call_seconds) == (4, 4 + 1 + 4 + 2 + 4)
 
 
 def test_the_inline_limit_fits_into_a_lambda_reply() -> None:

@@ -3,13 +3,13 @@
 `SITUATIONS` lists the files of `events/` with the status of each response.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from certificates.api_key import HashedKey
 from tools.local.pdf import Signer, render_certificate
 from tools.template import ROOT
 
@@ -106,10 +106,11 @@ def api_keys() -> list[dict[str, Any]]:
     """The items of ApiKeysTable, in DynamoDB's JSON."""
 
     def item(key: str, **attributes: dict[str, Any]) -> dict[str, Any]:
+        hashed = HashedKey.parse(key)
         return {
-            "keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()},
+            "keyHash": {"S": hashed.sha256},
             "projectId": {"S": PROJECT},
-            "prefix": {"S": key[: len("ck_test_Local")]},
+            "prefix": {"S": hashed.prefix},
             "createdAt": {"S": _CREATED},
             "revokedAt": {"NULL": True},
         } | attributes

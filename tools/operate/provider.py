@@ -7,9 +7,10 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from certificates.budgets import PROVIDER_SECONDS
 from certificates.certificate import Certificate
 from certificates.errors import ProviderFailed
-from certificates.provider import PROVIDER_SECONDS, Observer, Provider, Secret
+from certificates.provider import Observer, Provider, Secret
 from certificates.settings import ProviderSettings
 from certificates.urls import Url
 from tools.operate.failures import CannotRun

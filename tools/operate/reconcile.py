@@ -42,7 +42,7 @@ def reconcile(
 
 def _holds(archive: Archive, signature: Signature) -> bool:
     try:
-        archive.describe(signature.project_id, signature.id)
+        archive.describe(signature.object_key)
     except NotArchived:
         return False
     return True

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from certificates.aws import AwsError, client_config
+from certificates.budgets import CallLimits
 from tools.operate.failures import CannotRun
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 CONNECTIONS = 32
 """Maximum number of concurrent requests to one service."""
 
-_CONFIG = client_config(read_timeout=20, attempts=6).merge(Config(max_pool_connections=CONNECTIONS))
-_FIRST_CONFIG = client_config(read_timeout=10, attempts=2)
+_CONFIG = client_config(CallLimits(read_seconds=20, attempts=6)).merge(Config(max_pool_connections=CONNECTIONS))
+_FIRST_CONFIG = client_config(CallLimits(read_seconds=10, attempts=2))
 _NO_PROXY = Config(proxies={})
 _LOCAL_PORT = 3000
 

@@ -96,7 +96,7 @@ def verify(target: Target, signatures: Signatures, report: Callable[[Page, list[
 
 def _check(s3: "S3Client", bucket: str, signature: Signature) -> Problem | None:
     try:
-        content, sha256 = _read(s3, bucket, f"{signature.project_id}/{signature.id}.pdf")
+        content, sha256 = _read(s3, bucket, signature.object_key)
     except FlexibleChecksumError:
         return Problem.WRONG_CHECKSUM
     except ClientError as error:

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from certificates.aws import S3_SECONDS, error_code
+from certificates.aws import error_code
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, CertificateTooLarge, NotArchived, RangeNotSatisfiable
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-
-ARCHIVE_SECONDS = S3_SECONDS
-"""The longest that the write of a certificate takes."""
 
 CREATE_ATTEMPTS = 3
 CONFLICT_PAUSE = 0.1
@@ -77,17 +74,16 @@ class Archive:
         self._s3 = s3
         self._bucket = bucket
 
-    def describe(self, project_id: str, signature_id: str) -> Stored:
+    def describe(self, key: str) -> Stored:
         """Raises NotArchived, ArchiveUnavailable.
 
         Reads the first byte. S3's response to HEAD has no body, and a missing bucket would look like a missing key.
         """
-        return _read_range(self._get(project_id, signature_id, Range=str(FIRST_BYTE)), FIRST_BYTE, 1).stored
+        return _read_range(self._get(key, Range=str(FIRST_BYTE)), FIRST_BYTE, 1).stored
 
     def read(
         self,
-        project_id: str,
-        signature_id: str,
+        key: str,
         *,
         limit: int,
         byte_range: ByteRange | None = None,
@@ -102,16 +98,16 @@ class Archive:
         """
         condition = {} if etag is None else {"IfMatch": etag}
         if byte_range is None:
-            return _read_whole(self._get(project_id, signature_id, ChecksumMode="ENABLED", **condition), limit)
+            return _read_whole(self._get(key, ChecksumMode="ENABLED", **condition), limit)
         try:
-            answer = self._get(project_id, signature_id, Range=str(byte_range), **condition)
+            answer = self._get(key, Range=str(byte_range), **condition)
         except ArchiveUnavailable as error:
             if error.cause == "InvalidRange":
-                raise RangeNotSatisfiable(self.describe(project_id, signature_id).size) from error
+                raise RangeNotSatisfiable(self.describe(key).size) from error
             raise
         return _read_range(answer, byte_range, limit)
 
-    def create(self, project_id: str, signature_id: str, certificate: Certificate) -> bool:
+    def create(self, key: str, certificate: Certificate) -> bool:
         """Archives the certificate, or returns False if another is there or just being written: the first one stays.
 
         Raises ArchiveUnavailable, after which the archive may hold this certificate, another or none.
@@ -120,8 +116,7 @@ class Archive:
             try:
                 answer = self._call(
                     self._s3.put_object,
-                    project_id,
-                    signature_id,
+                    key,
                     Body=certificate.content,
                     ContentType="application/pdf",
                     ChecksumAlgorithm="SHA256",
@@ -141,15 +136,13 @@ class Archive:
                 return True
         return False
 
-    def _get(self, project_id: str, signature_id: str, **parameters: str) -> Mapping[str, Any]:
-        return self._call(self._s3.get_object, project_id, signature_id, **parameters)
+    def _get(self, key: str, **parameters: str) -> Mapping[str, Any]:
+        return self._call(self._s3.get_object, key, **parameters)
 
-    def _call(
-        self, operation: Callable[..., Any], project_id: str, signature_id: str, **parameters: str | bytes
-    ) -> Mapping[str, Any]:
+    def _call(self, operation: Callable[..., Any], key: str, **parameters: str | bytes) -> Mapping[str, Any]:
         """Raises NotArchived, ArchiveUnavailable."""
         try:
-            answer = operation(Bucket=self._bucket, Key=f"{project_id}/{signature_id}.pdf", **parameters)
+            answer = operation(Bucket=self._bucket, Key=key, **parameters)
         except Exception as error:
             raise _explain(error) from error
         return cast("Mapping[str, Any]", answer)

@@ -20,10 +20,10 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.response import HTTPResponse
 from urllib3.util.retry import Retry
 
+from certificates.budgets import PROVIDER_CONNECT_SECONDS
 from certificates.errors import ProviderFailed
 from certificates.urls import Url
 
-CONNECT_TIMEOUT = 5.0
 CHUNK = 64 * 1024
 MAX_HEAD_BYTES = 1024 * 1024
 TRANSIENT_STATUSES = {408, 429, 500, 502, 503, 504}
@@ -74,7 +74,7 @@ class Exchange:
 
         Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer.
         """
-        connection = _connection(url, timeout=min(CONNECT_TIMEOUT, self.remaining()))
+        connection = _connection(url, timeout=min(PROVIDER_CONNECT_SECONDS, self.remaining()))
         with closing(connection), closing(self._ask(connection, url.target, headers)) as response:
             if response.status != 200:
                 raise ProviderFailed(

@@ -1,5 +1,6 @@
 """The items of the two tables. Other services write them; what breaks these rules is an `InvalidRecord`."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,14 +11,22 @@ from pydantic.alias_generators import to_camel
 
 from certificates.errors import InvalidRecord, NotAvailable, NotAvailableYet
 
-UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-"""A signature request's id."""
+PROJECT_ID = r"^[A-Za-z0-9_-]{1,64}$"
+_SIGNATURE_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 Item = Mapping[str, object]
 """A DynamoDB item with its attribute types removed, numbers as Decimal: `{"projectId": "prj_1", "revokedAt": None}`."""
 
 _NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_signature_id(text: str) -> str:
+    """The id in lower case, a UUID. Raises ValueError for any other text."""
+    id_ = text.lower()
+    if re.fullmatch(_SIGNATURE_ID, id_) is None:
+        raise ValueError("must be a UUID")
+    return id_
 
 
 def _parse_time(value: object) -> datetime:
@@ -84,13 +93,13 @@ class Owned(Record):
 
     table = "signatures"
 
-    project_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    project_id: str = Field(pattern=PROJECT_ID)
 
 
 class Signature(Owned):
     """A signature request."""
 
-    id: str = Field(pattern=UUID)
+    id: str = Field(pattern=_SIGNATURE_ID)
     status: Literal["sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"]
     certificate_url: str | None = None
     provider_request_id: Annotated[str, Field(min_length=1), BeforeValidator(_write_whole_number)] | None = None
@@ -101,6 +110,11 @@ class Signature(Owned):
         if self.certificate_url is not None and not self.certificate_url.endswith(own):
             raise ValueError("certificateUrl belongs to another signature request")
         return self
+
+    @property
+    def object_key(self) -> str:
+        """The certificate's key in the archive."""
+        return f"{self.project_id}/{self.id}.pdf"
 
     def require_certificate(self) -> None:
         """Raises NotAvailableYet, or NotAvailable if it never will be, unless the certificate is available."""

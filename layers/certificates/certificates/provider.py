@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from certificates.budgets import PROVIDER_SECONDS, SHORTEST_TRY_SECONDS
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import InvalidRecord, ProviderFailed
 from certificates.https import Exchange, run_within
@@ -19,15 +20,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-PROVIDER_SECONDS = 18.0
-"""The longest that one fetch may take, with links, pauses and a second try."""
-
 MAX_LINK_ANSWER_BYTES = 8 * 1024 * 1024
 # Parsed, such an answer may take 25 times its size. One at a time fits, and the interpreter does no two at once anyway.
 _PARSING = threading.Lock()
 RETRY_PAUSE = 0.5
-# A second try needs at least this many seconds.
-SHORTEST_TRY = 2.0
 
 
 class Secret:
@@ -99,7 +95,7 @@ class Provider:
                     raise
             elif failure.transient and second_try:
                 pause = failure.retry_after or RETRY_PAUSE
-                if pause + SHORTEST_TRY > exchange.remaining():
+                if pause + SHORTEST_TRY_SECONDS > exchange.remaining():
                     raise
                 time.sleep(pause)
             else:
