@@ -1,7 +1,9 @@
 """Imports moto before any client is created, which it must patch, and sets the functions' environment."""
 
+import functools
 import os
 
+import botocore.session
 import moto  # noqa: F401
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +17,9 @@ PARAMETERS = {
     "ProviderSecretName": "craftkit/provider-secret",
 }
 STACK = Stack("craftkit-test", PARAMETERS)
+
+# Moto makes a new session for each test, and every session would parse the services' models again.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 drop_user_settings()
 for function in ("ArchiveCertificateFunction", "DownloadCertificateFunction"):
