@@ -94,6 +94,7 @@ def test_the_provider_is_not_asked_in_the_place_of_aws(name: str, batches: Batch
     assert "Certificate" not in batches.asked[name]
 
 
+@pytest.mark.fault("archive-batch-mixed")
 def test_every_fault_of_a_batch_is_counted(batches: Batches) -> None:
     metrics = batches.during.metrics
     assert Counter(dimensions["error"] for dimensions in metrics["ArchiveRetries"]) == {

@@ -29,6 +29,8 @@ def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(r
     assert sorted(id_ for id_ in asked if id_ in ids) == sorted(ids)
 
 
+@pytest.mark.fault("archive-killed")
+@pytest.mark.threat("lost-certificate")
 def test_killing_an_execution_environment_loses_nothing(running: LocalService) -> None:
     """Killed between the fetch and the write, it leaves no partial object, and the next try archives it."""
     sqs, instance = running.client("sqs"), running.functions[ARCHIVE]

@@ -115,6 +115,7 @@ def test_head_has_the_headers_of_get_and_no_body(client: Client, headers: dict[s
     ("method", "path"),
     [("GET", "/"), ("GET", "/v1/signatures"), ("GET", "/v1/signatures/a/b/certificate"), ("POST", None), ("PUT", None)],
 )
+@pytest.mark.threat("API5")
 def test_an_unknown_route_or_method_is_404_in_the_envelope(client: Client, method: str, path: str | None) -> None:
     known = f"/v1/signatures/{seeds.signature_id('download_archived')}/certificate"
     response = client.get(path or known, method)
@@ -124,6 +125,7 @@ def test_an_unknown_route_or_method_is_404_in_the_envelope(client: Client, metho
     assert {name.lower(): value for name, value in response.headers.items()}.items() >= COMMON.items()
 
 
+@pytest.mark.threat("wrong-bytes")
 def test_two_execution_environments_that_fetch_at_once_serve_the_same_bytes(running: LocalService) -> None:
     """The provider renders a different PDF each time: the first one archived is the certificate."""
     id_ = "2000000a-0000-4000-8000-000000000000"
@@ -162,6 +164,7 @@ def test_a_wrong_setting_stops_the_start_and_names_itself(running: LocalService)
     assert "canary" not in json.dumps(reply)
 
 
+@pytest.mark.threat("leaks-to-logs")
 def test_the_log_is_json_and_holds_no_key(client: Client, instance: Any) -> None:
     client.certificate(seeds.signature_id("download_archived"))
     lines = [json.loads(line) for line in instance.log().splitlines() if line.startswith("{")]

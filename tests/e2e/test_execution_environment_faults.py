@@ -85,6 +85,7 @@ def test_a_killed_execution_environment_leaves_one_correct_object_or_none(
     assert after.metrics["CertificatesServed"] == [{"source": "archive" if objects else "provider"} | SERVICE]
 
 
+@pytest.mark.fault("out-of-time")
 def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_succeeds(
     cloud: Cloud, stack: Stack
 ) -> None:
@@ -101,6 +102,7 @@ def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_
         assert instances(download_event(id_)).reply == whole(PDF, etag(PDF), id_)
 
 
+@pytest.mark.fault("fifty-at-once")
 def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instances: ExecutionEnvironments) -> None:
     """Each execution environment fetches its own rendering before any of them is archived."""
     id_ = signature_id("fifty-at-once")
@@ -128,6 +130,7 @@ def new_key(name: str, **attributes: Any) -> tuple[str, dict[str, Any]]:
     return key, seeds.api_keys()[0] | {"keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()}} | attributes
 
 
+@pytest.mark.fault("key-revoked")
 def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(
     cloud: Cloud, instances: ExecutionEnvironments
 ) -> None:
@@ -152,6 +155,7 @@ def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(
     assert cloud.asked[id_] == ["BatchGetItem"]
 
 
+@pytest.mark.fault("key-expired")
 def test_a_key_expires_by_the_clock_of_the_execution_environment(
     cloud: Cloud, instances: ExecutionEnvironments
 ) -> None:

@@ -28,6 +28,7 @@ def test_compiled_code_is_of_the_architecture_that_was_built_for() -> None:
     assert {int.from_bytes(library.read_bytes()[18:20], "little") for library in libraries} == {MACHINES[built.stem]}
 
 
+@pytest.mark.threat("supply-chain")
 def test_the_layer_holds_what_its_lock_says_and_nothing_else() -> None:
     assert installed(BUILD / "DependenciesLayer" / "python") == locked(DEPLOYED)
 
@@ -83,6 +84,7 @@ as all of them."""
 
 
 @pytest.mark.parametrize("function", [DOWNLOAD, ARCHIVE])
+@pytest.mark.threat("supply-chain")
 def test_a_cold_start_imports_what_is_written_down_and_no_more(
     running: LocalService, function: str, tmp_path: Path
 ) -> None:

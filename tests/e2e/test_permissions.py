@@ -51,6 +51,7 @@ def covers(permission: tuple[str, str], call: Call) -> bool:
 
 
 @pytest.mark.parametrize(("who", "role"), ROLES.items())
+@pytest.mark.threat("API8")
 def test_a_role_allows_what_is_done_in_its_name_and_no_more(
     running: LocalService, calls: set[Call], who: str, role: str
 ) -> None:

@@ -156,6 +156,7 @@ def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, get_resu
     assert got.asked == TRANSIENT[name].asked
 
 
+@pytest.mark.fault("provider-429-for-a-second")
 def test_a_short_retry_after_is_kept_to(get_result: GetResult) -> None:
     assert get_result("provider-429-for-a-second").outcome.lines[0]["milliseconds"] >= 1000
 

@@ -100,6 +100,8 @@ def test_an_archived_certificate_is_done(service: Service, receive: Receive) -> 
     assert (line["message"], metrics) == ("already_archived", {})
 
 
+@pytest.mark.fault("archive-unknown")
+@pytest.mark.threat("forged-messages")
 def test_an_unknown_signature_is_dropped_with_a_warning(service: Service, receive: Receive) -> None:
     assert receive(message()) == []
     (line,), metrics = service.written()
@@ -108,6 +110,7 @@ def test_an_unknown_signature_is_dropped_with_a_warning(service: Service, receiv
 
 
 @pytest.mark.parametrize("status", ["sent", "viewed", "completed", "declined"])
+@pytest.mark.fault("archive-not-yet")
 def test_a_certificate_that_is_not_available_is_tried_later(service: Service, receive: Receive, status: str) -> None:
     service.seed(status={"S": status}, certificateUrl={"NULL": True})
     assert receive(message()) == [message()]
@@ -138,6 +141,8 @@ def test_a_certificate_that_is_not_available_is_tried_later(service: Service, re
         "[" * 10_000,
     ],
 )
+@pytest.mark.fault("archive-malformed")
+@pytest.mark.threat("forged-messages")
 def test_a_malformed_message_is_never_dropped_and_soon_dead(receive: Receive, service: Service, body: str) -> None:
     body = body or " "
     assert receive(body) == [body]
@@ -147,6 +152,7 @@ def test_a_malformed_message_is_never_dropped_and_soon_dead(receive: Receive, se
     assert receive() == [body]
 
 
+@pytest.mark.fault("archive-malformed")
 def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, receive: Receive) -> None:
     dead = SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveDeadLetterQueue"))["QueueUrl"]
     receive("nonsense")
@@ -156,6 +162,7 @@ def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, rec
 
 
 @pytest.mark.parametrize("broken", [{"status": {"S": "done"}}, {"providerRequestId": None}])
+@pytest.mark.fault("archive-broken-item")
 def test_a_broken_item_is_tried_later(service: Service, receive: Receive, broken: dict[str, Any]) -> None:
     service.seed(**broken)
     assert receive(message()) == [message()]
@@ -175,6 +182,7 @@ def test_a_broken_item_is_tried_later(service: Service, receive: Receive, broken
         (reset, {"reason": "unreachable"}),
     ],
 )
+@pytest.mark.fault("archive-provider-fails")
 def test_every_failure_of_the_provider_is_tried_later(
     service: Service, receive: Receive, answer: Any, detail: dict[str, Any]
 ) -> None:
@@ -204,6 +212,7 @@ def test_a_message_that_is_tried_later_comes_back(
     assert service.archived() == pdf()
 
 
+@pytest.mark.fault("archive-batch-mixed")
 def test_one_poisoned_message_among_ten_holds_up_none(service: Service, receive: Receive) -> None:
     for number in range(9):
         service.seed(signature_id=other(number))
@@ -212,6 +221,7 @@ def test_one_poisoned_message_among_ten_holds_up_none(service: Service, receive:
     assert all(service.archived(signature_id=other(number)) == pdf() for number in range(9))
 
 
+@pytest.mark.fault("archive-batch-fails")
 def test_all_ten_failing_is_no_error_of_the_function(service: Service, receive: Receive) -> None:
     bodies = [message(other(number)) for number in range(10)]
     for number in range(10):
@@ -220,6 +230,7 @@ def test_all_ten_failing_is_no_error_of_the_function(service: Service, receive: 
     assert sorted(receive(*bodies)) == sorted(bodies)
 
 
+@pytest.mark.fault("archive-twice")
 def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) -> None:
     service.seed()
     assert receive(message(), message(), message()) == []
@@ -243,6 +254,7 @@ def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) 
     assert time.monotonic() - started < 2.5
 
 
+@pytest.mark.fault("archive-s3-412")
 def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> None:
     """Another copy is archived between our read and our write, and is kept."""
     service.seed()
@@ -256,6 +268,7 @@ def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> 
     assert service.archived() == pdf(seed=1)
 
 
+@pytest.mark.fault("archive-defect")
 def test_a_defect_is_tried_later_too(service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
     def defect(*_: object) -> None:
         raise RuntimeError("canary")
@@ -267,6 +280,7 @@ def test_a_defect_is_tried_later_too(service: Service, receive: Receive, monkeyp
     assert "canary" not in json.dumps(line)
 
 
+@pytest.mark.fault("archive-no-delay")
 def test_without_its_delay_a_message_still_stays(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +316,7 @@ def test_delays_grow_and_differ(receives: int, shortest: int, longest: int) -> N
     assert len(seen) > 5
 
 
+@pytest.mark.fault("archive-provider-fails")
 def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
     assert delay_before_next_try(1, 600) == 600
     assert delay_before_next_try(1, 1) >= 22
@@ -319,6 +334,7 @@ def test_fetches_keep_to_their_pace() -> None:
     pace.wait_for_turn(0.2)
 
 
+@pytest.mark.fault("archive-too-fast")
 def test_without_a_turn_the_provider_is_not_asked(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,7 @@ def test_no_key_and_every_wrong_key_get_the_same_response(service: Service, auth
     assert service(get(key=None)) == UNAUTHORIZED
 
 
+@pytest.mark.threat("API2")
 def test_a_revoked_key_is_refused_at_once(service: Service) -> None:
     service.seed()
     service.archive(pdf())
@@ -136,6 +137,7 @@ def test_a_revoked_key_is_refused_at_once(service: Service) -> None:
     assert service(get()) == UNAUTHORIZED
 
 
+@pytest.mark.threat("API1")
 def test_nothing_of_another_project_is_told(service: Service) -> None:
     service.seed(project="prj_other")
     service.archive(pdf(), project="prj_other")
@@ -198,6 +200,7 @@ def test_an_item_that_breaks_the_rules_is_a_defect_and_breaks_nothing_else(
     "broken",
     [{"revokedAt": {"S": "soon"}}, {"expiresAt": {"S": "2099-01-01T00:00:00"}}, {"projectId": {"S": ""}}],
 )
+@pytest.mark.threat("API2")
 def test_a_broken_key_item_opens_nothing(service: Service, broken: dict[str, Any]) -> None:
     service.seed()
     item = seeds.api_keys()[0] | broken
@@ -246,6 +249,7 @@ def test_a_request_without_any_header_is_one_without_a_key(service: Service) -> 
 
 
 @pytest.mark.parametrize("status", [401, 404, 409, 429, 500])
+@pytest.mark.threat("API10")
 def test_a_status_of_the_provider_is_never_the_clients(service: Service, status: int) -> None:
     service.seed()
     service.provider.answers = [reply(status, b"canary", {"Retry-After": "999"})]
@@ -265,6 +269,7 @@ def test_an_invalid_certificate_is_never_archived(service: Service) -> None:
 # ── The log and the metrics ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.threat("API6")
 def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
     service.seed()
     service(get())

@@ -90,6 +90,7 @@ OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
         {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [SIGNATURE_ITEM, OTHER_ITEM]}, "UnprocessedKeys": {}},
     ],
 )
+@pytest.mark.fault("dynamodb-malformed")
 def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(service: Service, place: Place, body: Any) -> None:
     """Never 500, 401 or another certificate."""
     service.archive(PDF, signature_id=OTHER)
@@ -107,6 +108,7 @@ def test_unprocessed_keys_are_requested_in_our_own_words(service: Service, place
     assert json.loads(server.requests[1].body) == {"RequestItems": left(SIGNATURES, "id", ID)}
 
 
+@pytest.mark.fault("no-time-to-read")
 def test_no_read_begins_without_time_for_it(service: Service, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither botocore's retries nor the read of unprocessed keys."""
     for answer in (dynamodb_error(500, "InternalServerError"), batch({}, left(SIGNATURES, "id", ID))):
@@ -118,6 +120,7 @@ def test_no_read_begins_without_time_for_it(service: Service, place: Place, monk
         assert (line["detail"], len(server.requests)) == ({"cause": "OutOfTime"}, 2)
 
 
+@pytest.mark.threat("API2")
 def test_key_and_signature_are_read_together_and_consistently(service: Service, place: Place) -> None:
     server = place("DYNAMODB", batch({}))
     assert service(get()) == UNAUTHORIZED
@@ -129,6 +132,7 @@ def test_key_and_signature_are_read_together_and_consistently(service: Service, 
     }
 
 
+@pytest.mark.threat("API4")
 def test_a_malformed_id_costs_the_keys_read_only_and_a_malformed_key_none(service: Service, place: Place) -> None:
     server = place("DYNAMODB", batch({KEYS: [KEY_ITEM]}))
     assert service(get("not-a-uuid"))["statusCode"] == 404
@@ -144,6 +148,7 @@ def test_unprocessed_keys_are_read_again(service: Service, place: Place) -> None
     assert json.loads(server.requests[1].body) == {"RequestItems": rest}
 
 
+@pytest.mark.threat("API2")
 def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, place: Place) -> None:
     rest = left(KEYS, "keyHash", "0" * 64)
     server = place("DYNAMODB", batch({SIGNATURES: [SIGNATURE_ITEM]}, rest), batch({}, rest))
@@ -186,6 +191,7 @@ class Defect(dict[str, Any]):
         raise ValueError(self.text)
 
 
+@pytest.mark.threat("API3", "leaks-to-logs")
 def test_nothing_secret_is_ever_written(service: Service, place: Place) -> None:
     """Every outcome of a request, with canaries in everything that must stay secret."""
     canary = "cAnArY"

@@ -190,6 +190,7 @@ def test_without_venv_a_uv_on_the_path_installs_the_locked_uv(checkout: Checkout
     [(set(MACHINES), True), ({ARCHITECTURE}, False), (set[str](), False)],
     ids=["both", "one", "none"],
 )
+@pytest.mark.threat("supply-chain")
 def test_wheels_for_another_architecture_are_locked_by_hash(
     checkout: Checkout, locked: set[str], *, is_built: bool
 ) -> None:

@@ -155,6 +155,8 @@ def bucket(world: World, write: str, read: str, other: str, monkeypatch: pytest.
 @pytest.mark.parametrize("other", OTHER_COPY)
 @pytest.mark.parametrize("read", READ_BACKS)
 @pytest.mark.parametrize("write", WRITES)
+@pytest.mark.fault("s3-write-and-read")
+@pytest.mark.threat("wrong-bytes")
 def test_all_clients_get_the_bytes_that_are_archived(
     world: World, bucket: FaultyBucket, write: str, read: str, other: str
 ) -> None:

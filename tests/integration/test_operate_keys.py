@@ -139,6 +139,7 @@ def test_keys_are_listed_as_json_without_their_hashes(listed: Operator) -> None:
     )
 
 
+@pytest.mark.threat("operator-tools")
 def test_keys_are_listed_for_people_without_what_a_terminal_obeys(listed: Operator) -> None:
     result = listed("keys", "list")
     lines = [line.split() for line in result.stdout.splitlines()]
@@ -208,6 +209,7 @@ def test_without_an_answer_nothing_is_revoked(
     assert capsys.readouterr().err.endswith("Error: No answer: nothing was revoked. Use --yes to skip the question.\n")
 
 
+@pytest.mark.threat("operator-tools")
 def test_of_several_keys_none_is_revoked(listed: Operator) -> None:
     seed(listed, "f" * 64, "ck_live_aaaaa", "prj_2")
     before = revoked(listed)
@@ -287,6 +289,7 @@ def test_an_unknown_prefix_is_an_error_and_not_repeated(listed: Operator, prefix
     assert revoked(listed) == before
 
 
+@pytest.mark.threat("operator-tools")
 def test_no_command_but_create_shows_a_key_or_a_hash(operate: Operator) -> None:
     key = operate("keys", "create", "--project", "prj_1").stdout.strip()
     shown = [

@@ -42,6 +42,7 @@ def seed_all_kinds(operate: Operator) -> None:
     operate.seed(5, **WRONG_STATUS)
 
 
+@pytest.mark.threat("lost-certificate")
 def test_reconcile_enqueues_what_the_archive_lacks_and_nothing_else(operate: Operator) -> None:
     seed_all_kinds(operate)
     result = operate("archive", "reconcile")

@@ -36,6 +36,7 @@ def test_an_intact_archive_is_verified(operate: Operator) -> None:
     assert table.stderr == as_json.stderr == f"broken item {signature_id(3)} (status: literal_error)\n"
 
 
+@pytest.mark.threat("wrong-bytes")
 def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator) -> None:
     for number in range(1, 7):
         operate.seed(number)
@@ -78,6 +79,7 @@ def delete(operate: Operator, number: int) -> None:
     operate.aws.client("s3").delete_object(Bucket=operate.name("CertificatesBucket"), Key=key)
 
 
+@pytest.mark.threat("lost-certificate")
 def test_each_key_that_was_deleted_or_overwritten_is_found(operate: Operator) -> None:
     for number in range(1, 6):
         operate.seed(number)

@@ -69,6 +69,7 @@ answers = st.builds(
 @example(sent=Sent("chunked", 0, 600, -5, 2000))
 @example(sent=Sent("close", 1, 1, -4, 2000))
 @example(sent=Sent("close", 0, 1, -1, 2000))
+@pytest.mark.threat("API10")
 def test_an_answer_cut_anywhere_is_the_whole_certificate_or_none(
     world: World, monkeypatch: pytest.MonkeyPatch, sent: Sent
 ) -> None:

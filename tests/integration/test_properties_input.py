@@ -57,6 +57,7 @@ def key_in(authorization: str) -> str | None:
 @example(lines=[f"Bearer {KEY}", f"Bearer {KEY}"], name="Authorization")
 @example(lines=[f"Bearer ck_live_{'a' * 128}"], name="Authorization")
 @example(lines=[f"Bearer ck_live_{'a' * 129}"], name="Authorization")
+@pytest.mark.threat("API2")
 def test_any_authorization_but_a_valid_key_is_refused_in_the_same_words(
     world: World, lines: list[str], name: str
 ) -> None:
@@ -83,6 +84,7 @@ ids = (
 @given(signature_id=ids)
 @example(signature_id=ID.upper())
 @example(signature_id=ID.replace("0", "\uff10", 1))
+@pytest.mark.threat("API1")
 def test_any_id_but_the_projects_own_is_not_found_in_the_same_words(world: World, signature_id: str) -> None:
     is_known = len(signature_id) == 36 and signature_id.isascii() and signature_id.casefold() == ID
     assert world(get(signature_id)) == (SERVED if is_known else NOT_FOUND)
@@ -176,6 +178,7 @@ def expected_of_signature(item: Item) -> dict[str, Any]:
 @pytest.mark.fuzz
 @bounded(500)
 @given(attributes=signatures)
+@pytest.mark.threat("API3")
 def test_any_signature_item_is_served_refused_or_a_defect_and_breaks_nothing_else(
     world: World, attributes: dict[str, Any]
 ) -> None:

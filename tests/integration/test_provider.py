@@ -111,6 +111,7 @@ def frame(content: bytes, framing: str) -> Answer:
         (b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n", b"bb8\r\n" + PDF + b"\r\n0\r\n\r\n"),
     ],
 )
+@pytest.mark.threat("leaks-to-logs")
 def test_no_header_hides_those_behind_it(
     header: bytes, framing: bytes, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -124,6 +125,7 @@ def test_no_header_hides_those_behind_it(
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Please sign in</html>", b"PK\x03\x04zip", b'{"status": "pending"}', PDF[:-20], PDF[1:]]
 )
+@pytest.mark.threat("API10")
 def test_a_200_that_is_no_whole_pdf_is_refused_at_once(body: bytes) -> None:
     assert refusal(reply(body=body, headers={"Content-Type": "application/pdf"})) == ("not_a_pdf", 200, 1)
 
@@ -223,6 +225,7 @@ def test_the_limit_itself_is_accepted() -> None:
 
 @pytest.mark.parametrize("location", ["/v1/elsewhere", "http://127.0.0.1:{port}/", "https://evil.example.com/"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.threat("API7")
 def test_a_redirect_is_never_followed(status: int, location: str) -> None:
     with ScriptedServer(reply(body=PDF)) as elsewhere:
         target = location.format(port=elsewhere.port)

@@ -9,6 +9,7 @@ from tests.support.server import raw, reply
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 
 
+@pytest.mark.threat("API7", "provider-secret")
 def test_a_link_is_followed_without_the_secret() -> None:
     content, api, store = linked()
     assert content == PDF
@@ -44,6 +45,7 @@ def test_a_link_is_followed_without_the_secret() -> None:
         "https://localhost.evil.example.com/c",
     ],
 )
+@pytest.mark.threat("API7")
 def test_a_link_to_elsewhere_is_never_connected_to(link: str) -> None:
     failure, api, store = linked(link)
     assert isinstance(failure, ProviderFailed)
@@ -69,6 +71,7 @@ def test_a_link_is_requested_as_browsers_do(link: str, target: str) -> None:
     assert [request.target for request in store.requests] == [target]
 
 
+@pytest.mark.threat("API7")
 def test_a_link_to_a_port_that_is_not_listed_is_never_connected_to() -> None:
     failure, _, store = linked(hosts="localhost:1")
     assert isinstance(failure, ProviderFailed)

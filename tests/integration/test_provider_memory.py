@@ -44,6 +44,7 @@ def fetch(answer: Answer, link_field: str = "", times: int = 1) -> dict[str, flo
         pytest.param(endless(b"Content-Encoding: gzip\r\n", gzip.compress(bytes(MIB))), id="gzip-members"),
     ],
 )
+@pytest.mark.threat("API4")
 def test_too_much_is_refused_in_little_memory(answer: Answer) -> None:
     result = fetch(answer)
     assert result["outcome"] in {"too_large", "broken_answer"}
@@ -57,6 +58,7 @@ def test_the_largest_certificate_fits_too() -> None:
     assert float(result["peak"]) < 160 * MIB
 
 
+@pytest.mark.threat("API4")
 def test_ten_link_documents_at_once_fit_into_the_archive_functions_memory(stack: Stack) -> None:
     document = b"[" + b"{}," * (MAX_LINK_ANSWER_BYTES // 3 - 1) + b"0]"
     result = fetch(reply(body=document), "url", 10)

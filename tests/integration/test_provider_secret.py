@@ -65,6 +65,7 @@ def test_a_secret_that_stays_wrong_is_not_retried(status: int) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", " ", "two\r\nlines", "trailing\n", " s", "s ", "tab\t", "\u00e9", "nul\0"])
+@pytest.mark.threat("provider-secret")
 def test_a_secret_that_cannot_stand_in_a_header_is_refused(secret: str) -> None:
     assert refusal(reply(body=PDF), vault=Vault(secret)) == ("secret_malformed", None, 0)
 

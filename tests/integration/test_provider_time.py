@@ -30,6 +30,7 @@ def drip(before: bytes, after: bytes = b"") -> Answer:
         drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n7d0\r\n"),
     ],
 )
+@pytest.mark.threat("API4")
 def test_the_budget_holds_whatever_drips(answer: Answer) -> None:
     started = time.monotonic()
     failure, server = fetch(answer, seconds=0.6)
@@ -103,6 +104,7 @@ def test_a_certificate_for_another_name_is_refused(authority: trustme.CA) -> Non
         assert (failure.value.reason, server.requests) == ("unreachable", [])
 
 
+@pytest.mark.threat("API10")
 def test_an_unknown_authority_is_refused(authority: trustme.CA) -> None:
     with ScriptedServer(reply(body=PDF), tls=tls(authority, "127.0.0.1")) as server:
         with pytest.raises(ProviderFailed) as failure:

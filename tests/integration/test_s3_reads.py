@@ -87,6 +87,7 @@ def assert_unavailable(service: Service, kind: Kind, cause: str) -> None:
         (reset, "ConnectionClosedError"),
     ],
 )
+@pytest.mark.threat("wrong-bytes")
 def test_s3_away_is_503_and_the_provider_is_left_alone(
     service: Service, place: Place, kind: Kind, answer: Answer, cause: str
 ) -> None:
@@ -95,6 +96,7 @@ def test_s3_away_is_503_and_the_provider_is_left_alone(
 
 
 @every_kind
+@pytest.mark.fault("s3-redirect")
 def test_a_redirect_of_s3_is_503(service: Service, place: Place, kind: Kind) -> None:
     """Botocore follows it until the stack overflows. Which exception results depends on where that happens."""
     service.seed()
@@ -145,6 +147,7 @@ def test_a_malformed_response_of_s3_is_503(
         {"body": PDF},
     ],
 )
+@pytest.mark.fault("s3-malformed")
 def test_an_answer_that_is_not_the_range_that_was_asked_for_is_503(
     service: Service, place: Place, kind: Kind, change: dict[str, Any]
 ) -> None:
@@ -250,6 +253,7 @@ def test_the_new_object_may_fail_the_condition(service: Service, place: Place) -
     )
 
 
+@pytest.mark.fault("s3-replaced")
 def test_an_object_that_is_replaced_again_and_again_is_503(service: Service, place: Place) -> None:
     service.seed()
     server = place("S3", described('"old"'), GONE, described('"new"'), GONE)
@@ -261,6 +265,7 @@ def test_an_object_that_is_replaced_again_and_again_is_503(service: Service, pla
 
 
 @every_kind
+@pytest.mark.fault("no-time-to-read")
 def test_no_read_of_s3_begins_without_time_for_it(
     service: Service, place: Place, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:

@@ -27,6 +27,7 @@ def found(body: bytes = PDF) -> Answer:
     return reply(200, body, {"ETag": etag(body)})
 
 
+@pytest.mark.threat("wrong-bytes")
 def test_a_certificate_is_only_ever_created(service: Service, place: Place) -> None:
     service.seed()
     server = place("S3", MISSING, WRITTEN, found())
@@ -121,6 +122,7 @@ def test_a_write_of_unknown_outcome_serves_what_is_archived(
     [DENIED, SLOW_DOWN, reset, s3_error(404, "NoSuchBucket"), reply(404), reply(200, PDF[:-20]), reply(200, PDF)],
 )
 @UNKNOWN
+@pytest.mark.fault("s3-write-unreadable")
 def test_after_a_write_of_unknown_outcome_only_an_archive_that_holds_none_lets_the_bytes_out(
     service: Service, place: Place, answers: list[Answer], cause: str, answer: Answer
 ) -> None:
@@ -168,6 +170,7 @@ def test_conditions_hold_for_an_unarchived_certificate(service: Service, place: 
     [(WRITTEN, whole(PDF, f'"{SHA256}"')), (EXISTS, UNAVAILABLE), (DENIED, UNAVAILABLE)],
     ids=["written", "other there", "unknown"],
 )
+@pytest.mark.fault("no-time-to-read-back")
 def test_without_time_to_read_back_the_bytes_are_served_only_if_they_were_written(
     service: Service, place: Place, monkeypatch: pytest.MonkeyPatch, put: Answer, expected: dict[str, Any]
 ) -> None:
@@ -180,6 +183,7 @@ def test_without_time_to_read_back_the_bytes_are_served_only_if_they_were_writte
 
 
 @pytest.mark.parametrize("again", [CONFLICT, SLOW_DOWN, reset], ids=["conflict", "slow down", "reset"])
+@pytest.mark.fault("no-time-to-write")
 def test_no_write_begins_without_time_for_it(
     service: Service, place: Place, monkeypatch: pytest.MonkeyPatch, again: Answer
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from snapshot_restore_py import get_after_restore
 
 from functions.download_certificate import handler
@@ -58,6 +59,7 @@ def test_only_the_roles_credentials_are_fetched_before_the_snapshot_and_again_af
     assert [request.target for request in server.requests] == ["/2021-04-23/credentials"] * 2
 
 
+@pytest.mark.threat("provider-secret")
 def test_the_secret_is_none_of_it() -> None:
     assert vars(vars(handler.SERVICES.provider)["_secret"])["_value"] == ""
 

@@ -38,6 +38,7 @@ def gateway_responses(api: dict[str, Any]) -> dict[str, Any]:
     return dict(api["x-amazon-apigateway-gateway-responses"])
 
 
+@pytest.mark.threat("API5", "API6")
 def test_the_one_route(api: dict[str, Any]) -> None:
     assert {path: sorted(operations) for path, operations in api["paths"].items()} == {
         "/v1/signatures/{id}/certificate": ["get", "head"]
@@ -45,6 +46,7 @@ def test_the_one_route(api: dict[str, Any]) -> None:
     assert api["x-amazon-apigateway-binary-media-types"] == ["*/*"]
 
 
+@pytest.mark.threat("API4")
 def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> None:
     assert stack.resources["CertificatesApi"]["Properties"]["EndpointConfiguration"]["Types"] == ["REGIONAL"]
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
@@ -52,6 +54,7 @@ def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> N
     assert [(s["ThrottlingRateLimit"], s["ThrottlingBurstLimit"]) for s in stage["MethodSettings"]] == [("100", "50")]
 
 
+@pytest.mark.threat("leaks-to-logs")
 def test_the_access_log_is_json_and_has_no_header(stack: Stack) -> None:
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     entry = json.loads(stage["AccessLogSetting"]["Format"])
@@ -122,6 +125,7 @@ def test_a_domain_and_a_firewall_are_created_on_demand_only(stack: Stack) -> Non
     assert on_demand | firewall <= types
 
 
+@pytest.mark.threat("API4")
 def test_the_firewall_limits_addresses_and_keeps_no_header() -> None:
     stack = Stack("s", PARAMETERS | {"WafRequestsPerAddress": "2000"})
     (acl,) = stack.of_type("AWS::WAFv2::WebACL").values()
@@ -137,6 +141,7 @@ def test_the_firewall_limits_addresses_and_keeps_no_header() -> None:
     assert association["ResourceArn"].endswith("::/restapis/s-CertificatesApi/stages/s-CertificatesApiliveStage")
 
 
+@pytest.mark.threat("API8")
 def test_no_origin_is_allowed_and_no_cache_kept(stack: Stack, api: dict[str, Any]) -> None:
     assert all("options" not in operations for operations in api["paths"].values())
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()

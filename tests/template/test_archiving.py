@@ -40,6 +40,7 @@ def test_the_rule_passes_completed_signature_requests_only(stack: Stack) -> None
     assert rule_messages(stack, event | {"detail-type": "signature.viewed"}) == []
 
 
+@pytest.mark.threat("forged-messages")
 def test_both_triggers_send_the_one_message_that_the_function_reads(stack: Stack) -> None:
     (by_pipe,) = pipe_messages(stack, [record(certificateUrl={"S": "x"})])
     detail = {"event": "signature.completed", "signatureRequestId": ID}

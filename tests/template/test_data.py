@@ -8,6 +8,7 @@ from tests.template.conftest import listed
 from tools.template import Stack
 
 
+@pytest.mark.threat("lost-certificate")
 def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
     holds_data = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue"}
     kept = {name: r for name, r in stack.resources.items() if r["Type"] in holds_data}
@@ -57,6 +58,7 @@ def holds(operator: str, given: list[str | list[str]], wanted: str | list[str]) 
 WRITE = {"SecureTransport": "true", "ObjectCreationOperation": "true"}
 
 
+@pytest.mark.threat("wrong-bytes", "lost-certificate")
 def test_certificates_are_created_over_tls_and_never_overwritten(stack: Stack) -> None:
     assert denied(stack, "s3:PutObject", **WRITE) == {"OnlyCreate"}
     assert denied(stack, "s3:PutObject", **WRITE | {"if-none-match": "*"}) == set()
@@ -69,6 +71,7 @@ def test_certificates_are_created_over_tls_and_never_overwritten(stack: Stack) -
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
+@pytest.mark.threat("wrong-bytes")
 def test_nobody_may_hide_a_certificate_behind_a_delete_marker(stack: Stack) -> None:
     assert denied(stack, "s3:DeleteObject", SecureTransport="true") == {"NoDeleteMarkers"}
     assert denied(stack, "s3:DeleteObjectVersion", SecureTransport="true") == set()  # Object Lock controls it
@@ -81,6 +84,7 @@ def test_only_the_template_may_shorten_the_retention_of_certificates(stack: Stac
     assert denied(stack, action, SecureTransport="true", CalledVia=["cloudformation.amazonaws.com"]) == set()
 
 
+@pytest.mark.threat("API8")
 def test_one_key_encrypts_all_that_is_kept(stack: Stack) -> None:
     key = stack.resolve({"Fn::GetAtt": ["DataKey", "Arn"]})
     assert {

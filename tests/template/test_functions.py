@@ -131,6 +131,7 @@ def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
     assert group["ServiceRoleArn"].endswith("DeploymentRole")
 
 
+@pytest.mark.threat("API9")
 def test_clients_and_messages_come_to_the_alias(stack: Stack) -> None:
     (operations,) = stack.resources["CertificatesApi"]["Properties"]["Body"]["paths"].values()
     for operation in operations.values():

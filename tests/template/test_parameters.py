@@ -124,6 +124,7 @@ def test_a_valid_value_is_accepted(parameter: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(("parameter", "value"), pairs(BAD))
+@pytest.mark.threat("API8")
 def test_a_wrong_value_is_refused_before_anything_is_created(parameter: str, value: str) -> None:
     assert (is_deployed(parameter, value), is_started_with(parameter, value)) == (False, False)
 

@@ -19,6 +19,7 @@ def test_every_role_is_the_templates_own(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+@pytest.mark.threat("API8", "lost-certificate")
 def test_a_role_names_what_it_reaches_and_can_delete_no_data(stack: Stack, role: str) -> None:
     for statement in statements(stack, role):
         actions = set(listed(statement["Action"]))

@@ -88,6 +88,7 @@ def test_pdf_syntax_is_found_and_longer_words_are_not_where_one_search_ends_and_
 
 
 @pytest.mark.parametrize("kind", PDFS)
+@pytest.mark.threat("API10")
 def test_a_cut_is_refused_wherever_the_bytes_can_tell(kind: str) -> None:
     whole = PDFS[kind].rstrip()
     for length in range(len(whole)):
@@ -120,6 +121,7 @@ def test_a_signature_covers_existing_bytes() -> None:
 @example(stream=bytes(range(256)))
 @example(stream="é\N{EURO SIGN}".encode() * 50)
 @pytest.mark.parametrize("make", [plain, linearize, sign])
+@pytest.mark.threat("API10")
 def test_a_pdf_that_was_decoded_as_text_is_refused(make: Callable[[bytes], bytes], stream: bytes) -> None:
     whole = make(stream)
     assert is_whole_pdf(whole)

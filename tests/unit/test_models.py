@@ -33,6 +33,7 @@ def test_a_key_with_a_revocation_time_is_refused_whatever_the_time(time: str) ->
     ("expires_at", "accepted"),
     [("2026-06-05T11:42:07.999Z", False), ("2026-06-05T11:42:08.000Z", False), ("2026-06-05T11:42:08.001Z", True)],
 )
+@pytest.mark.threat("API2")
 def test_a_key_expires_to_the_millisecond(expires_at: str, accepted: bool) -> None:  # noqa: FBT001
     assert ApiKey.from_item(KEY | {"expiresAt": expires_at}).is_accepted_at(NOW) is accepted
 

@@ -62,6 +62,7 @@ LONG_ENOUGH_TO_COMPARE = 0.02
 
 
 @pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.threat("API4")
 def test_a_parser_of_foreign_text_is_linear(name: str) -> None:
     """Eight times the length takes 8 times as long, or 64 times if the parser is quadratic."""
     for unit in UNITS:

@@ -1,4 +1,4 @@
-"""The claims of docs/security.md about this repository: threats have tests; locks and licences are in order."""
+"""The claims of docs/security.md about this repository: each threat has tests; locks and licences are in order."""
 
 import importlib.metadata
 import re
@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.locks import DEPLOYED, installed, locked, requirements
-from tests.support.named_tests import all_tests, named_in
+from tests.support.markers import ids_marked
 from tools.template import ROOT
 
-THREATS = [row for row in (ROOT / "docs" / "security.md").read_text().splitlines() if row.startswith("| **")]
+THREATS = re.findall(r"^- `([\w-]+)` ", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
 
 LOCKS = [DEPLOYED, *ROOT.glob("requirements*.txt"), *ROOT.glob("tools/bench/peers/*/requirements.txt")]
 PINNED = re.compile(
@@ -44,17 +44,16 @@ def licences(package: str) -> set[str]:
     return {word.removeprefix("License :: OSI Approved :: ") for word in words}
 
 
+def test_each_threat_has_a_test() -> None:
+    assert sorted(THREATS) == sorted(ids_marked("threat"))
+
+
 def test_the_owasp_api_security_top_ten_is_among_the_threats() -> None:
-    assert {f"API{number}" for number in range(1, 11)} <= {word for row in THREATS for word in re.findall(r"\w+", row)}
-
-
-@pytest.mark.parametrize("threat", THREATS, ids=lambda row: row.split("**")[1])
-def test_every_threat_has_its_tests(threat: str) -> None:
-    assert named_in(threat)
-    assert named_in(threat) - all_tests() == set()
+    assert {f"API{number}" for number in range(1, 11)} <= set(THREATS)
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
+@pytest.mark.threat("supply-chain")
 def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Path) -> None:
     assert [line for line in requirements(lock) if not PINNED.fullmatch(line)] == []
 
@@ -62,6 +61,7 @@ def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Pa
 @pytest.mark.parametrize(
     ("environment", "lock"), [(".venv", "requirements-dev.txt"), (".checkov", "requirements-checkov.txt")]
 )
+@pytest.mark.threat("supply-chain")
 def test_an_environment_holds_what_its_lock_says_and_nothing_else(environment: str, lock: str) -> None:
     if not (ROOT / environment).exists():
         pytest.skip("run make lint first")
@@ -75,6 +75,7 @@ def test_the_uv_that_installs_them_is_locked() -> None:
     assert found == locked(ROOT / "requirements-uv.txt")
 
 
+@pytest.mark.threat("supply-chain")
 def test_what_is_deployed_has_a_permissive_licence() -> None:
     pinned = [PINNED.fullmatch(line) for line in requirements(DEPLOYED)]
     packages = {one["name"]: one["version"] for one in pinned if one}
@@ -82,6 +83,7 @@ def test_what_is_deployed_has_a_permissive_licence() -> None:
     assert {name for name in packages if licences(name) - PERMISSIVE} == set()
 
 
+@pytest.mark.threat("supply-chain")
 def test_no_security_rule_is_silenced_in_deployed_code_but_where_it_does_not_fit() -> None:
     sources = [path for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")]
     silenced = {f"{path.name}: {rule}" for path in sources for rule in re.findall(r"noqa:.* (S\d+)", path.read_text())}

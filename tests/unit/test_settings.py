@@ -47,6 +47,7 @@ def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: 
         ("MAX_CERTIFICATE_BYTES", "0", "greater than 0"),
     ],
 )
+@pytest.mark.threat("leaks-to-logs")
 def test_a_wrong_value_names_its_variable_and_not_itself(
     environment: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:

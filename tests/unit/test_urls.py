@@ -118,6 +118,7 @@ def test_a_link_is_encoded_as_browsers_do(link: str, url: Url) -> None:
         "",
     ],
 )
+@pytest.mark.threat("API7")
 def test_a_link_has_as_strict_an_authority_as_any_url(link: str) -> None:
     with pytest.raises(ValueError, match=r"^is |surrogates"):
         Url.parse_link(link)
@@ -130,6 +131,7 @@ def test_a_link_has_as_strict_an_authority_as_any_url(link: str) -> None:
         ("https://e.com/c?id={providerRequestId}&merge=true", "/c?id=a%2F..%3F%23%20%C3%A9&merge=true"),
     ],
 )
+@pytest.mark.threat("API7")
 def test_an_id_cannot_leave_its_place(template: str, target: str) -> None:
     url = UrlTemplate.parse(template).expand("a/..?# \u00e9")
     assert (url.host, url.target) == ("e.com", target)
@@ -147,6 +149,7 @@ def test_an_id_cannot_leave_its_place(template: str, target: str) -> None:
         ("https://e.com/{providerRequestId}", "\ud800"),
     ],
 )
+@pytest.mark.threat("API7")
 def test_an_id_that_would_leave_its_place_is_refused(template: str, request_id: str) -> None:
     with pytest.raises(ValueError, match=r"dot segment|surrogates"):
         UrlTemplate.parse(template).expand(request_id)
