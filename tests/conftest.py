@@ -47,10 +47,13 @@ def bounded(examples: int) -> settings:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker process runs all end-to-end tests, because they share one local stack."""
+    """Each worker process runs whole files. The end-to-end tests are two groups, because each needs a world that is
+    slow to start: the local service, or execution environments with a fake cloud."""
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("e2e" if "/e2e/" in file else file.replace("/", "-")))
+        group = file = item.nodeid.partition("::")[0]
+        if "/e2e/" in file:
+            group = "faults" if "cloud" in getattr(item, "fixturenames", ()) else "e2e"
+        item.add_marker(pytest.mark.xdist_group(group.replace("/", "-")))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ LONGEST_DELAY = 3600
 
 
 def delay_before_next_try(receives: int, retry_after: int | None) -> int:
-    """Seconds, after so many receives. What the provider asked to wait is kept to, up to LONGEST_DELAY."""
+    """Seconds, after so many receives. At least what the provider asked to wait, up to LONGEST_DELAY."""
     growing = min(FIRST_DELAY * 2 ** min(receives - 1, 10), LONGEST_DELAY)
     return max(int(growing * random.uniform(0.75, 1.25)), min(retry_after or 0, LONGEST_DELAY))  # noqa: S311
 

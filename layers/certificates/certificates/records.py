@@ -28,7 +28,7 @@ class Records:
         self._api_keys_table = api_keys_table
 
     def lookup(self, key_hash: str, signature_id: str | None) -> tuple[Item | None, Item | None]:
-        """The key's item and the signature's, each None where there is none, in one strongly consistent read.
+        """The key's item and the signature's in one strongly consistent read. A missing item is None.
 
         Neither is validated: the caller must not look at the signature before it has accepted the key.
         Raises RecordsUnavailable.
@@ -44,7 +44,7 @@ class Records:
         return self._read({self._signatures_table: {"id": {"S": signature_id}}}).get(self._signatures_table)
 
     def _read(self, wanted: Keys) -> dict[str, Item]:
-        """The items that there are, by table."""
+        """The existing items, by table."""
         found: dict[str, Item] = {}
         for attempt in range(ATTEMPTS):
             try:
