@@ -49,7 +49,9 @@ def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> N
     assert stack.resources["CertificatesApi"]["Properties"]["EndpointConfiguration"]["Types"] == ["REGIONAL"]
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     assert "CacheClusterEnabled" not in stage
-    assert [(s["ThrottlingRateLimit"], s["ThrottlingBurstLimit"]) for s in stage["MethodSettings"]] == [("100", "50")]
+    assert stage["MethodSettings"] == [
+        {"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": "100", "ThrottlingBurstLimit": "50"}
+    ]
 
 
 def test_the_access_log_is_json_and_has_no_header(stack: Stack) -> None:

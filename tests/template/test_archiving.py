@@ -84,6 +84,12 @@ def test_the_pipe_reads_the_tables_stream_from_its_beginning(stack: Stack) -> No
     assert stack.resources["SignaturesTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
+def test_the_pipe_waits_until_its_stream_is_ready(stack: Stack) -> None:
+    """The alias waits for the snapshot of a version, which takes minutes."""
+    assert stack.resources["SignaturesPipe"]["DependsOn"] == "DownloadCertificateFunctionAliaslive"
+    assert stack.resources["DownloadCertificateFunctionAliaslive"]["Type"] == "AWS::Lambda::Alias"
+
+
 def test_an_existing_table_uses_its_own_stream_or_none() -> None:
     existing = PARAMETERS | {"SignaturesTableName": "signatures"}
     assert Stack("s", existing).of_type("AWS::Pipes::Pipe") == {}
