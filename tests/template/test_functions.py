@@ -11,6 +11,7 @@ from certificates.archive import ARCHIVE_SECONDS
 from certificates.provider import PROVIDER_SECONDS
 from certificates.settings import Settings
 from functions.download_certificate.download import INLINE_LIMIT
+from functions.download_certificate.responses import INTERNAL
 from tests.conftest import PARAMETERS
 from tests.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS
 from tools.template import ROOT, Stack, read_source, translate
@@ -120,17 +121,28 @@ def test_each_release_is_recorded_in_the_versions_of_both_functions() -> None:
         assert [one["Environment"]["Variables"]["RELEASE"] for one in configurations] == [name] * len(FUNCTIONS)
 
 
-@pytest.mark.parametrize(("function", "alarms"), [(DOWNLOAD, 2), (ARCHIVE, 1)])
+@pytest.mark.parametrize(
+    ("function", "alarms"),
+    [(DOWNLOAD, ["DownloadErrorsAlarm", "InternalErrorsAlarm"]), (ARCHIVE, ["ArchiveErrorsAlarm"])],
+)
 def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
-    stack: Stack, function: str, alarms: int
+    stack: Stack, function: str, alarms: list[str]
 ) -> None:
     group = stack.resources[f"{function}DeploymentGroup"]["Properties"]
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     assert group["AutoRollbackConfiguration"]["Enabled"] is True
     names = [alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]]
-    assert len(names) == alarms
-    assert set(names) <= {stack.physical_id(name) for name in stack.of_type("AWS::CloudWatch::Alarm")}
+    assert names == [stack.physical_id(alarm) for alarm in alarms]
     assert group["ServiceRoleArn"].endswith("DeploymentRole")
+
+
+def test_the_alarm_on_our_own_defects_counts_no_failure_of_the_provider(stack: Stack) -> None:
+    alarm = stack.resources["InternalErrorsAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("CraftkitCertificates", "RequestsRefused")
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
+        "code": INTERNAL.code,
+        "service": stack.environment(DOWNLOAD)["POWERTOOLS_SERVICE_NAME"],
+    }
 
 
 def test_clients_and_messages_come_to_the_alias(stack: Stack) -> None:

@@ -22,9 +22,9 @@ KNOWN_VALUES = {
 def test_every_alarm_watches_an_existing_metric_and_notifies_the_topic(stack: Stack) -> None:
     names = {stack.resolve({"Ref": name}) for name in stack.resources} | {stack.physical_id(n) for n in stack.resources}
     services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
-    known = names | services | {"craftkit-test-certificates", "live"}
+    known = names | services | {"craftkit-test-certificates", "live", "internal"}
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 14
+    assert len(alarms) == 15
     for alarm in alarms.values():
         assert {dimension["Value"] for dimension in alarm["Dimensions"]} <= known
         assert alarm["AlarmActions"] == [stack.resolve({"Ref": "AlarmTopic"})]
@@ -36,7 +36,7 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
         path.read_text() for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")
     ]
     ours = {a["MetricName"] for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE}
-    assert ours == {"UpstreamFailures", "ArchiveWriteFailures"}
+    assert ours == {"RequestsRefused", "UpstreamFailures", "ArchiveWriteFailures"}
     assert all(any(f'"{metric}"' in source for source in sources) for metric in ours)
     assert {stack.environment(function)["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS} == {NAMESPACE}
 
