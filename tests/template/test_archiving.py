@@ -69,7 +69,8 @@ def test_eventbridge_may_send_to_the_encrypted_queues(stack: Stack) -> None:
     assert key["EnableKeyRotation"] is True
     (grant,) = [s for s in key["KeyPolicy"]["Statement"] if "events.amazonaws.com" in s["Principal"].get("Service", [])]
     assert set(grant["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt"}
-    (allow,) = stack.resources["ArchiveQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allow, _ = stack.resources["ArchiveQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allow["Effect"] == "Allow"
     assert allow["Principal"] == {"Service": "events.amazonaws.com"}
     assert allow["Condition"]["ArnEquals"]["aws:SourceArn"].endswith("SignatureCompletedRule")
     (rule,) = stack.of_type("AWS::Events::Rule").values()

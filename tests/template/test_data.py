@@ -97,6 +97,31 @@ def test_one_key_encrypts_all_that_is_kept(stack: Stack) -> None:
     assert services == [None, "logs.eu-central-1.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "kind", "action"),
+    [("ArchiveQueuePolicy", "AWS::SQS::Queue", "sqs:*"), ("AlarmTopicPolicy", "AWS::SNS::Topic", "sns:Publish")],
+)
+def test_every_queue_and_topic_refuses_plain_http(stack: Stack, policy: str, kind: str, action: str) -> None:
+    """Like the buckets, whose policies are tested above."""
+    attribute = (
+        (lambda name: {"Fn::GetAtt": [name, "Arn"]}) if kind == "AWS::SQS::Queue" else (lambda name: {"Ref": name})
+    )
+    named = list(stack.of_type(kind))
+    properties = stack.resources[policy]["Properties"]
+    assert sorted(properties.get("Queues") or properties["Topics"]) == sorted(
+        stack.resolve({"Ref": name}) for name in named
+    )
+    (deny,) = [one for one in properties["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"]
+    assert sorted(listed(deny.pop("Resource"))) == sorted(stack.resolve(attribute(name)) for name in named)
+    assert deny == {
+        "Sid": "OnlyTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
 def test_no_table_can_be_deleted_by_mistake(stack: Stack) -> None:
     for table in stack.of_type("AWS::DynamoDB::Table").values():
         assert table["DeletionProtectionEnabled"] is True

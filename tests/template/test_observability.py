@@ -5,7 +5,7 @@ import re
 
 from tests.conftest import PARAMETERS
 from tests.template.conftest import FUNCTIONS
-from tools.template import ROOT, Stack
+from tools.template import ACCOUNT, REGION, ROOT, Stack
 
 NAMESPACE = "CraftkitCertificates"
 KNOWN_VALUES = {
@@ -51,6 +51,19 @@ def test_alarms_reach_the_given_email_address() -> None:
     assert Stack("s", PARAMETERS).of_type("AWS::SNS::Subscription") == {}
     (subscription,) = Stack("s", PARAMETERS | {"AlarmEmail": "a@e.com"}).of_type("AWS::SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@e.com")
+
+
+def test_the_topics_policy_lets_the_stacks_alarms_publish(stack: Stack) -> None:
+    """Source: https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html"""
+    allow, _ = stack.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allow == {
+        "Sid": "AlarmsPublish",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": stack.resolve({"Ref": "AlarmTopic"}),
+        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"}},
+    }
 
 
 def test_the_dashboard_shows_existing_alarms_and_metrics(stack: Stack) -> None:
