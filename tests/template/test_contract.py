@@ -1,8 +1,10 @@
 """The contract: names, parameters, statuses."""
 
+import json
+
 from functions.download_certificate.responses import REFUSALS
 from tests.conftest import PARAMETERS
-from tests.template.conftest import DOWNLOAD, statements
+from tests.template.conftest import DOWNLOAD, FUNCTIONS, statements
 from tools.template import Stack, translated
 
 CONTRACT_IDS = {
@@ -51,3 +53,21 @@ def test_existing_tables_are_used_by_name() -> None:
     assert (environment["API_KEYS_TABLE"], environment["SIGNATURES_TABLE"]) == ("keys", "signatures")
     (read,) = [s for s in statements(stack, "DownloadCertificateRole") if s["Action"] == "dynamodb:BatchGetItem"]
     assert [arn.rpartition("/")[2] for arn in read["Resource"]] == ["keys", "signatures"]
+
+
+def test_an_existing_archive_is_used_by_name_and_left_as_it_is() -> None:
+    stack = Stack("s", PARAMETERS | {"CertificatesBucketName": "kept"})
+    assert stack.of_type("AWS::S3::Bucket") == stack.of_type("AWS::S3::BucketPolicy") == {}
+    assert {stack.environment(function)["CERTIFICATES_BUCKET"] for function in FUNCTIONS} == {"kept"}
+    for role in ("DownloadCertificateRole", "ArchiveCertificateRole"):
+        reached = [s["Resource"] for s in statements(stack, role) if "s3:" in str(s["Action"])]
+        assert reached == ["arn:aws:s3:::kept", "arn:aws:s3:::kept/*"]
+    assert stack.resolve(translated()["Outputs"]["CertificatesBucketName"]["Value"]) == "kept"
+
+
+def test_what_is_given_by_name_is_not_looked_for_in_the_stack() -> None:
+    """CloudFormation refuses a template whose resources refer to one whose condition does not hold."""
+    given = {"ApiKeysTableName": "keys", "SignaturesTableName": "signatures", "CertificatesBucketName": "kept"}
+    text = json.dumps([*Stack("s", PARAMETERS | given).resources.values()])
+    assert not [name for name in ("ApiKeysTable", "SignaturesTable") if f"s-{name}" in text]
+    assert not [name for name in ("certificatesbucket", "accesslogbucket") if f"s-{name}" in text]

@@ -7,14 +7,27 @@ import pytest
 from tests.template.conftest import listed
 from tools.template import Stack
 
+HOLDS_DATA = {
+    "AWS::DynamoDB::Table": "Retain",
+    "AWS::KMS::Key": "Retain",
+    "AWS::Logs::LogGroup": "RetainExceptOnCreate",
+    "AWS::S3::Bucket": "RetainExceptOnCreate",
+    "AWS::S3::BucketPolicy": "Retain",
+    "AWS::SQS::Queue": "RetainExceptOnCreate",
+}
+"""What is kept when a stack is deleted, or when an update removes or replaces it. The rollback of a failed creation
+deletes what is `RetainExceptOnCreate`. Of what holds certificates and keys, that is only the bucket, and S3
+deletes no bucket that is not empty. The key is kept as long as the tables, which nobody could read without it.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html"""
+
 
 def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
-    holds_data = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue"}
-    kept = {name: r for name, r in stack.resources.items() if r["Type"] in holds_data}
-    assert len(kept) == 11
-    assert (
-        {r["DeletionPolicy"] for r in kept.values()} == {r["UpdateReplacePolicy"] for r in kept.values()} == {"Retain"}
-    )
+    kept = {name: resource for name, resource in stack.resources.items() if resource["Type"] in HOLDS_DATA}
+    assert len(kept) == 13
+    assert {name: resource["DeletionPolicy"] for name, resource in kept.items()} == {
+        name: HOLDS_DATA[resource["Type"]] for name, resource in kept.items()
+    }
+    assert {resource["UpdateReplacePolicy"] for resource in kept.values()} == {"Retain"}
 
 
 def denied(stack: Stack, action: str, **context: str | list[str]) -> set[str]:
