@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
+
 from functions.download_certificate.responses import REFUSALS
 from tests.conftest import PARAMETERS
-from tests.template.conftest import DOWNLOAD, FUNCTIONS, statements
+from tests.template.conftest import DOWNLOAD, FUNCTIONS, listed, statements
 from tools.template import Stack, translated
 
 CONTRACT_IDS = {
@@ -63,6 +65,17 @@ def test_an_existing_archive_is_used_by_name_and_left_as_it_is() -> None:
         reached = [s["Resource"] for s in statements(stack, role) if "s3:" in str(s["Action"])]
         assert reached == ["arn:aws:s3:::kept", "arn:aws:s3:::kept/*"]
     assert stack.resolve(translated()["Outputs"]["CertificatesBucketName"]["Value"]) == "kept"
+
+
+@pytest.mark.parametrize("role", ["DownloadCertificateRole", "ArchiveCertificateRole", "SignaturesPipeRole"])
+def test_the_key_of_what_exists_may_be_used(role: str) -> None:
+    """The key that a deleted stack has kept: its policy lets the account's IAM policies decide."""
+    existing = "arn:aws:kms:eu-central-1:123456789012:key/5f6bcd3e-5b5c-4ad1-a4d9-9e4e1a2d7c11"
+    for given, keys in (("", ["DataKey"]), (existing, ["DataKey", existing])):
+        stack = Stack("s", PARAMETERS | {"ExistingKeyArn": given})
+        arns = [key if key == existing else stack.resolve({"Fn::GetAtt": [key, "Arn"]}) for key in keys]
+        (use,) = [s["Resource"] for s in statements(stack, role) if "kms:Decrypt" in s["Action"]]
+        assert listed(use) == arns
 
 
 def test_what_is_given_by_name_is_not_looked_for_in_the_stack() -> None:
