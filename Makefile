@@ -18,7 +18,7 @@ COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-ann
 # The user's answers to `sam deploy --guided`.
 CONFIG := samconfig.local.toml
 # The architecture that they name; before there are any, an ARCH given to make, or the template's default.
-STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' $(CONFIG) | head -n 1),$(if \
+STACK_ARCH = $(or $(shell sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' $(CONFIG) | head -n 1),$(if \
   $(filter file,$(origin ARCH)),arm64,$(ARCH)))
 
 # The user's environment decides where packages come from, but not how they are installed or how Python runs.

@@ -38,7 +38,16 @@ Globals:
         RELEASE: unnamed
         PYDANTIC_DISABLE_PLUGINS: '1'
 """
-ANSWERS = '[default.deploy.parameters]\nparameter_overrides = "Architecture=\\"x86_64\\" AlarmEmail=\\"a@e.com\\""\n'
+ANSWERS = {
+    "as sam writes them": r"""
+[default.deploy.parameters]
+parameter_overrides = "SignaturesTableName=\"\" Architecture=\"x86_64\" AlarmEmail=\"a@e.com\""
+""",
+    "as people write them": """
+[default.deploy.parameters.parameter_overrides]
+Architecture = "x86_64"
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -107,13 +116,14 @@ def test_the_first_deployment_asks_for_the_parameters_and_keeps_the_answers_out_
     assert ignored.returncode == 0
 
 
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize(
     ("variables", "option"), [({}, ""), ({"CI": "true"}, "--no-confirm-changeset")], ids=["terminal", "CI"]
 )
 def test_later_deployments_build_for_the_saved_architecture_and_ask_for_no_parameter(
-    clone: Clone, variables: dict[str, str], option: str
+    clone: Clone, variables: dict[str, str], option: str, answers: str
 ) -> None:
-    (clone.folder / "samconfig.local.toml").write_text(ANSWERS)
+    (clone.folder / "samconfig.local.toml").write_text(answers)
     clone.make("deploy", **variables)
     assert clone.asked() == [
         "build --parameter-overrides Architecture=x86_64",
