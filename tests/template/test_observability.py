@@ -53,17 +53,25 @@ def test_alarms_reach_the_given_email_address() -> None:
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@e.com")
 
 
-def test_the_topics_policy_lets_the_stacks_alarms_publish(stack: Stack) -> None:
+def test_only_alarms_publish_to_the_topic_and_only_over_tls(stack: Stack) -> None:
     """Source: https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html"""
-    allow, _ = stack.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert allow == {
-        "Sid": "AlarmsPublish",
-        "Effect": "Allow",
-        "Principal": {"Service": "cloudwatch.amazonaws.com"},
-        "Action": "sns:Publish",
-        "Resource": stack.resolve({"Ref": "AlarmTopic"}),
-        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"}},
-    }
+    publish = {"Action": "sns:Publish", "Resource": stack.resolve({"Ref": "AlarmTopic"})}
+    assert stack.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "AlarmsPublish",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"}},
+        }
+        | publish,
+        {
+            "Sid": "OnlyTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        | publish,
+    ]
 
 
 def test_the_dashboard_shows_existing_alarms_and_metrics(stack: Stack) -> None:
