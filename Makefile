@@ -8,14 +8,18 @@ EXAMPLES ?= 10000
 
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
+OTHER_ARCH = $(filter-out $(ARCH),arm64 x86_64)
 PEERS := empty naive textbook fastapi
 # No source distributions: their build tools are not locked.
 LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
 SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
 COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
-# The architecture that `sam deploy --guided` saved, or the template's default.
-STACK_ARCH = $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
+# The user's answers to `sam deploy --guided`.
+CONFIG := samconfig.local.toml
+# The architecture that they name; before there are any, an ARCH given to make, or the template's default.
+STACK_ARCH = $(or $(shell sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' $(CONFIG) | head -n 1),$(if \
+  $(filter file,$(origin ARCH)),arm64,$(ARCH)))
 
 # The user's environment decides where packages come from, but not how they are installed or how Python runs.
 SOURCES := %INDEX %INDEX_URL %MANAGED_PYTHON %TIMEOUT CACHE_DIR CERT CLIENT_CERT CONFIG_FILE FIND_LINKS HTTP% INDEX_% \
@@ -54,10 +58,11 @@ bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other wa
 	@$(PYTHON) -m compileall -q $(foreach package,awslambdaric simplejson snapshot_restore_py.py,.venv/lib/python3.13/site-packages/$(package))
 	@$(PYTHON) -m tools.bench
 
-deploy: ## build for the stack's architecture and deploy it (the first time: sam deploy --guided)
+deploy: $(CONFIG) ## build for the stack's architecture and deploy; the first time, ask for the parameters (CI=1: ask nothing)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
-	sed -i.bak "s/Release: .*/Release: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
-	sam deploy
+	sed -i.bak "s/RELEASE: .*/RELEASE: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
+	sam deploy --config-file $(CONFIG) \
+	  $(if $(CI),--no-confirm-changeset,$(if $(shell grep parameter_overrides $(CONFIG)),,--guided))
 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
@@ -82,18 +87,23 @@ lock: .venv/ready ## update the locks from pyproject.toml
 	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
 	done
 
+$(CONFIG):
+	@cp samconfig.toml $@
+
 clean: ## remove what was built and installed
 	rm -rf .venv .uv .checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-# Without bytecode, every cold start compiles each module again: Lambda's file system is read-only.
+# Without bytecode, every cold start compiles each module again: Lambda's file system is read-only. The built template
+# accepts only the architecture that the layers were built for, and `sam local` takes it from there.
 $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/trim.py $(shell find functions layers -name '*.py')
 	@rm -f .aws-sam/*.built
 	$(SAM_LOCKED) sam build --parameter-overrides Architecture=$(ARCH)
 	$(PYTHON) -m tools.trim .aws-sam/build/DependenciesLayer/python
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
+	@sed -i.bak '/^  Architecture:/,/Description:/{s/Default: .*/Default: $(ARCH)/;/- $(OTHER_ARCH)$$/d;}' .aws-sam/build/template.yaml
 	@touch $@
 
 # Bytecode only where users have it: Lambda's runtime ships it with boto3 and the runtime client; `sam build` makes none.

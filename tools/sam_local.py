@@ -92,8 +92,7 @@ def _api() -> Iterator[None]:
 def _sam_local(*arguments: str) -> list[str]:
     """The first command pulls Lambda's image if it is missing."""
     has_image = _run("docker", "image", "ls", "--quiet", f"*/lambda/python:3.13-{ARCHITECTURE}")
-    options = ["--parameter-overrides", f"Architecture={ARCHITECTURE}", *(["--skip-pull-image"] if has_image else [])]
-    return ["sam", "local", *arguments, *options]
+    return ["sam", "local", *arguments, *(["--skip-pull-image"] if has_image else [])]
 
 
 @contextmanager

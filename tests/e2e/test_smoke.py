@@ -1,5 +1,6 @@
 """The check of a deployment, against the local gateway in front of the built artifact."""
 
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -48,6 +49,16 @@ def test_base64_instead_of_bytes_fails_the_check(smoke: Smoke) -> None:
     with ScriptedServer(reply(200, b"JVBERi0xLjcK")) as text:
         result = smoke(text.url)
     assert "the body is not a PDF" in result.output
+
+
+def test_base64_to_a_client_without_accept_is_explained(smoke: Smoke) -> None:
+    with ScriptedServer(reply(200, b"%PDF-1.7\n"), reply(200, b64encode(b"%PDF-1.7\n"))) as gateway:
+        result = smoke(gateway.url)
+    media_types = "base64 text: the API's binary media types"
+    assert f"{media_types} need an Accept header: clients must send application/pdf" in result.output
+    assert f"{media_types} are not those of template.yaml" in result.output
+    accepts = [request.headers.get("accept") for request in gateway.requests[:3]]
+    assert accepts == ["application/pdf", None, "*/*"]
 
 
 def test_a_failed_connection_is_reported_in_one_line(smoke: Smoke) -> None:

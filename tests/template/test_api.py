@@ -8,7 +8,7 @@ import pytest
 from certificates.errors import InvalidRecord
 from functions.download_certificate.responses import INTERNAL, error_response
 from tests.conftest import PARAMETERS
-from tools.template import Stack
+from tools.template import ACCOUNT, REGION, Stack
 
 GATEWAY_TYPES = {
     "DEFAULT_4XX",
@@ -51,7 +51,9 @@ def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> N
     assert stack.resources["CertificatesApi"]["Properties"]["EndpointConfiguration"]["Types"] == ["REGIONAL"]
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     assert "CacheClusterEnabled" not in stage
-    assert [(s["ThrottlingRateLimit"], s["ThrottlingBurstLimit"]) for s in stage["MethodSettings"]] == [("100", "50")]
+    assert stage["MethodSettings"] == [
+        {"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": "100", "ThrottlingBurstLimit": "50"}
+    ]
 
 
 @pytest.mark.threat("leaks-to-logs")
@@ -139,6 +141,35 @@ def test_the_firewall_limits_addresses_and_keeps_no_header() -> None:
     assert not any(part["VisibilityConfig"]["SampledRequestsEnabled"] for part in (acl, rate, known))
     (association,) = stack.of_type("AWS::WAFv2::WebACLAssociation").values()
     assert association["ResourceArn"].endswith("::/restapis/s-CertificatesApi/stages/s-CertificatesApiliveStage")
+
+
+@pytest.mark.threat("leaks-to-logs")
+def test_the_firewall_logs_what_it_blocks_without_the_key() -> None:
+    stack = Stack("s", PARAMETERS | {"WafRequestsPerAddress": "2000"})
+    (logging,) = stack.of_type("AWS::WAFv2::LoggingConfiguration").values()
+    group = stack.resources["WebAclLogGroup"]["Properties"]
+    assert group["LogGroupName"] == "aws-waf-logs-s"  # WAF requires the prefix
+    assert logging == {
+        "ResourceArn": stack.resolve({"Fn::GetAtt": ["WebAcl", "Arn"]}),
+        "LogDestinationConfigs": [
+            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{stack.resolve({'Ref': 'WebAclLogGroup'})}"
+        ],
+        "RedactedFields": [{"SingleHeader": {"Name": "authorization"}}],
+        "LoggingFilter": {
+            "DefaultBehavior": "DROP",
+            "Filters": [
+                {
+                    "Behavior": "KEEP",
+                    "Requirement": "MEETS_ANY",
+                    "Conditions": [{"ActionCondition": {"Action": "BLOCK"}}],
+                }
+            ],
+        },
+    }
+    statements = stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    (logs,) = [one for one in statements if one["Principal"].get("Service", "").startswith("logs.")]
+    allowed = logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    assert [arn.partition(":log-group:")[2] for arn in allowed] == ["s-*", group["LogGroupName"]]
 
 
 @pytest.mark.threat("API8")

@@ -70,7 +70,8 @@ def test_eventbridge_may_send_to_the_encrypted_queues(stack: Stack) -> None:
     assert key["EnableKeyRotation"] is True
     (grant,) = [s for s in key["KeyPolicy"]["Statement"] if "events.amazonaws.com" in s["Principal"].get("Service", [])]
     assert set(grant["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt"}
-    (allow,) = stack.resources["ArchiveQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allow, _ = stack.resources["ArchiveQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allow["Effect"] == "Allow"
     assert allow["Principal"] == {"Service": "events.amazonaws.com"}
     assert allow["Condition"]["ArnEquals"]["aws:SourceArn"].endswith("SignatureCompletedRule")
     (rule,) = stack.of_type("AWS::Events::Rule").values()
@@ -83,6 +84,12 @@ def test_the_pipe_reads_the_tables_stream_from_its_beginning(stack: Stack) -> No
     assert "/stream/" in pipe["Source"]
     assert pipe["SourceParameters"]["DynamoDBStreamParameters"]["StartingPosition"] == "TRIM_HORIZON"
     assert stack.resources["SignaturesTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+
+
+def test_the_pipe_waits_until_its_stream_is_ready(stack: Stack) -> None:
+    """The alias waits for the snapshot of a version, which takes minutes."""
+    assert stack.resources["SignaturesPipe"]["DependsOn"] == "DownloadCertificateFunctionAliaslive"
+    assert stack.resources["DownloadCertificateFunctionAliaslive"]["Type"] == "AWS::Lambda::Alias"
 
 
 def test_an_existing_table_uses_its_own_stream_or_none() -> None:

@@ -7,15 +7,28 @@ import pytest
 from tests.template.conftest import listed
 from tools.template import Stack
 
+HOLDS_DATA = {
+    "AWS::DynamoDB::Table": "Retain",
+    "AWS::KMS::Key": "Retain",
+    "AWS::Logs::LogGroup": "RetainExceptOnCreate",
+    "AWS::S3::Bucket": "RetainExceptOnCreate",
+    "AWS::S3::BucketPolicy": "Retain",
+    "AWS::SQS::Queue": "RetainExceptOnCreate",
+}
+"""What is kept when a stack is deleted, or when an update removes or replaces it. The rollback of a failed creation
+deletes what is `RetainExceptOnCreate`. Of what holds certificates and keys, that is only the bucket, and S3
+deletes no bucket that is not empty. The key is kept as long as the tables, which nobody could read without it.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html"""
+
 
 @pytest.mark.threat("lost-certificate")
 def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
-    holds_data = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue"}
-    kept = {name: r for name, r in stack.resources.items() if r["Type"] in holds_data}
-    assert len(kept) == 11
-    assert (
-        {r["DeletionPolicy"] for r in kept.values()} == {r["UpdateReplacePolicy"] for r in kept.values()} == {"Retain"}
-    )
+    kept = {name: resource for name, resource in stack.resources.items() if resource["Type"] in HOLDS_DATA}
+    assert len(kept) == 13
+    assert {name: resource["DeletionPolicy"] for name, resource in kept.items()} == {
+        name: HOLDS_DATA[resource["Type"]] for name, resource in kept.items()
+    }
+    assert {resource["UpdateReplacePolicy"] for resource in kept.values()} == {"Retain"}
 
 
 def denied(stack: Stack, action: str, **context: str | list[str]) -> set[str]:
@@ -99,6 +112,23 @@ def test_one_key_encrypts_all_that_is_kept(stack: Stack) -> None:
         s["Principal"].get("Service") for s in stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
     ]
     assert services == [None, "logs.eu-central-1.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"]
+
+
+@pytest.mark.threat("forged-messages")
+def test_every_queue_refuses_plain_http(stack: Stack) -> None:
+    queues = ["ArchiveQueue", "ArchiveDeadLetterQueue", "TriggerDeadLetterQueue"]
+    assert sorted(stack.of_type("AWS::SQS::Queue")) == sorted(queues)
+    policy = stack.resources["ArchiveQueuePolicy"]["Properties"]
+    assert policy["Queues"] == [stack.resolve({"Ref": queue}) for queue in queues]
+    (deny,) = [statement for statement in policy["PolicyDocument"]["Statement"] if statement["Effect"] == "Deny"]
+    assert deny == {
+        "Sid": "OnlyTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": [stack.resolve({"Fn::GetAtt": [queue, "Arn"]}) for queue in queues],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
 
 
 def test_no_table_can_be_deleted_by_mistake(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,16 +20,17 @@ from certificates.budgets import (
 )
 from certificates.settings import Settings
 from functions.download_certificate.download import INLINE_LIMIT
+from functions.download_certificate.responses import INTERNAL
 from tests.conftest import PARAMETERS
 from tests.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS
-from tools.template import ROOT, TEMPLATE, Stack, read_source, translate
+from tools.template import ROOT, Stack, read_source, translate
 
 
 @pytest.mark.parametrize(("function", "settings"), FUNCTIONS.items())
 def test_the_environment_is_what_the_settings_read(stack: Stack, function: str, settings: type[Settings]) -> None:
     ours = {name.upper() for name in settings.model_fields}
     others = {"AWS_ENDPOINT_URL", "PYDANTIC_DISABLE_PLUGINS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
-    assert stack.environment(function).keys() - {"GLIBC_TUNABLES"} == ours | others
+    assert stack.environment(function).keys() - {"GLIBC_TUNABLES"} == ours | others | {"RELEASE"}
     assert stack.environment(function)["AWS_ENDPOINT_URL"] == ""
 
 
@@ -51,7 +53,7 @@ def test_functions_and_layers_have_one_architecture(architecture: str) -> None:
     for function in functions.values():
         assert (function["Architectures"], function["Runtime"]) == ([architecture], "python3.13")
     layers = stack.of_type("AWS::Lambda::LayerVersion")
-    assert len(layers) == 2
+    assert sorted(layer["LayerName"] for layer in layers.values()) == ["s-certificates", "s-dependencies"]
     assert all(layer["CompatibleArchitectures"] == [architecture] for layer in layers.values())
 
 
@@ -88,47 +90,80 @@ def test_concurrency_is_reserved_only_on_demand() -> None:
 # ── Versions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def versions(change: Callable[[dict[str, Any]], None]) -> set[str]:
-    """The logical ids of the functions' versions after a change to the template. A new id means a new version."""
+def release(source: dict[str, Any], name: str) -> None:
+    """What `make deploy` does to the built template: tests/integration/test_make_deploy.py."""
+    source["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] = name
+
+
+def deployed(change: Callable[[dict[str, Any]], None]) -> dict[str, dict[str, Any]]:
+    """Each function's configuration after a change to the template, as its version records it.
+
+    Only these properties make a new version: PublishVersion "doesn't publish a version if the function's configuration
+    and code haven't changed", and tags, concurrency and the name of the version's resource are part of neither.
+    Source: https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html
+    """
     source = read_source()
     change(source)
     resources = translate(source)["Resources"]
-    return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+    versions = [name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"]
+    configurations = {}
+    for version in versions:
+        properties = resources[resources[version]["Properties"]["FunctionName"]["Ref"]]["Properties"]
+        layers = [resources[layer["Ref"]]["Properties"] for layer in properties["Layers"]]
+        not_recorded = {"Tags", "ReservedConcurrentExecutions"}
+        recorded = {name: value for name, value in properties.items() if name not in not_recorded}
+        configurations[version] = recorded | {"Layers": layers}
+    return configurations
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "release": partial(release, name="2026-11-26T04:30:00Z"),
+    "shared package": lambda source: source["Resources"]["CertificatesLayer"]["Properties"].update(
+        ContentUri="s3://a/b"
+    ),
+    "dependencies": lambda source: source["Resources"]["DependenciesLayer"]["Properties"].update(ContentUri="s3://a/b"),
+    "memory": lambda source: source["Globals"]["Function"].update(MemorySize=2048),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_every_deployed_change_reaches_the_clients(change: Callable[[dict[str, Any]], None]) -> None:
+    """The alias serves clients. It moves if both the version's resource and the configuration that it records are new:
+    for a new resource without a new configuration Lambda publishes no version, and the deployment fails."""
+    before, after = deployed(lambda _: None), deployed(change)
+    assert len(before) == len(after) == len(FUNCTIONS)
+    assert not before.keys() & after.keys()
+    assert not [configuration for configuration in after.values() if configuration in before.values()]
+
+
+def test_each_release_is_recorded_in_the_versions_of_both_functions() -> None:
+    for name in ("first", "second"):
+        configurations = deployed(partial(release, name=name)).values()
+        assert [one["Environment"]["Variables"]["RELEASE"] for one in configurations] == [name] * len(FUNCTIONS)
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        lambda source: source["Globals"]["Function"]["Tags"].update(Release="2026-11-25T04:30:00Z"),
-        lambda source: source["Resources"]["CertificatesLayer"]["Properties"].update(ContentUri="s3://local/new"),
-        lambda source: source["Resources"]["DependenciesLayer"]["Properties"].update(ContentUri="s3://local/new"),
-        lambda source: source["Globals"]["Function"].update(MemorySize=2048),
-    ],
-    ids=["release", "shared package", "dependencies", "memory"],
+    ("function", "alarms"),
+    [(DOWNLOAD, ["DownloadErrorsAlarm", "InternalErrorsAlarm"]), (ARCHIVE, ["ArchiveErrorsAlarm"])],
 )
-def test_every_deployed_change_reaches_the_clients(change: Callable[[dict[str, Any]], None]) -> None:
-    """The alias serves clients. It moves only when a new version is published."""
-    before = versions(lambda _: None)
-    assert len(before) == len(FUNCTIONS)
-    assert not before & versions(change)
-
-
-def test_the_release_is_written_where_make_deploy_looks_for_it() -> None:
-    assert "    Tags:\n      Release: unnamed" in TEMPLATE.read_text()
-    assert "Release: .*" in (ROOT / "Makefile").read_text()
-
-
-@pytest.mark.parametrize(("function", "alarms"), [(DOWNLOAD, 2), (ARCHIVE, 1)])
 def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
-    stack: Stack, function: str, alarms: int
+    stack: Stack, function: str, alarms: list[str]
 ) -> None:
     group = stack.resources[f"{function}DeploymentGroup"]["Properties"]
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     assert group["AutoRollbackConfiguration"]["Enabled"] is True
     names = [alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]]
-    assert len(names) == alarms
-    assert set(names) <= {stack.physical_id(name) for name in stack.of_type("AWS::CloudWatch::Alarm")}
+    assert names == [stack.physical_id(alarm) for alarm in alarms]
     assert group["ServiceRoleArn"].endswith("DeploymentRole")
+
+
+def test_the_alarm_on_our_own_defects_counts_no_failure_of_the_provider(stack: Stack) -> None:
+    alarm = stack.resources["InternalErrorsAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("CraftkitCertificates", "RequestsRefused")
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
+        "code": INTERNAL.code,
+        "service": stack.environment(DOWNLOAD)["POWERTOOLS_SERVICE_NAME"],
+    }
 
 
 @pytest.mark.threat("API9")

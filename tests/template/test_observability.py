@@ -5,7 +5,7 @@ import re
 
 from tests.conftest import PARAMETERS
 from tests.template.conftest import FUNCTIONS
-from tools.template import ROOT, Stack
+from tools.template import ACCOUNT, REGION, ROOT, Stack
 
 NAMESPACE = "CraftkitCertificates"
 KNOWN_VALUES = {
@@ -22,9 +22,9 @@ KNOWN_VALUES = {
 def test_every_alarm_watches_an_existing_metric_and_notifies_the_topic(stack: Stack) -> None:
     names = {stack.resolve({"Ref": name}) for name in stack.resources} | {stack.physical_id(n) for n in stack.resources}
     services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
-    known = names | services | {"craftkit-test-certificates", "live"}
+    known = names | services | {"craftkit-test-certificates", "live", "internal"}
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 14
+    assert len(alarms) == 15
     for alarm in alarms.values():
         assert {dimension["Value"] for dimension in alarm["Dimensions"]} <= known
         assert alarm["AlarmActions"] == [stack.resolve({"Ref": "AlarmTopic"})]
@@ -36,7 +36,7 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
         path.read_text() for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")
     ]
     ours = {a["MetricName"] for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE}
-    assert ours == {"UpstreamFailures", "ArchiveWriteFailures"}
+    assert ours == {"RequestsRefused", "UpstreamFailures", "ArchiveWriteFailures"}
     assert all(any(f'"{metric}"' in source for source in sources) for metric in ours)
     assert {stack.environment(function)["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS} == {NAMESPACE}
 
@@ -51,6 +51,28 @@ def test_alarms_reach_the_given_email_address() -> None:
     assert Stack("s", PARAMETERS).of_type("AWS::SNS::Subscription") == {}
     (subscription,) = Stack("s", PARAMETERS | {"AlarmEmail": "a@e.com"}).of_type("AWS::SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@e.com")
+
+
+@pytest.mark.threat("API8")
+def test_only_alarms_publish_to_the_topic_and_only_over_tls(stack: Stack) -> None:
+    """Source: https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html"""
+    publish = {"Action": "sns:Publish", "Resource": stack.resolve({"Ref": "AlarmTopic"})}
+    assert stack.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "AlarmsPublish",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"}},
+        }
+        | publish,
+        {
+            "Sid": "OnlyTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        | publish,
+    ]
 
 
 def test_the_dashboard_shows_existing_alarms_and_metrics(stack: Stack) -> None:

@@ -129,6 +129,15 @@ def test_a_wrong_value_is_refused_before_anything_is_created(parameter: str, val
     assert (is_deployed(parameter, value), is_started_with(parameter, value)) == (False, False)
 
 
+@pytest.mark.parametrize(
+    ("limit", "is_accepted"),
+    [("0", True), ("10", True), ("999999999", True), ("1", False), ("9", False), ("-1", False), ("010", False)],
+)
+def test_a_limit_that_waf_would_refuse_is_refused_before_anything_is_created(limit: str, *, is_accepted: bool) -> None:
+    """Source: https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html (Limit)."""
+    assert is_deployed("WafRequestsPerAddress", limit) is is_accepted
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize("parameter", GOOD)
 @given(data=st.data())

@@ -19,7 +19,8 @@ ROUTE = "/v1/signatures/{id}/certificate"
 SECONDS = 30
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 UNKNOWN_KEY = "ck_live_" + 24 * "0"
-ACCEPTS = ["*/*", "application/pdf", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json", "image/png"]
+PDF = "application/pdf"
+ACCEPTS = [None, "*/*", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json", "image/png"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def smoke(url: str, key: str, uuid: UUID) -> None:
 
 def _make_ask(http: urllib3.PoolManager, base: str, own_key: str) -> Ask:
     def ask(
-        path: str, method: str = "GET", *, key: str | None = own_key, accept: str | None = None, **more: str
+        path: str, method: str = "GET", *, key: str | None = own_key, accept: str | None = PDF, **more: str
     ) -> Reply:
         headers = {name.replace("_", "-"): value for name, value in more.items()}
         headers |= {"Authorization": f"Bearer {key}"} if key else {}
@@ -117,8 +118,8 @@ def _run_checks(ask: Ask, id_: str) -> Iterator[Check]:
     yield Check("whole certificate", whole, _check_certificate(whole, id_))
     for accept in ACCEPTS:
         reply = ask(path, accept=accept)
-        same = [] if reply.body == whole.body else ["the bytes differ from those without Accept"]
-        yield Check(f"Accept: {accept}", reply, _check_status(reply, 200) + same)
+        problems = _check_status(reply, 200) + _compare_with_pdf(reply.body, whole.body, accept)
+        yield Check(f"Accept: {accept}" if accept else "no Accept", reply, problems)
     etag = whole.headers.get("ETag", "")
     part = ask(path, Range="bytes=0-99")
     expected = {"Content-Range": f"bytes 0-99/{len(whole.body)}", "ETag": etag}
@@ -150,7 +151,7 @@ def _run_checks(ask: Ask, id_: str) -> Iterator[Check]:
 def _check_certificate(reply: Reply, id_: str) -> list[str]:
     digest = b64encode(hashlib.sha256(reply.body).digest()).decode()
     expected = {
-        "Content-Type": "application/pdf",
+        "Content-Type": PDF,
         "Content-Disposition": f'attachment; filename="{id_.lower()}-certificate.pdf"',
         "Accept-Ranges": "bytes",
         "Repr-Digest": f"sha-256=:{digest}:",
@@ -184,3 +185,10 @@ def _check_status(reply: Reply, status: int) -> list[str]:
 
 def _compare_bytes(body: bytes, expected: bytes) -> list[str]:
     return [] if body == expected else ["unexpected bytes"]
+
+
+def _compare_with_pdf(body: bytes, pdf: bytes, accept: str | None) -> list[str]:
+    if body == b64encode(pdf):
+        cause = "are not those of template.yaml" if accept else f"need an Accept header: clients must send {PDF}"
+        return [f"base64 text: the API's binary media types {cause}"]
+    return [] if body == pdf else [f"the bytes differ from those with Accept: {PDF}"]
