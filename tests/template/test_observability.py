@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from tests.conftest import PARAMETERS
 from tests.template.conftest import FUNCTIONS
 from tools.template import ACCOUNT, REGION, ROOT, Stack
