@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from snapshot_restore_py import get_after_restore
 
 from functions.download_certificate import handler
-from tests.support.server import Answer, ScriptedServer, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local.runtime import CREDENTIALS
 from tools.template import REGION, ROOT
 
