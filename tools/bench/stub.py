@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from functools import cache
 
 from tools.fake_cloud.cloud import Cloud, certificate, identify
 from tools.fake_cloud.server import Answer, Request, reply
@@ -47,7 +48,7 @@ class Stub(Cloud):
         if found := _ID.fullmatch(name):
             self.tables.put_signature(name)
             if found["place"] == "a" and self.archived(name) is None:
-                self.archive(name, certificate(int(found["size"])))
+                self.archive(name, _render(int(found["size"])))
         # What is written is neither kept nor hashed.
         answer = reply(headers={"ETag": '"created"'}, keep_open=True) if operation == "PutObject" else self.answer()
         milliseconds = self._others.get(operation, self._dynamodb)
@@ -55,7 +56,10 @@ class Stub(Cloud):
         return answer
 
     def render(self, signature_id: str) -> bytes:
-        return certificate(int(signature_id[-12:]))
+        return _render(int(signature_id[-12:]))
+
+
+_render = cache(certificate)
 
 
 @contextmanager
