@@ -34,6 +34,9 @@ class Delays:
     provider: float = 200
 
 
+_render = cache(certificate)
+
+
 class Stub(Cloud):
     """Creates each signature request when it is first asked for it, and keeps no record of its requests."""
 
@@ -57,9 +60,6 @@ class Stub(Cloud):
 
     def render(self, signature_id: str) -> bytes:
         return _render(int(signature_id[-12:]))
-
-
-_render = cache(certificate)
 
 
 @contextmanager
