@@ -15,9 +15,9 @@ from moto.moto_server import threaded_moto_server, werkzeug_app
 
 from tests.e2e import test_faults, test_provider_faults
 from tests.support.calls import Call, Recorder
-from tests.support.cloud import Cloud
 from tests.support.execution_environments import ExecutionEnvironments
 from tests.support.faults import GetResult, run_fault
+from tools.fake_cloud.cloud import Cloud
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator

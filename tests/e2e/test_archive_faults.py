@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloud import Cloud, Script, dynamodb_error, s3_error, succeed
 from tests.support.execution_environments import ExecutionEnvironments, Outcome
 from tests.support.faults import signature_id
 from tests.support.log import Line
-from tests.support.server import reply
+from tools.fake_cloud.cloud import Cloud, Script, dynamodb_error, s3_error, succeed
+from tools.fake_cloud.server import reply
 from tools.local import seeds
 from tools.local.stack import ARCHIVE
 
@@ -62,7 +62,7 @@ def batches(cloud: Cloud) -> Batches:
     scripts = {name: script for name, (script, _, _) in LATER.items()}
     scripts |= {name: script for name, (script, _) in DONE.items()}
     for name, script in scripts.items():
-        cloud.put_signature(signature_id(name))
+        cloud.tables.put_signature(signature_id(name))
         cloud.script(signature_id(name), script)
     (record,) = seeds.event("archive_available")["Records"]
     bodies = {name: json.dumps({"signatureRequestId": signature_id(name)}) for name in scripts}

@@ -3,7 +3,6 @@
 docs/reliability.md has a row for each fault.
 """
 
-import hashlib
 import socket
 import threading
 from collections import Counter
@@ -16,11 +15,11 @@ from typing import Any
 import pytest
 
 from tests.support.answers import UNAUTHORIZED, whole
-from tests.support.aws import etag
-from tests.support.cloud import Cloud, Script, succeed
 from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke
 from tests.support.faults import PDF, SERVICE, signature_id
-from tests.support.server import Answer, raw
+from tools.fake_cloud.cloud import Cloud, Script, succeed
+from tools.fake_cloud.memory import etag
+from tools.fake_cloud.server import Answer, raw
 from tools.local import seeds
 from tools.local.emulator import ExecutionEnvironment
 from tools.local.gateway import Gateway
@@ -73,7 +72,7 @@ def test_a_killed_execution_environment_leaves_one_correct_object_or_none(
             kill(connection)
 
         script, objects = KILLED[moment]
-        cloud.put_signature(id_)
+        cloud.tables.put_signature(id_)
         cloud.script(id_, script(kill, kill_once_done))
         assert send_through_gateway(stack, instance, id_) == GATEWAY_ERROR
         left = cloud.written.count(id_)
@@ -91,7 +90,7 @@ def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_
 ) -> None:
     """An S3 that sends a byte now and then never exceeds the read time-out."""
     id_ = signature_id("out-of-time")
-    cloud.put_signature(id_)
+    cloud.tables.put_signature(id_)
     cloud.archive(id_, PDF)
     with ExecutionEnvironments(cloud, timeout=6) as instances:
         instances(download_event(id_))
@@ -112,7 +111,7 @@ def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instanc
         all_have_fetched.wait(30)
         cloud.answer()(connection)
 
-    cloud.put_signature(id_)
+    cloud.tables.put_signature(id_)
     cloud.script(id_, {"Certificate": [*[fetch_together] * instances.number, succeed]})
     with ThreadPoolExecutor(50) as pool:
         outcomes = list(pool.map(lambda _: instances(download_event(id_)), range(50)))
@@ -124,25 +123,19 @@ def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instanc
     assert cloud.asked[id_].count("Certificate") == instances.number
 
 
-def new_key(name: str, **attributes: Any) -> tuple[str, dict[str, Any]]:
-    """Returns a key of the project and its item."""
-    key = f"ck_test_{name}".ljust(32, "0")
-    return key, seeds.api_keys()[0] | {"keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()}} | attributes
-
-
 @pytest.mark.fault("key-revoked")
 def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(
     cloud: Cloud, instances: ExecutionEnvironments
 ) -> None:
     id_ = signature_id("revoked-meanwhile")
-    key, item = new_key("Revoked")
+    key = "ck_test_RevokedMeanwhile"
 
     def revoke(connection: socket.socket) -> None:
-        cloud.put_key(item | {"revokedAt": {"S": "2026-11-25T00:00:00.000Z"}})
+        cloud.tables.put_key(key, revokedAt={"S": "2026-11-25T00:00:00.000Z"})
         cloud.answer()(connection)
 
-    cloud.put_key(item)
-    cloud.put_signature(id_)
+    cloud.tables.put_key(key)
+    cloud.tables.put_signature(id_)
     cloud.script(id_, {"Certificate": [revoke]})
     with instances.borrow() as instance:
         running = invoke(instance, download_event(id_, key))
@@ -160,12 +153,12 @@ def test_a_key_expires_by_the_clock_of_the_execution_environment(
     cloud: Cloud, instances: ExecutionEnvironments
 ) -> None:
     id_ = signature_id("clock")
-    cloud.put_signature(id_)
+    cloud.tables.put_signature(id_)
 
     def status_of_key_expiring_in(seconds: int) -> Any:
         end = datetime.now(UTC) + timedelta(seconds=seconds)
-        key, item = new_key(f"Ends{seconds}", expiresAt={"S": f"{end:%Y-%m-%dT%H:%M:%S}.000Z"})
-        cloud.put_key(item)
+        key = f"ck_test_KeyEndsInSeconds{seconds}"
+        cloud.tables.put_key(key, expiresAt={"S": f"{end:%Y-%m-%dT%H:%M:%S}.000Z"})
         return instances(download_event(id_, key)).reply["statusCode"]
 
     assert [status_of_key_expiring_in(seconds) for seconds in (-1, 60)] == [401, 200]

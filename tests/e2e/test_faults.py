@@ -5,8 +5,6 @@ import json
 import pytest
 
 from tests.support.answers import UNAVAILABLE, whole
-from tests.support.aws import etag
-from tests.support.cloud import dynamodb_error, lose_response, s3_error, sha256, succeed
 from tests.support.faults import (
     PDF,
     SERVICE,
@@ -20,7 +18,9 @@ from tests.support.faults import (
 )
 from tests.support.log import Line
 from tests.support.pdf import pdf
-from tests.support.server import Answer, hang, raw, reply, reset
+from tools.fake_cloud.cloud import dynamodb_error, lose_response, s3_error, succeed
+from tools.fake_cloud.memory import etag, sha256
+from tools.fake_cloud.server import Answer, hang, raw, reply, reset
 from tools.local import seeds
 
 SLOW = hang(10)

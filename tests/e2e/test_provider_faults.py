@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tests.support.answers import UPSTREAM, whole
-from tests.support.aws import etag
-from tests.support.cloud import Script, secret, succeed
 from tests.support.faults import PDF, SERVICE, Fault, Faults, GetResult, refusal_lines, served_line, signature_id
 from tests.support.pdf_kinds import linearize, plain
-from tests.support.server import Answer, chunked, hang, raw, reply, reset
+from tools.fake_cloud.cloud import Script, secret, succeed
+from tools.fake_cloud.memory import etag
+from tools.fake_cloud.server import Answer, chunked, hang, raw, reply, reset
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CUT = raw(HEAD + b"Content-Length: 2001\r\n\r\n" + PDF)

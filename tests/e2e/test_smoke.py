@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from tests.support.operator import run
-from tests.support.server import ScriptedServer, reply
+from tools.fake_cloud.server import ScriptedServer, reply
 from tools.local import seeds
 from tools.local.stack import LocalService
 from tools.operate.smoke import ROUTE

@@ -16,12 +16,12 @@ from typing import Self
 
 import psutil
 
-from tests.support.aws import etag
-from tests.support.cloud import Cloud, s3_error
 from tests.support.execution_environments import ExecutionEnvironments, download_event
 from tests.support.faults import signature_id
 from tests.support.pdf import pdf
-from tests.support.server import raw, reply
+from tools.fake_cloud.cloud import Cloud, s3_error
+from tools.fake_cloud.memory import etag
+from tools.fake_cloud.server import raw, reply
 from tools.template import Stack
 
 REQUESTS = int(os.environ.get("REQUESTS", "150"))
@@ -51,9 +51,9 @@ def requests(cloud: Cloud) -> Mapping[str, tuple[int, Callable[[], bytes]]]:
     unavailable, broken = signature_id("soak-unavailable"), signature_id("soak-broken")
     denied, html, cut = signature_id("soak-denied"), signature_id("soak-html"), signature_id("soak-cut")
     for id_ in (archived, large, denied, html, cut):
-        cloud.put_signature(id_)
-    cloud.put_signature(unavailable, certificateUrl={"NULL": True})
-    cloud.put_signature(broken, status={"S": "unheard-of"})
+        cloud.tables.put_signature(id_)
+    cloud.tables.put_signature(unavailable, certificateUrl={"NULL": True})
+    cloud.tables.put_signature(broken, status={"S": "unheard-of"})
     cloud.archive(archived, CONTENT)
     cloud.archive(large, LARGE)
     cloud.script(denied, {"GetObject": [s3_error(403, "AccessDenied")]})
@@ -62,7 +62,7 @@ def requests(cloud: Cloud) -> Mapping[str, tuple[int, Callable[[], bytes]]]:
 
     def first() -> bytes:
         id_ = str(uuid.uuid4())
-        cloud.put_signature(id_)
+        cloud.tables.put_signature(id_)
         return download_event(id_)
 
     return {

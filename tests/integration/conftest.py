@@ -27,11 +27,11 @@ from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.settings import DownloadSettings
 from tests.support.answers import ID, REQUEST_ID
-from tests.support.aws import Bucket, Item, Tables, Vault
 from tests.support.log import Line, Metrics, parse_log
 from tests.support.operator import Operator, ScriptAws, operator_in, scripted_services
 from tests.support.pdf import pdf
-from tests.support.server import Answer, ScriptedServer, reply
+from tools.fake_cloud.memory import Bucket, Tables, Vault
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local import seeds
 from tools.local.resources import create_resources
 from tools.local.runtime import Context
@@ -187,7 +187,6 @@ def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 class World:
     """The function on in-memory fakes, fast enough for thousands of calls."""
 
-    stack: Stack
     tables: Tables
     bucket: Bucket
     provider: ScriptedServer
@@ -195,25 +194,11 @@ class World:
     def __call__(self, event: Any) -> dict[str, Any]:
         return download.handler(event, Context(28))  # type: ignore[arg-type]
 
-    def put_key(self, **attributes: Any) -> Item:
-        """Returns the item. None removes an attribute."""
-        (item, *_) = seeds.api_keys()
-        return self._put("ApiKeysTable", item["keyHash"]["S"], item | attributes)
-
-    def put_signature(self, signature_id: str = ID, **attributes: Any) -> Item:
-        item = seeds.signature(signature_id, "completed", "req_1", is_available=True)
-        return self._put("SignaturesTable", signature_id, item | attributes)
-
-    def _put(self, table: str, key: str, item: Item) -> Item:
-        present = {name: value for name, value in item.items() if value is not None}
-        self.tables.items[self.stack.physical_id(table), key] = present
-        return present
-
 
 @pytest.fixture
 def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> World:
     """Two signature requests of the key's project, ID and OTHER, whose certificates are archived."""
-    found = World(stack, Tables(), Bucket(), provider)
+    found = World(Tables(stack), Bucket(), provider)
     tables = (stack.physical_id("SignaturesTable"), stack.physical_id("ApiKeysTable"))
     url = f"{provider.url}/{{providerRequestId}}"
     settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
@@ -224,9 +209,8 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setattr(download, "SERVICES", services)
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
-    found.put_key()
     for signature_id in (ID, OTHER):
-        found.put_signature(signature_id)
+        found.tables.put_signature(signature_id)
         found.bucket.objects[f"{PROJECT}/{signature_id}.pdf"] = pdf()
     return found
 

@@ -19,7 +19,7 @@ from functions.archive_certificate.settings import ArchiveSettings
 from tests.integration.conftest import PROJECT, S3, SQS, Service
 from tests.support.answers import ID
 from tests.support.pdf import pdf
-from tests.support.server import ScriptedServer, reply, reset
+from tools.fake_cloud.server import ScriptedServer, reply, reset
 from tools.local.runtime import Context
 
 SERVICE = {"service": "archive_certificate"}

@@ -13,7 +13,7 @@ from botocore.retries.standard import ExponentialBackoff
 
 from tests.conftest import PARAMETERS
 from tests.support.operator import Operator, Terminal, operator, run, signature_id
-from tests.support.server import ScriptedServer, reply
+from tools.fake_cloud.server import ScriptedServer, reply
 from tools.operate.commands import main
 from tools.template import Stack
 

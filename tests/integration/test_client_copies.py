@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.test_clients import DAMAGED, PDF, TOO_LARGE, digest, error, part, whole
 from tests.support.clients import PROGRAMS, SECONDS, Client
-from tests.support.server import Answer, ScriptedServer, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local import seeds
 
 LARGE = PDF * 10_000

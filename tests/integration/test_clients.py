@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients import PROGRAMS, Client
-from tests.support.server import Answer, ScriptedServer, chunked, raw, reply, reset
+from tools.fake_cloud.server import Answer, ScriptedServer, chunked, raw, reply, reset
 from tools.local import seeds
 
 PDF = b"%PDF-1.7\n%%EOF\n"

@@ -14,7 +14,7 @@ from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
 from tests.support.pdf import pdf
 from tests.support.provider import Vault
-from tests.support.server import Answer, ScriptedServer, chunked, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, chunked, reply
 from tools.template import ROOT, translated
 
 PDF = pdf(5000)

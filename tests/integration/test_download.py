@@ -20,7 +20,7 @@ from tests.support.answers import (
     whole,
 )
 from tests.support.pdf import pdf
-from tests.support.server import reply
+from tools.fake_cloud.server import reply
 from tools.local import seeds
 
 SERVED = whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')

@@ -10,9 +10,9 @@ import pytest
 from certificates import records
 from tests.integration.conftest import DYNAMODB, OTHER, PROJECT, S3, Place, Service, get
 from tests.support.answers import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
-from tests.support.cloud import dynamodb_error, s3_error
 from tests.support.pdf import pdf
-from tests.support.server import Answer, raw, reply, reset
+from tools.fake_cloud.cloud import dynamodb_error, s3_error
+from tools.fake_cloud.server import Answer, raw, reply, reset
 from tools.local import seeds
 from tools.local.runtime import Context
 

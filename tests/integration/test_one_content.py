@@ -19,9 +19,9 @@ from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from tests.integration.conftest import PROJECT, World, get
 from tests.support.answers import ID, UNAVAILABLE
-from tests.support.aws import Bucket, answer, etag
 from tests.support.pdf import pdf
-from tests.support.server import reply
+from tools.fake_cloud.memory import Bucket, answer, etag
+from tools.fake_cloud.server import reply
 
 UNDER_WAY = "409 again and again"
 KEY = f"{PROJECT}/{ID}.pdf"

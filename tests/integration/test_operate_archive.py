@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.support.operator import Operator, ScriptAws, summary
-from tests.support.server import Answer, reply
+from tools.fake_cloud.server import Answer, reply
 
 
 def test_status_counts_what_waits_what_is_in_flight_and_what_is_dead(operate: Operator) -> None:

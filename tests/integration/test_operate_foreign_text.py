@@ -15,7 +15,7 @@ from tests.support.operator import (
     Terminal,
     run,
 )
-from tests.support.server import ScriptedServer, reply
+from tools.fake_cloud.server import ScriptedServer, reply
 from tools.operate.api_keys import hash_key
 from tools.operate.commands import main
 

@@ -13,7 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.models import ApiKey
 from tests.support.operator import Operator, operator
-from tests.support.server import ScriptedServer, reply
+from tools.fake_cloud.server import ScriptedServer, reply
 from tools.local import seeds
 from tools.operate.api_keys import ApiKeys, hash_key
 from tools.operate.commands import main

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from certificates import provider
 from tests.conftest import PARAMETERS
 from tests.support.pdf import pdf
-from tests.support.server import Answer, ScriptedServer, raw, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, raw, reply
 from tools.operate import target
 from tools.operate.commands import main
 from tools.operate.provider import ADVICE

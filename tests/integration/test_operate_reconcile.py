@@ -19,7 +19,7 @@ from tests.support.operator import (
     signature_id,
     summary,
 )
-from tests.support.server import Answer, reply
+from tools.fake_cloud.server import Answer, reply
 from tools.operate import archive_queue, signatures
 from tools.operate.resume import Checkpoint, Counts
 from tools.operate.signatures import Signatures, TableInfo

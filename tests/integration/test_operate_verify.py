@@ -16,7 +16,7 @@ from tests.support.operator import (
     summary,
 )
 from tests.support.pdf import pdf
-from tests.support.server import Answer, reply
+from tools.fake_cloud.server import Answer, reply
 
 NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
 DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")

@@ -10,9 +10,9 @@ from functions.download_certificate import download
 from tests.conftest import bounded
 from tests.integration.conftest import World, get
 from tests.support.answers import not_modified, part, refusal, whole
-from tests.support.aws import etag
 from tests.support.pdf import pdf
 from tests.support.rfc9110 import respond
+from tools.fake_cloud.memory import etag
 
 CONTENT = pdf(2000)
 ETAG = etag(CONTENT)

@@ -12,9 +12,9 @@ from certificates import provider as provider_module
 from tests.conftest import bounded
 from tests.integration.conftest import PROJECT, World, get
 from tests.support.answers import ID, UPSTREAM, whole
-from tests.support.aws import etag
 from tests.support.pdf import pdf
-from tests.support.server import raw
+from tools.fake_cloud.memory import etag
+from tools.fake_cloud.server import raw
 
 # Two revisions, each with an end marker.
 CONTENT = pdf(600) + pdf(600, seed=1).removeprefix(b"%PDF-1.7\n")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.conftest import bounded
 from tests.integration.conftest import KEY, OTHER, PROJECT, World, get
 from tests.support.answers import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
-from tests.support.aws import Item, etag
 from tests.support.pdf import pdf
+from tools.fake_cloud.memory import Item, etag
 from tools.local import seeds
 
 URL = "https://api.craftkit.example/v1/signatures/{}/certificate"
@@ -182,7 +182,7 @@ def expected_of_signature(item: Item) -> dict[str, Any]:
 def test_any_signature_item_is_served_refused_or_a_defect_and_breaks_nothing_else(
     world: World, attributes: dict[str, Any]
 ) -> None:
-    item = world.put_signature(**attributes)
+    item = world.tables.put_signature(ID, **attributes)
     assert world(get()) == expected_of_signature(item)
     assert world(get(OTHER)) == OTHER_SERVED
 
@@ -221,5 +221,5 @@ def unix_seconds(value: dict[str, Any]) -> float | None:
 @bounded(500)
 @given(attributes=key_items)
 def test_any_key_item_opens_its_project_or_nothing(world: World, attributes: dict[str, Any]) -> None:
-    item = world.put_key(**attributes)
+    item = world.tables.put_key(**attributes)
     assert world(get()) == expected_of_key(item)

@@ -7,7 +7,7 @@ import pytest
 from certificates.errors import ProviderFailed
 from tests.support.pdf import pdf
 from tests.support.provider import HEAD, PDF, fetch, linked, provider_at, refusal
-from tests.support.server import Answer, ScriptedServer, chunked, raw, reply, reset
+from tools.fake_cloud.server import Answer, ScriptedServer, chunked, raw, reply, reset
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 

@@ -4,7 +4,7 @@ import pytest
 
 from certificates.errors import ProviderFailed
 from tests.support.provider import HEAD, PDF, fetch, linked
-from tests.support.server import raw, reply
+from tools.fake_cloud.server import raw, reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 

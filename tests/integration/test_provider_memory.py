@@ -10,7 +10,7 @@ import pytest
 
 from certificates.provider import MAX_LINK_ANSWER_BYTES
 from tests.support.pdf import pdf
-from tests.support.server import Answer, ScriptedServer, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.template import ROOT, Stack
 
 MIB = 1024 * 1024

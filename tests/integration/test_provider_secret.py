@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from certificates.errors import ProviderFailed
 from tests.support.provider import PDF, Vault, fetch, provider_at, refusal
-from tests.support.server import ScriptedServer, reply
+from tools.fake_cloud.server import ScriptedServer, reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 

@@ -10,7 +10,7 @@ import trustme
 from certificates import https
 from certificates.errors import ProviderFailed
 from tests.support.provider import HEAD, PDF, fetch, provider_at, refusal
-from tests.support.server import Answer, ScriptedServer, hang, raw, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, hang, raw, reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 

@@ -10,9 +10,10 @@ import pytest
 
 from tests.integration.conftest import Place, Service, get
 from tests.support.answers import UNAVAILABLE, refusal, whole
-from tests.support.cloud import s3_error, sha256
 from tests.support.pdf import pdf
-from tests.support.server import Answer, raw, reply, reset
+from tools.fake_cloud.cloud import s3_error
+from tools.fake_cloud.memory import sha256
+from tools.fake_cloud.server import Answer, raw, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()

@@ -8,10 +8,10 @@ import pytest
 
 from tests.integration.conftest import PROJECT, Place, Service, get
 from tests.support.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, whole
-from tests.support.aws import etag
-from tests.support.cloud import s3_error
 from tests.support.pdf import pdf
-from tests.support.server import Answer, reply, reset
+from tools.fake_cloud.cloud import s3_error
+from tools.fake_cloud.memory import etag
+from tools.fake_cloud.server import Answer, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()

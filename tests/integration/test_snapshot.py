@@ -11,7 +11,7 @@ import pytest
 from snapshot_restore_py import get_after_restore
 
 from functions.download_certificate import handler
-from tests.support.server import Answer, ScriptedServer, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local.runtime import CREDENTIALS
 from tools.template import REGION, ROOT
 

@@ -1,1 +1,1 @@
-"""Helpers for all kinds of tests. Fakes are small real servers."""
+"""Helpers for all kinds of tests."""

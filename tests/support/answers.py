@@ -1,9 +1,10 @@
 """Complete replies of the download function."""
 
-import hashlib
 import json
 from base64 import b64encode
 from typing import Any
+
+from tools.fake_cloud.memory import sha256
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -20,7 +21,7 @@ def _name(signature_id: str) -> dict[str, str]:
 
 
 def digest(content: bytes) -> str:
-    return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
+    return f"sha-256=:{sha256(content)}:"
 
 
 def whole(content: bytes, etag: str, signature_id: str = ID) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from queue import LifoQueue
 from typing import Any, Self
 
 from tests.support.answers import REQUEST_ID
-from tests.support.cloud import Cloud
 from tests.support.log import Line, Metrics, parse_log
+from tools.fake_cloud.cloud import Cloud
 from tools.local import seeds
 from tools.local.emulator import ExecutionEnvironment, find_built
 from tools.local.stack import DOWNLOAD

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.cloud import Cloud, Script
 from tests.support.execution_environments import ExecutionEnvironments, Outcome, download_event, invoke
 from tests.support.log import Line
 from tests.support.pdf import pdf
+from tools.fake_cloud.cloud import Cloud, Script
 
 PDF = pdf()
 SERVICE = {"service": "download_certificate"}
@@ -65,7 +65,7 @@ GetResult = Callable[[str], FaultResult]
 
 def run_fault(name: str, fault: Fault, cloud: Cloud, instances: ExecutionEnvironments) -> FaultResult:
     id_ = signature_id(name)
-    cloud.put_signature(id_)
+    cloud.tables.put_signature(id_)
     if fault.is_archived:
         cloud.archive(id_, PDF)
     cloud.script(id_, fault.script)

@@ -19,7 +19,7 @@ from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
 from tests.support.pdf import pdf
-from tests.support.server import Answer, ScriptedServer
+from tools.fake_cloud.server import Answer, ScriptedServer
 from tools.local import seeds
 from tools.local.resources import create_resources
 from tools.operate import archive_queue, signatures

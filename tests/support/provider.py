@@ -7,7 +7,7 @@ from certificates.errors import ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
 from tests.support.pdf import pdf
-from tests.support.server import Answer, ScriptedServer, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
 
 PDF = pdf(3000)
 HEAD = b"HTTP/1.1 200 OK\r\n"

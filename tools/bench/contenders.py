@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tools.bench.stub import STACK
 from tools.local import seeds
 from tools.local.emulator import BUILD, ExecutionEnvironment, Package, find_built
 from tools.local.stack import ARCHIVE, DOWNLOAD
@@ -44,7 +45,7 @@ def _peer(name: str) -> Package:
 
 def _environment(url: str, function: str) -> dict[str, str]:
     stack = Stack(
-        "craftkit-bench",
+        STACK,
         {
             "ProviderCertificateUrl": f"{url}/v1/requests/{{providerRequestId}}/certificate",
             "ProviderAuthHeader": "Authorization: Bearer {secret}",

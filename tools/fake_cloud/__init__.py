@@ -1,0 +1,1 @@
+"""AWS and the provider in memory, for tests and the benchmark."""
