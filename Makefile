@@ -36,7 +36,7 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 unit: .venv/ready ## the unit tests alone, without a build and without coverage
 	$(PYTHON) -m pytest --no-cov --numprocesses auto tests/unit
 
-test: build ## run the whole test suite, with branch coverage
+test: build .preflight/ready ## run the whole test suite, with branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
@@ -62,13 +62,14 @@ deploy: ## build for the stack's architecture and deploy it (the first time: sam
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
 
-lint: .venv/ready .checkov/ready ## check style, format, types and the template
+lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the template
 	ruff check .
 	ruff format --check .
 	mypy
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
+	$(PYTHON) -m tools.template | .preflight/bin/python tools/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
@@ -78,12 +79,13 @@ lock: .venv/ready ## update the locks from pyproject.toml
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
+	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
 	for peer in naive textbook fastapi; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
 	done
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .uv .checkov .preflight .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -123,8 +125,9 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/certificates' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@
 
-# A separate environment: checkov pins other versions of packages that the project uses.
-.checkov/ready: .uv/ready requirements-checkov.txt .python-version
-	.uv/bin/uv venv --quiet --clear .checkov
-	.uv/bin/uv pip sync $(LOCKED) --python .checkov requirements-checkov.txt
+# Separate environments: checkov pins other versions of packages that the project uses, and of cdk-preflight only the
+# rules are needed, not the CDK.
+.%/ready: .uv/ready requirements-%.txt .python-version
+	.uv/bin/uv venv --quiet --clear .$*
+	.uv/bin/uv pip sync $(LOCKED) --python .$* requirements-$*.txt
 	@touch $@
