@@ -26,7 +26,7 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test fuzz corpus sam-local build deploy smoke bench lint format lock clean help
+.PHONY: check run unit test fuzz corpus sam-local build deploy deploy-local smoke bench lint format lock clean help
 
 check: lint test ## run everything that CI checks (the default)
 
@@ -36,7 +36,7 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 unit: .venv/ready ## the unit tests alone, without a build and without coverage
 	$(PYTHON) -m pytest --no-cov --numprocesses auto tests/unit
 
-test: build .preflight/ready ## run the whole test suite, with branch coverage
+test: build .preflight/ready .ministack/ready ## run the whole test suite, with branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
@@ -59,6 +59,9 @@ deploy: ## build for the stack's architecture and deploy it (the first time: sam
 	sed -i.bak "s/Release: .*/Release: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
 	sam deploy
 
+deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
+	@$(PYTHON) -m pytest --quiet --capture=no --no-cov tests/e2e/test_ministack.py
+
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
 
@@ -80,15 +83,16 @@ lock: .venv/ready ## update the locks from pyproject.toml
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
+	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
 	for peer in naive textbook fastapi; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
 	done
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 # Without bytecode, every cold start compiles each module again: Lambda's file system is read-only.
 $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/trim.py $(shell find functions layers -name '*.py')
@@ -125,8 +129,8 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/certificates' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@
 
-# Separate environments: checkov pins other versions of packages that the project uses, and of cdk-preflight only the
-# rules are needed, not the CDK.
+# Separate environments: checkov and MiniStack pin other versions of packages that the project uses, and cdk-preflight
+# would bring the CDK, though only its rules are needed.
 .%/ready: .uv/ready requirements-%.txt .python-version
 	.uv/bin/uv venv --quiet --clear .$*
 	.uv/bin/uv pip sync $(LOCKED) --python .$* requirements-$*.txt
