@@ -30,7 +30,7 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test fuzz corpus sam-local build deploy smoke bench lint format lock clean help
+.PHONY: check run unit test fuzz corpus sam-local build deploy deploy-local smoke bench lint format lock clean help
 
 check: lint test ## run everything that CI checks (the default)
 
@@ -40,7 +40,7 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 unit: .venv/ready ## the unit tests alone, without a build and without coverage
 	$(PYTHON) -m pytest --no-cov --numprocesses auto tests/unit
 
-test: build ## run the whole test suite, with branch coverage
+test: build .preflight/ready .ministack/ready ## run the whole test suite, with branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
@@ -64,16 +64,20 @@ deploy: $(CONFIG) ## build for the stack's architecture and deploy; the first ti
 	sam deploy --config-file $(CONFIG) \
 	  $(if $(CI),--no-confirm-changeset,$(if $(shell grep parameter_overrides $(CONFIG)),,--guided))
 
+deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
+	@$(PYTHON) -m pytest --quiet --capture=no --no-cov tests/e2e/test_ministack.py
+
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
 
-lint: .venv/ready .checkov/ready ## check style, format, types and the template
+lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the template
 	ruff check .
 	ruff format --check .
 	mypy
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
+	$(PYTHON) -m tools.template | .preflight/bin/python tools/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
@@ -83,6 +87,8 @@ lock: .venv/ready ## update the locks from pyproject.toml
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
+	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
+	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
 	for peer in naive textbook fastapi; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
 	done
@@ -91,10 +97,10 @@ $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 # Without bytecode, every cold start compiles each module again: Lambda's file system is read-only. The built template
 # accepts only the architecture that the layers were built for, and `sam local` takes it from there.
@@ -133,8 +139,9 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/certificates' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@
 
-# A separate environment: checkov pins other versions of packages that the project uses.
-.checkov/ready: .uv/ready requirements-checkov.txt .python-version
-	.uv/bin/uv venv --quiet --clear .checkov
-	.uv/bin/uv pip sync $(LOCKED) --python .checkov requirements-checkov.txt
+# Separate environments: checkov and MiniStack pin other versions of packages that the project uses, and cdk-preflight
+# would bring the CDK, though only its rules are needed.
+.%/ready: .uv/ready requirements-%.txt .python-version
+	.uv/bin/uv venv --quiet --clear .$*
+	.uv/bin/uv pip sync $(LOCKED) --python .$* requirements-$*.txt
 	@touch $@

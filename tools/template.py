@@ -1,5 +1,6 @@
 """`template.yaml` as CloudFormation sees it: translated by SAM's translator, with its values filled in."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -184,3 +185,7 @@ class Stack:
             case "Fn::Or":
                 return any(self._holds(one) for one in argument)
         raise ValueError(f"conditions with {function} are not supported")
+
+
+if __name__ == "__main__":
+    print(json.dumps(translated()))

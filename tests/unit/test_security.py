@@ -59,7 +59,13 @@ def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Pa
 
 
 @pytest.mark.parametrize(
-    ("environment", "lock"), [(".venv", "requirements-dev.txt"), (".checkov", "requirements-checkov.txt")]
+    ("environment", "lock"),
+    [
+        (".venv", "requirements-dev.txt"),
+        (".checkov", "requirements-checkov.txt"),
+        (".preflight", "requirements-preflight.txt"),
+        (".ministack", "requirements-ministack.txt"),
+    ],
 )
 @pytest.mark.threat("supply-chain")
 def test_an_environment_holds_what_its_lock_says_and_nothing_else(environment: str, lock: str) -> None:
