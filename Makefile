@@ -60,7 +60,7 @@ deploy: ## build for the stack's architecture and deploy it (the first time: sam
 	sam deploy
 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
-	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
+	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
 
 lint: .venv/ready .checkov/ready ## check style, format, types and the template
 	ruff check .
@@ -116,11 +116,11 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	fi
 	@touch $@
 
-# The project root and the layer are on the path, as on Lambda.
-.venv/ready: .uv/ready requirements-dev.txt .python-version Makefile
+# The project itself is installed too: it makes its packages importable and provides the command `certificates`.
+.venv/ready: .uv/ready requirements-dev.txt pyproject.toml .python-version Makefile
 	.uv/bin/uv venv --quiet --clear .venv
 	.uv/bin/uv pip sync $(LOCKED) --python .venv requirements-dev.txt
-	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/certificates' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	.uv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # A separate environment: checkov pins other versions of packages that the project uses.

@@ -1,4 +1,4 @@
-"""`python -m tools` on terminals of any width, in pipes, interrupted, and without a connection to AWS."""
+"""`certificates` on terminals of any width, in pipes, interrupted, and without a connection to AWS."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""`python -m tools archive`, on resources made from the template."""
+"""`certificates archive`, on resources made from the template."""
 
 import json
 import re

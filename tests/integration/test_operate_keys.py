@@ -1,4 +1,4 @@
-"""`python -m tools keys`, on tables made from the template."""
+"""`certificates keys`, on tables made from the template."""
 
 import hashlib
 import io

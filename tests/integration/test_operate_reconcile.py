@@ -1,4 +1,4 @@
-"""`python -m tools archive reconcile`, on resources made from the template."""
+"""`certificates archive reconcile`, on resources made from the template."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The stack that each command of `python -m tools` works on."""
+"""The stack that each command of `certificates` works on."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""`python -m tools archive verify`, on resources made from the template."""
+"""`certificates archive verify`, on resources made from the template."""
 
 import json
 

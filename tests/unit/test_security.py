@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tools.template import ROOT
 
 THREATS = [row for row in (ROOT / "docs" / "security.md").read_text().splitlines() if row.startswith("| **")]
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCKS = [DEPLOYED, *ROOT.glob("requirements*.txt"), *ROOT.glob("tools/bench/peers/*/requirements.txt")]
 PINNED = re.compile(
     r"(?P<name>[a-z0-9-]+)(\[[a-z0-9,-]+\])?==(?P<version>[a-z0-9.]+)( ; [^\\\n/]+)?"
@@ -60,12 +62,19 @@ def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Pa
 
 
 @pytest.mark.parametrize(
-    ("environment", "lock"), [(".venv", "requirements-dev.txt"), (".checkov", "requirements-checkov.txt")]
+    ("environment", "lock", "project"),
+    [
+        (".venv", "requirements-dev.txt", {(PROJECT["name"], PROJECT["version"])}),
+        (".checkov", "requirements-checkov.txt", set()),
+    ],
+    ids=["with the project", "without"],
 )
-def test_an_environment_holds_what_its_lock_says_and_nothing_else(environment: str, lock: str) -> None:
+def test_an_environment_holds_what_its_lock_says_and_nothing_else(
+    environment: str, lock: str, project: set[tuple[str, str]]
+) -> None:
     if not (ROOT / environment).exists():
         pytest.skip("run make lint first")
-    assert installed_in(environment) == locked(ROOT / lock)
+    assert installed_in(environment) == locked(ROOT / lock) | project
 
 
 def test_the_uv_that_installs_them_is_locked() -> None:

@@ -24,8 +24,8 @@ DEFAULT_SEGMENTS = 4
 
 @click.group(
     epilog=examples(
-        "python -m tools archive status --local",
-        "python -m tools archive reconcile --stack craftkit-certificates",
+        "certificates archive status --local",
+        "certificates archive reconcile --stack craftkit-certificates",
     )
 )
 def archive() -> None:
@@ -35,8 +35,8 @@ def archive() -> None:
 @archive.command(
     "reconcile",
     epilog=examples(
-        "python -m tools archive reconcile --local --dry-run",
-        "python -m tools archive reconcile --stack craftkit-certificates",
+        "certificates archive reconcile --local --dry-run",
+        "certificates archive reconcile --stack craftkit-certificates",
     ),
 )
 @click.option("--dry-run", is_flag=True, help="Only count: send no message, write no state file.")
@@ -96,8 +96,8 @@ def _label_counts(counts: Counts, *, dry_run: bool) -> dict[str, int]:
 @archive.command(
     "verify",
     epilog=examples(
-        "python -m tools archive verify --local",
-        "python -m tools archive verify --stack craftkit-certificates --json",
+        "certificates archive verify --local",
+        "certificates archive verify --stack craftkit-certificates --json",
     ),
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -135,8 +135,8 @@ def verify_command(target: Target, *, as_json: bool) -> None:
 @archive.command(
     "status",
     epilog=examples(
-        "python -m tools archive status --local --port 4000",
-        "python -m tools archive status --stack craftkit-certificates --json",
+        "certificates archive status --local --port 4000",
+        "certificates archive status --stack craftkit-certificates --json",
     ),
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

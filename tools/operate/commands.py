@@ -12,9 +12,9 @@ main = Commands(
     commands=[archive, keys, provider, smoke],
     help=__doc__,
     epilog=examples(
-        "python -m tools archive status --local",
-        "python -m tools keys list --stack craftkit-certificates",
-        "python -m tools archive verify --help",
+        "certificates archive status --local",
+        "certificates keys list --stack craftkit-certificates",
+        "certificates archive verify --help",
     )
     + "\n\n"
     "Exit codes: 2: the command failed; 130: interrupted; 141: output pipe closed.",

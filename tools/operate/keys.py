@@ -40,8 +40,8 @@ def _parse_future_time(_context: click.Context, _parameter: click.Parameter, val
 
 @click.group(
     epilog=examples(
-        "python -m tools keys create --local --project prj_1",
-        "python -m tools keys list --stack craftkit-certificates",
+        "certificates keys create --local --project prj_1",
+        "certificates keys list --stack craftkit-certificates",
     )
 )
 def keys() -> None:
@@ -51,8 +51,8 @@ def keys() -> None:
 @keys.command(
     "create",
     epilog=examples(
-        "python -m tools keys create --local --project prj_1 --name CI --test",
-        "python -m tools keys create --stack craftkit-certificates \\",
+        "certificates keys create --local --project prj_1 --name CI --test",
+        "certificates keys create --stack craftkit-certificates \\",
         "  --project prj_1 --expires-at 2099-01-31T00:00:00Z",
     ),
 )
@@ -82,8 +82,8 @@ def create_command(
 @keys.command(
     "list",
     epilog=examples(
-        "python -m tools keys list --local",
-        "python -m tools keys list --stack craftkit-certificates --json",
+        "certificates keys list --local",
+        "certificates keys list --stack craftkit-certificates --json",
     ),
 )
 @click.option("--project", callback=_check_project, metavar="ID", help="Only this project's.")
@@ -102,10 +102,10 @@ def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
 @keys.command(
     "revoke",
     epilog=examples(
-        "python -m tools keys revoke --local ck_live_aBcDe --yes",
-        "python -m tools keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
+        "certificates keys revoke --local ck_live_aBcDe --yes",
+        "certificates keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
         "  --created-at 2026-06-05T11:42:08.000Z",
-        "printenv KEY | python -m tools keys revoke --local - --yes",
+        "printenv KEY | certificates keys revoke --local - --yes",
     ),
 )
 @click.argument("prefix")

@@ -73,7 +73,7 @@ class PrintingObserver(Observer):
         return f"{time.perf_counter() - self._started:.1f}"
 
 
-@click.group(epilog=examples("python -m tools provider check --stack craftkit-certificates --request 1234"))
+@click.group(epilog=examples("certificates provider check --stack craftkit-certificates --request 1234"))
 def provider() -> None:
     """Check the connection to the provider, as the stack configures it."""
 
@@ -81,8 +81,8 @@ def provider() -> None:
 @provider.command(
     "check",
     epilog=examples(
-        "python -m tools provider check --local --request req_first",
-        "python -m tools provider check --stack craftkit-certificates --request 1234",
+        "certificates provider check --local --request req_first",
+        "certificates provider check --stack craftkit-certificates --request 1234",
     ),
 )
 @click.option("--request", "request_id", required=True, metavar="ID", help="The provider's id of a completed request.")

@@ -56,7 +56,7 @@ def _check_key(_context: click.Context, _parameter: click.Parameter, value: str)
 
 @click.command(
     epilog=examples(
-        "KEY=ck_test_LocalStackProjectKey01 python -m tools smoke \\",
+        "KEY=ck_test_LocalStackProjectKey01 certificates smoke \\",
         "  --url http://127.0.0.1:3000 --id d23f0824-128b-4f33-8c5c-7fd0a6a3a450",
     )
 )
