@@ -2,17 +2,22 @@
 
 import json
 import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
-from moto.server import ThreadedMotoServer
 
-from tests.support.operator import Operator, deploy, run
-from tools.local import seeds
+from tests.support.operator import Operator, deploy, json_lines, run
+from tools.local.aws import serve_aws
 from tools.local.resources import create_resources
-from tools.template import REGION, Stack
+from tools.local.stack import make_stack, serving
+from tools.operate.target import find_local
+from tools.template import REGION, ROOT, Stack
 
 
 @pytest.mark.parametrize(
@@ -85,19 +90,38 @@ def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
-def test_the_local_service_is_found_by_its_port() -> None:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    port = server.get_host_and_port()[1]
-    try:
-        local = Stack("craftkit-local", {"ProviderSecretName": "craftkit/provider-secret"})
-        create_resources(local, seeds.PROVIDER_SECRET, boto3.Session(region_name=REGION), f"http://127.0.0.1:{port}")
-        made = run("keys", "create", "--project", "prj_1", "--local", "--port", str(port - 1))
-        listed = run("keys", "list", "--json", "--local", "--port", str(port - 1))
-        status = run("archive", "status", "--json", "--local", "--port", str(port - 1))
-        dry_run = run("archive", "reconcile", "--dry-run", "--local", "--port", str(port - 1))
-    finally:
-        server.stop()
-    assert [result.exit_code for result in (made, listed, status, dry_run)] == [0, 0, 0, 0]
-    assert [entry["prefix"] for entry in json.loads(listed.stdout)] == [made.stdout[:13]]
-    assert json.loads(status.stdout)["signatureRequests"] == 0
+@pytest.fixture
+def local_stack() -> Iterator[tuple[Stack, int]]:
+    """The local stack without its functions, and its port."""
+    stack = make_stack(provider_port=1)
+    server = serve_aws(stack, "127.0.0.1", 0)
+    with moto.mock_aws(), serving(server):
+        create_resources(stack, "secret", boto3.Session(), f"http://127.0.0.1:{server.port}")
+        yield stack, server.port - 1
+
+
+def test_the_local_service_is_found_by_its_port(local_stack: tuple[Stack, int]) -> None:
+    stack, port = local_stack
+    made = run("keys", "create", "--project", "prj_1", "--local", "--port", str(port))
+    listed = run("keys", "list", "--json", "--local", "--port", str(port))
+    dry_run = run("archive", "reconcile", "--dry-run", "--local", "--port", str(port))
+    assert [result.exit_code for result in (made, listed, dry_run)] == [0, 0, 0]
+    assert [key["prefix"] for key in json_lines(listed.stdout)] == [made.stdout[:13]]
+    assert find_local(port).parameters == stack.parameters
+
+
+def test_the_installed_program_loads_nothing_that_only_development_needs(local_stack: tuple[Stack, int]) -> None:
+    _, port = local_stack
+    program = Path(sys.executable).with_name("certificates")
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", program, "archive", "status", "--local", "--port", str(port), "--json"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(result.stdout)["waiting"] == 0
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "tools.operate.archive" in loaded
+    development = ("tools.local", "tools.template", "samtranslator", "moto", "rich")
+    assert {name for name in loaded if name.startswith(development)} == set()

@@ -26,24 +26,6 @@ _SHOWN = ("prefix", "projectId", "name", "createdAt", "expiresAt", "revokedAt")
 
 
 @dataclass(frozen=True)
-class NewKey:
-    text: str = field(repr=False)
-
-    @classmethod
-    def make(cls, *, is_test: bool) -> Self:
-        random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
-        return cls(f"ck_{'test' if is_test else 'live'}_{random}")
-
-    @property
-    def prefix(self) -> str:
-        return self.text[:_PREFIX_LENGTH]
-
-    @property
-    def key_hash(self) -> str:
-        return hash_key(self.text.encode())
-
-
-@dataclass(frozen=True)
 class Entry:
     """A key in the table. `shown` holds the attributes that may be shown, None for missing ones; `broken` names those
     that break the rules of the table."""
@@ -67,6 +49,16 @@ class Entry:
         return self.shown["revokedAt"] is not None and "revokedAt" not in self.broken
 
 
+def make_key(*, is_test: bool) -> str:
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
+    return f"ck_{'test' if is_test else 'live'}_{random}"
+
+
+def get_prefix(key: str) -> str:
+    """Returns the part of a key that may be shown."""
+    return key[:_PREFIX_LENGTH]
+
+
 def hash_key(key: bytes) -> str:
     """Returns the `keyHash` of the table."""
     return hashlib.sha256(key).hexdigest()
@@ -83,11 +75,11 @@ class ApiKeys:
         self._dynamodb = dynamodb
         self._table = table
 
-    def create(self, key: NewKey, project: str, name: str | None, expires_at: datetime | None) -> None:
+    def create(self, key: str, project: str, name: str | None, expires_at: datetime | None) -> None:
         texts = {
-            "keyHash": key.key_hash,
+            "keyHash": hash_key(key.encode()),
             "projectId": project,
-            "prefix": key.prefix,
+            "prefix": get_prefix(key),
             "createdAt": _format_time(datetime.now(UTC)),
         }
         if name:
