@@ -16,6 +16,7 @@ from tests.support.server import ScriptedServer, reply
 from tools.local import seeds
 from tools.operate.api_keys import ApiKeys, hash_key
 from tools.operate.commands import main
+from tools.operate.target import find_deployed
 from tools.template import Stack
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -170,7 +171,7 @@ def test_a_key_is_revoked_at_once_and_for_good(listed: Operator) -> None:
 
 
 def test_the_time_of_a_revocation_stays_when_two_revoke_at_once(listed: Operator) -> None:
-    api_keys = ApiKeys(listed.aws.client("dynamodb"), listed.name("ApiKeysTable"))
+    api_keys = ApiKeys(find_deployed(listed.stack.name, None))
     (entry,) = api_keys.entries(prefix="ck_live_aaaaa")
     assert api_keys.revoke(entry)
     after = revoked(listed)
@@ -180,9 +181,10 @@ def test_the_time_of_a_revocation_stays_when_two_revoke_at_once(listed: Operator
 
 def test_a_key_that_was_deleted_does_not_come_back(listed: Operator) -> None:
     dynamodb, table = listed.aws.client("dynamodb"), listed.name("ApiKeysTable")
-    (entry,) = ApiKeys(dynamodb, table).entries(prefix="ck_live_aaaaa")
+    api_keys = ApiKeys(find_deployed(listed.stack.name, None))
+    (entry,) = api_keys.entries(prefix="ck_live_aaaaa")
     dynamodb.delete_item(TableName=table, Key={"keyHash": {"S": "a" * 64}})
-    assert not ApiKeys(dynamodb, table).revoke(entry)
+    assert not api_keys.revoke(entry)
     assert "a" * 64 not in revoked(listed)
 
 

@@ -17,7 +17,7 @@ from tests.support.server import Answer, ScriptedServer, raw, reply
 from tools.operate import target
 from tools.operate.commands import main
 from tools.operate.provider import ADVICE
-from tools.operate.target import Aws, Target
+from tools.operate.target import Target
 from tools.template import REGION, ROOT
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\u202e\u2066\u200f"
@@ -36,7 +36,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
             session.client("secretsmanager").create_secret(Name=PARAMETERS["ProviderSecretName"], SecretString=SECRET)
             url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
             defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
-            stack = Target("s", Aws(session), "", "", "", "", "", {**PARAMETERS, **defaults, **url, **parameters})
+            stack = Target("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
             monkeypatch.setattr(target, "find_deployed", lambda *_: stack)
             return CliRunner().invoke(main, ["provider", "check", "--stack", "s", "--request", "a/1"]), server
 

@@ -22,15 +22,16 @@ from tests.support.operator import (
 from tests.support.server import Answer, reply
 from tools.operate import reconcile, signatures
 from tools.operate.checkpoint import Checkpoint, Counts
-from tools.operate.signatures import Signatures, TableInfo
+from tools.operate.signatures import Signatures
+from tools.operate.target import find_deployed
 
 STATE = Path(".reconcile-craftkit-test.json")
 NO_STATE = "is not a state file of reconcile. Delete it, or give another --state."
 NOT_AN_ID = ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"]
 
 
-def describe_table(operate: Operator) -> TableInfo:
-    return Signatures(operate.aws.client("dynamodb"), operate.name("SignaturesTable")).describe()
+def identify_table(operate: Operator) -> str:
+    return Signatures(find_deployed(operate.stack.name, None)).describe_table()[0]
 
 
 def seed_all_kinds(operate: Operator) -> None:
@@ -150,7 +151,7 @@ def test_a_run_that_fails_goes_on_and_doubles_only_the_page_in_hand(
 )
 def test_a_state_that_does_not_fit_is_refused(operate: Operator, state: str, message: str) -> None:
     operate.seed(1)
-    state = state.replace("TABLE", describe_table(operate).identity)
+    state = state.replace("TABLE", identify_table(operate))
     Path("state.json").write_text(state)
     result = operate("archive", "reconcile", "--state", "state.json")
     assert (result.exit_code, result.stdout, result.stderr, operate.enqueued()) == (
@@ -167,7 +168,7 @@ def test_a_state_that_is_a_link_is_refused(operate: Operator, is_dangling: bool)
     operate.seed(1)
     target = Path("target")
     if not is_dangling:
-        Checkpoint.begin(describe_table(operate).identity, 1, target)
+        Checkpoint.begin(identify_table(operate), 1, target)
     before_run = target.read_text() if target.exists() else None
     STATE.symlink_to(target)
     result = operate("archive", "reconcile")
@@ -223,14 +224,14 @@ def test_a_link_that_is_planted_at_the_last_moment_is_not_written_to(
 def test_a_stack_is_named_by_its_arn_too(operate: Operator) -> None:
     operate.seed(1)
     stack = operate.aws.client("cloudformation").describe_stacks(StackName=operate.stack.name)["Stacks"][0]
-    Checkpoint.begin(describe_table(operate).identity, 3, STATE)
+    Checkpoint.begin(identify_table(operate), 3, STATE)
     result = run("archive", "reconcile", "--stack", stack["StackId"])
     assert (result.exit_code, result.stderr) == (0, f"Resuming after 0 items ({STATE}).\n")
     assert (operate.enqueued(), STATE.exists()) == ([signature_id(1)], False)
 
 
 def test_a_state_keeps_its_number_of_segments(operate: Operator) -> None:
-    Checkpoint.begin(describe_table(operate).identity, 3, STATE)
+    Checkpoint.begin(identify_table(operate), 3, STATE)
     result = operate("archive", "reconcile", "--segments", "2")
     message = f"Error: {STATE} has 3 segments. Delete it to start over with 2.\n"
     assert (result.exit_code, result.stderr) == (2, message)
@@ -239,7 +240,7 @@ def test_a_state_keeps_its_number_of_segments(operate: Operator) -> None:
 
 def test_a_segment_that_is_done_is_not_walked_again(operate: Operator) -> None:
     operate.seed(1)
-    Checkpoint.begin(describe_table(operate).identity, 1, STATE).complete_page(
+    Checkpoint.begin(identify_table(operate), 1, STATE).complete_page(
         0, None, Counts(scanned=1, available=1, enqueued=1)
     )
     result = operate("archive", "reconcile")

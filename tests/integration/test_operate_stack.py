@@ -60,7 +60,7 @@ def test_a_stack_that_does_not_exist_is_named(operate: Operator) -> None:
 def test_a_stack_of_something_else_is_refused(operate: Operator) -> None:
     deploy(operate.aws, "other", {"Url": "https://example.com"})
     result = run("archive", "status", "--stack", "other")
-    words = "has no output ApiKeysTableName: is it a stack of this project, deployed with this version?"
+    words = "has no output ArchiveQueueUrl: is it a stack of this project, deployed with this version?"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: Stack other {words}\n")
 
 
@@ -75,12 +75,20 @@ def test_missing_credentials_are_reported_in_one_line(monkeypatch: pytest.Monkey
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
+def set_hostile_configuration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "config").write_text("[profile malformed\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+
+
 def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_users_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config").write_text("[profile malformed\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
+    set_hostile_configuration(tmp_path, monkeypatch)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, but not listening: no other process gets this port
@@ -100,8 +108,11 @@ def local_stack() -> Iterator[tuple[Stack, int]]:
         yield stack, server.port - 1
 
 
-def test_the_local_service_is_found_by_its_port(local_stack: tuple[Stack, int]) -> None:
+def test_the_local_service_is_found_by_its_port_whatever_the_users_configuration(
+    local_stack: tuple[Stack, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stack, port = local_stack
+    set_hostile_configuration(tmp_path, monkeypatch)
     made = run("keys", "create", "--project", "prj_1", "--local", "--port", str(port))
     listed = run("keys", "list", "--json", "--local", "--port", str(port))
     dry_run = run("archive", "reconcile", "--dry-run", "--local", "--port", str(port))

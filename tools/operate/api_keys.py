@@ -5,7 +5,7 @@ import secrets
 import string
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
@@ -14,13 +14,13 @@ from certificates.aws import error_code
 from certificates.errors import InvalidRecord
 from certificates.models import ApiKey, Item
 from tools.operate.signatures import read_items
+from tools.operate.target import Target
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+PREFIX_LENGTH = len("ck_live_aBcDe")
+"""The part of a key that may be shown."""
 
 _RANDOM_LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits
-_PREFIX_LENGTH = len("ck_live_aBcDe")
 _NOT_REVOKED = "attribute_not_exists(revokedAt) OR attribute_type(revokedAt, :null)"
 _SHOWN = ("prefix", "projectId", "name", "createdAt", "expiresAt", "revokedAt")
 
@@ -38,7 +38,8 @@ class Entry:
     def read(cls, item: Item, now: datetime) -> Self:
         broken: frozenset[str] = frozenset()
         try:
-            state = _describe_state(ApiKey.from_item(item), now)
+            key = ApiKey.from_item(item)
+            state = "revoked" if key.revoked_at else "active" if key.is_accepted_at(now) else "expired"
         except InvalidRecord as error:
             state, broken = "broken", frozenset(error.problems)
         shown = {name: item.get(name) for name in _SHOWN}
@@ -54,32 +55,21 @@ def make_key(*, is_test: bool) -> str:
     return f"ck_{'test' if is_test else 'live'}_{random}"
 
 
-def get_prefix(key: str) -> str:
-    """Returns the part of a key that may be shown."""
-    return key[:_PREFIX_LENGTH]
-
-
 def hash_key(key: bytes) -> str:
     """Returns the `keyHash` of the table."""
     return hashlib.sha256(key).hexdigest()
 
 
-def _describe_state(key: ApiKey, now: datetime) -> str:
-    if key.revoked_at:
-        return "revoked"
-    return "active" if key.is_accepted_at(now) else "expired"
-
-
 class ApiKeys:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, target: Target) -> None:
+        self._dynamodb = target.dynamodb()
+        self._table = target.output("ApiKeysTableName")
 
     def create(self, key: str, project: str, name: str | None, expires_at: datetime | None) -> None:
         texts = {
             "keyHash": hash_key(key.encode()),
             "projectId": project,
-            "prefix": get_prefix(key),
+            "prefix": key[:PREFIX_LENGTH],
             "createdAt": _format_time(datetime.now(UTC)),
         }
         if name:

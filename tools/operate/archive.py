@@ -1,7 +1,6 @@
 """`archive`: checks that certificates are archived, and enqueues missing ones."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +12,6 @@ from tools.operate.signatures import Signatures
 from tools.operate.target import Target, on_a_stack
 from tools.operate.verify import verify
 
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_sqs import SQSClient
-
 
 @click.command(epilog=examples("certificates archive status --local --port 4000"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -27,15 +22,14 @@ def status(target: Target, *, as_json: bool) -> None:
     Messages in flight are being processed or wait for their next try. DynamoDB counts signature requests every six
     hours.
     """
-    sqs = target.aws.sqs()
-    waiting, in_flight, delayed = _count_messages(sqs, target.queue_url)
+    waiting, in_flight, delayed = _count_messages(target, "ArchiveQueueUrl")
     numbers = {
         "waiting": waiting,
         "inFlight": in_flight,
         "delayed": delayed,
-        "deadLetters": sum(_count_messages(sqs, target.dead_letter_queue_url)),
-        "oldestMessageSeconds": _measure_oldest_message(target.aws.cloudwatch(), target.queue_url),
-        "signatureRequests": Signatures(target.aws.dynamodb(), target.signatures_table).describe().items,
+        "deadLetters": sum(_count_messages(target, "ArchiveDeadLetterQueueUrl")),
+        "oldestMessageSeconds": _measure_oldest_message(target),
+        "signatureRequests": Signatures(target).describe_table()[1],
     }
     Output().write_numbers(numbers, as_json=as_json)
 
@@ -48,9 +42,9 @@ def archive() -> None:
     """Check which certificates are archived, and enqueue missing ones."""
 
 
-def _count_messages(sqs: "SQSClient", queue_url: str) -> tuple[int, int, int]:
+def _count_messages(target: Target, output: str) -> tuple[int, int, int]:
     """Counts messages that wait, are in flight (processed or kept for the next try), and were sent with a delay."""
-    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+    attributes = target.sqs().get_queue_attributes(QueueUrl=target.output(output), AttributeNames=["All"])["Attributes"]
     return (
         int(attributes["ApproximateNumberOfMessages"]),
         int(attributes["ApproximateNumberOfMessagesNotVisible"]),
@@ -58,15 +52,15 @@ def _count_messages(sqs: "SQSClient", queue_url: str) -> tuple[int, int, int]:
     )
 
 
-def _measure_oldest_message(cloudwatch: "CloudWatchClient", queue_url: str) -> int | None:
+def _measure_oldest_message(target: Target) -> int | None:
     """Returns the latest value of the last 15 minutes. None if there is none: for a local service, for a queue that
     has long been empty, or without the permission."""
     now = datetime.now(UTC)
     try:
-        response = cloudwatch.get_metric_statistics(
+        response = target.cloudwatch().get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
-            Dimensions=[{"Name": "QueueName", "Value": queue_url.rpartition("/")[2]}],
+            Dimensions=[{"Name": "QueueName", "Value": target.output("ArchiveQueueUrl").rpartition("/")[2]}],
             StartTime=now - timedelta(minutes=15),
             EndTime=now,
             Period=60,

@@ -16,17 +16,9 @@ from certificates.aws import AwsError, error_code
 from certificates.errors import CertificateError
 from tools.operate.output import make_printable
 
-_NOT_SIGNED_IN = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-
-
+_NOT_SIGNED_IN = re.compile(
+    "ExpiredToken.*|Invalid(AccessKey|ClientToken)Id|RequestExpired|SignatureDoesNotMatch|UnrecognizedClientException"
+)
 HELP_OPTIONS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
@@ -111,7 +103,7 @@ def describe_error(error: Exception) -> str:
             text, advice = str(error), "Sign in again."
         case aws.ClientError():
             text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
-            advice = "Sign in again, or set AWS_PROFILE." if error_code(error) in _NOT_SIGNED_IN else ""
+            advice = "Sign in again, or set AWS_PROFILE." if _NOT_SIGNED_IN.fullmatch(error_code(error)) else ""
         case ResponseParserError():
             return "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."
         case CertificateError():

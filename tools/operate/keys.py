@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from tools.operate.api_keys import ApiKeys, Entry, get_prefix, hash_key, make_key
+from tools.operate.api_keys import PREFIX_LENGTH, ApiKeys, Entry, hash_key, make_key
 from tools.operate.command_line import CannotRun, Interrupted, Text, examples
 from tools.operate.output import Output, make_printable
 from tools.operate.target import Target, on_a_stack
@@ -24,11 +24,7 @@ def keys() -> None:
 
 @keys.command(
     "create",
-    epilog=examples(
-        "certificates keys create --local --project prj_1 --name CI --test",
-        "certificates keys create --stack craftkit-certificates \\",
-        "  --project prj_1 --expires-at 2099-01-31T00:00:00Z",
-    ),
+    epilog=examples("certificates keys create --local --project prj_1 --name CI --test"),
 )
 @click.option("--project", required=True, type=_PROJECT, metavar="ID", help="The project whose certificates it opens.")
 @click.option("--name", metavar="TEXT", help="A name that tells its purpose.")
@@ -45,10 +41,10 @@ def create_command(
     if expires_at and expires_at <= datetime.now(UTC):
         raise click.BadParameter("this time has passed", param_hint="--expires-at")
     key = make_key(is_test=is_test)
-    ApiKeys(target.aws.dynamodb(), target.api_keys_table).create(key, project, name, expires_at)
+    ApiKeys(target).create(key, project, name, expires_at)
     output = Output()
     output.write(key)
-    output.remark(f"Key {get_prefix(key)} of project {project}. Keep it now: it is not shown again.")
+    output.remark(f"Key {key[:PREFIX_LENGTH]} of project {project}. Keep it now: it is not shown again.")
 
 
 @keys.command("list", epilog=examples("certificates keys list --stack craftkit-certificates --json"))
@@ -57,7 +53,7 @@ def create_command(
 @on_a_stack
 def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
     """List keys by their prefixes, the oldest of each project first."""
-    entries = ApiKeys(target.aws.dynamodb(), target.api_keys_table).entries(project=project)
+    entries = ApiKeys(target).entries(project=project)
     output = Output()
     if as_json:
         for entry in entries:
@@ -69,7 +65,6 @@ def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
 @keys.command(
     "revoke",
     epilog=examples(
-        "certificates keys revoke --local ck_live_aBcDe --yes",
         "certificates keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
         "  --created-at 2026-06-05T11:42:08.000Z",
         "printenv KEY | certificates keys revoke --local - --yes",
@@ -88,7 +83,7 @@ def revoke_command(target: Target, *, prefix: str, project: str | None, created_
     was revoked.
     """
     output = Output()
-    api_keys = ApiKeys(target.aws.dynamodb(), target.api_keys_table)
+    api_keys = ApiKeys(target)
     if prefix == _STANDARD_INPUT:
         key_hash = hash_key(click.get_binary_stream("stdin").readline().strip())
         found = api_keys.entries(project=project, created_at=created_at, key_hash=key_hash)

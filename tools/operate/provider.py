@@ -82,7 +82,7 @@ def check_command(target: Target, *, request_id: str) -> None:
     """
     output = Output()
     settings = _read_settings(target)
-    secret = Secret(target.aws.secrets_manager, settings.provider_secret_name)
+    secret = Secret(target.secrets_manager, settings.provider_secret_name)
     try:
         certificate = Provider(settings, secret, PrintingObserver(settings, output.write)).fetch(
             request_id, PROVIDER_SECONDS

@@ -51,17 +51,17 @@ def reconcile(target: Target, *, dry_run: bool, segments: int | None, state: Pat
     where it stopped.
     """
     output, started = Output(), time.monotonic()
-    signatures = Signatures(target.aws.dynamodb(), target.signatures_table)
-    table = signatures.describe()
+    signatures = Signatures(target)
+    table, items = signatures.describe_table()
     file = None if dry_run else state or Path(f".reconcile-{target.name}.json")
     if file and os.path.lexists(file):
-        checkpoint = Checkpoint.load(file, table.identity, segments)
+        checkpoint = Checkpoint.load(file, table, segments)
         output.remark(f"Resuming after {checkpoint.counts.scanned:,} items ({file}).")
     else:
-        checkpoint = Checkpoint.begin(table.identity, segments or DEFAULT_SEGMENTS, file)
+        checkpoint = Checkpoint.begin(table, segments or DEFAULT_SEGMENTS, file)
     again = f" Run it again to resume ({file})." if file else ""
     try:
-        with output.progress("Reconciling", table.items - checkpoint.counts.scanned) as advance:
+        with output.progress("Reconciling", items - checkpoint.counts.scanned) as advance:
 
             def report(page: Page) -> None:
                 for line in page.broken:
@@ -85,8 +85,8 @@ def _enqueue_missing(
 ) -> None:
     """A page is done, and reported, once all its messages have been sent; a page that is interrupted before its first
     message sends none."""
-    archive = Archive(target.aws.s3(), target.bucket)
-    sqs = target.aws.sqs()
+    archive = Archive(target.s3(), target.output("CertificatesBucketName"))
+    sqs = target.sqs()
     recording = threading.Lock()
 
     with ThreadPoolExecutor(CONNECTIONS) as workers:
@@ -102,7 +102,7 @@ def _enqueue_missing(
                     return
                 if not dry_run:
                     for batch in batched(missing, BATCH, strict=False):
-                        _send(sqs, target.queue_url, batch)
+                        _send(sqs, target.output("ArchiveQueueUrl"), batch)
                 with recording:
                     checkpoint.complete_page(segment, page.last_id, _count(page, len(missing)))
                     report(page)

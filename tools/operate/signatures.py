@@ -5,15 +5,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.errors import InvalidRecord, RecordsUnavailable
 from certificates.models import Signature
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from tools.operate.target import Target
 
 PAGE_ITEMS = 1000
 
@@ -29,24 +27,18 @@ class Page:
     last_id: str | None
 
 
-@dataclass(frozen=True)
-class TableInfo:
-    """`identity` is unique, even among tables of the same name. `items` may be hours old."""
-
-    identity: str
-    items: int
-
-
 class Signatures:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, target: Target) -> None:
+        self._dynamodb = target.dynamodb()
+        self._table = target.output("SignaturesTableName")
         self._deserialize = TypeDeserializer().deserialize
 
-    def describe(self) -> TableInfo:
+    def describe_table(self) -> tuple[str, int]:
+        """Returns an identity, which differs even between tables of the same name, and the number of items, which may
+        be hours old."""
         table = self._dynamodb.describe_table(TableName=self._table)["Table"]
         created = table["CreationDateTime"].astimezone(UTC).isoformat(timespec="seconds")
-        return TableInfo(f"{table['TableArn']} of {created}", table["ItemCount"])
+        return f"{table['TableArn']} of {created}", table["ItemCount"]
 
     def pages(self, segment: int, segments: int, after: str | None = None) -> Iterator[Page]:
         """Yields the pages of one segment after the item with the id `after`.

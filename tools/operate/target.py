@@ -17,7 +17,6 @@ from certificates.aws import AwsError, client_config
 from tools.operate.command_line import CannotRun
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -29,6 +28,7 @@ CONNECTIONS = 32
 
 _CONFIG = client_config(read_timeout=20, attempts=6).merge(Config(max_pool_connections=CONNECTIONS))
 _FIRST_CONFIG = client_config(read_timeout=10, attempts=2)
+_LOCAL_CONFIG = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
 _LOCAL_PORT = 3000
 _LOCAL_STACK = "craftkit-local"
 _LOCAL_REGION = "eu-central-1"
@@ -37,49 +37,35 @@ _NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.d
 
 
 @dataclass(frozen=True)
-class Aws:
-    """Where the stack is. `endpoint_url` is None for AWS itself."""
-
-    session: boto3.Session
-    endpoint_url: str | None = None
-
-    def dynamodb(self) -> "DynamoDBClient":
-        return self.session.client("dynamodb", **self._options())
-
-    def s3(self) -> "S3Client":
-        return self.session.client("s3", **self._options())
-
-    def sqs(self) -> "SQSClient":
-        return self.session.client("sqs", **self._options())
-
-    def secrets_manager(self) -> "SecretsManagerClient":
-        return self.session.client("secretsmanager", **self._options())
-
-    def cloudwatch(self) -> "CloudWatchClient":
-        return self.session.client("cloudwatch", **self._options())
-
-    def cloudformation(self) -> "CloudFormationClient":
-        return self.session.client("cloudformation", **self._options(_FIRST_CONFIG))
-
-    def _options(self, config: Config = _CONFIG) -> dict[str, Any]:
-        return {
-            "endpoint_url": self.endpoint_url,
-            "config": config.merge(Config(proxies={})) if self.endpoint_url else config,
-        }
-
-
-@dataclass(frozen=True)
 class Target:
-    """`name` is the name of the stack, even if its ARN was given."""
+    """`name` is the name of the stack, even if its ARN was given; `options` are those of every client."""
 
     name: str
-    aws: Aws
-    api_keys_table: str
-    signatures_table: str
-    bucket: str
-    queue_url: str
-    dead_letter_queue_url: str
+    session: boto3.Session
+    options: Mapping[str, Any]
+    outputs: Mapping[str, str]
     parameters: Mapping[str, str]
+
+    def output(self, key: str) -> str:
+        if key not in self.outputs:
+            words = "is it a stack of this project, deployed with this version?"
+            raise CannotRun(f"Stack {self.name} has no output {key}: {words}")
+        return self.outputs[key]
+
+    def dynamodb(self) -> "DynamoDBClient":
+        return self.session.client("dynamodb", **self.options)
+
+    def s3(self) -> "S3Client":
+        return self.session.client("s3", **self.options)
+
+    def sqs(self) -> "SQSClient":
+        return self.session.client("sqs", **self.options)
+
+    def secrets_manager(self) -> "SecretsManagerClient":
+        return self.session.client("secretsmanager", **self.options)
+
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self.session.client("cloudwatch", **self.options)
 
 
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
@@ -106,7 +92,7 @@ def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
 def find_deployed(name: str, region: str | None) -> Target:
     session = boto3.Session(region_name=region)
     try:
-        return _find(Aws(session), name)
+        return _find(session, name)
     except ClientError as error:
         if "does not exist" in str(error):
             advice = "Run `aws cloudformation describe-stacks` to list the stacks."
@@ -123,25 +109,19 @@ def find_local(port: int) -> Target:
     settings = botocore.session.Session({"profile": (None, None, None, None), **_NO_FILES})
     session = boto3.Session("local", "local", region_name=_LOCAL_REGION, botocore_session=settings)
     try:
-        return _find(Aws(session, f"http://127.0.0.1:{port + 1}"), _LOCAL_STACK)
+        return _find(session, _LOCAL_STACK, f"http://127.0.0.1:{port + 1}")
     except (*AwsError, ResponseParserError) as error:
         raise CannotRun(f"No local service runs on port {port}. Start it: make run PORT={port}") from error
 
 
-def _find(aws: Aws, name: str) -> Target:
-    (stack,) = aws.cloudformation().describe_stacks(StackName=name)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    try:
-        return Target(
-            stack["StackName"],
-            aws,
-            api_keys_table=outputs["ApiKeysTableName"],
-            signatures_table=outputs["SignaturesTableName"],
-            bucket=outputs["CertificatesBucketName"],
-            queue_url=outputs["ArchiveQueueUrl"],
-            dead_letter_queue_url=outputs["ArchiveDeadLetterQueueUrl"],
-            parameters={p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])},
-        )
-    except KeyError as error:
-        words = "is it a stack of this project, deployed with this version?"
-        raise CannotRun(f"Stack {name} has no output {error.args[0]}: {words}") from error
+def _find(session: boto3.Session, name: str, endpoint_url: str | None = None) -> Target:
+    config = _LOCAL_CONFIG if endpoint_url else Config()
+    cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_FIRST_CONFIG.merge(config))
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    return Target(
+        stack["StackName"],
+        session,
+        options={"endpoint_url": endpoint_url, "config": _CONFIG.merge(config)},
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])},
+    )

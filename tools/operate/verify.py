@@ -46,8 +46,8 @@ def verify(target: Target, *, as_json: bool) -> None:
     version. Needs the permission s3:ListBucketVersions.
     """
     output, started = Output(), time.monotonic()
-    signatures = Signatures(target.aws.dynamodb(), target.signatures_table)
-    total = signatures.describe().items
+    signatures = Signatures(target)
+    _, total = signatures.describe_table()
     counts = Counter(dict.fromkeys(("scanned", "available", "intact", "missing", "damaged", "altered", "broken"), 0))
 
     def show(finding: Finding) -> None:
@@ -59,7 +59,7 @@ def verify(target: Target, *, as_json: bool) -> None:
 
     try:
         with output.progress("Listing", total) as advance:
-            for altered in _find_altered(target.aws.s3(), target.bucket, advance):
+            for altered in _find_altered(target, advance):
                 counts["altered"] += 1
                 show(altered)
         with output.progress("Verifying", total) as advance:
@@ -82,21 +82,22 @@ def verify(target: Target, *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _find_altered(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[Finding]:
+def _find_altered(target: Target, advance: Callable[[int], None]) -> Iterator[Finding]:
     """Finds keys that were deleted or overwritten: an intact key has one version and no delete marker.
 
     Lists the versions of all objects once, page by page. `advance` gets the number of listed versions.
     """
-    for key, entries in groupby(_list_versions(s3, bucket, advance), key=itemgetter(0)):
+    for key, entries in groupby(_list_versions(target, advance), key=itemgetter(0)):
         numbers = Counter(is_marker for _, is_marker in entries)
         if numbers[True] or numbers[False] > 1:
             yield {"problem": "altered", "key": key, "versions": numbers[False], "deleteMarkers": numbers[True]}
 
 
-def _list_versions(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
+def _list_versions(target: Target, advance: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
     """Yields the key of each version, and whether it is a delete marker. Sorted: S3 lists keys in UTF-8 order, which is
     the order of code points."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+    listing = target.s3().get_paginator("list_object_versions")
+    for page in listing.paginate(Bucket=target.output("CertificatesBucketName")):
         if "IsTruncated" not in page:  # botocore parses any other XML as an empty list
             raise ArchiveUnavailable("MalformedAnswer")
         entries = [(version["Key"], False) for version in page.get("Versions", [])]
@@ -107,14 +108,14 @@ def _list_versions(s3: "S3Client", bucket: str, advance: Callable[[int], None]) 
 
 def _read_all(target: Target, signatures: Signatures, report: Callable[[Page, list[Finding]], None]) -> None:
     """Reports pages one at a time, from several threads."""
-    s3 = target.aws.s3()
+    s3, bucket = target.s3(), target.output("CertificatesBucketName")
     reporting = threading.Lock()
 
     with ThreadPoolExecutor(READERS) as readers:
 
         def work(segment: int, stop: threading.Event) -> None:
             def check(signature: Signature) -> str | None:
-                return None if stop.is_set() else _find_problem(s3, target.bucket, signature)
+                return None if stop.is_set() else _find_problem(s3, bucket, signature)
 
             for page in signatures.pages(segment, SEGMENTS):
                 checks = zip(page.available, readers.map(check, page.available), strict=True)
