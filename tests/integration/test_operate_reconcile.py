@@ -21,7 +21,7 @@ from tests.support.operator import (
 )
 from tests.support.server import Answer, reply
 from tools.operate import reconcile, signatures
-from tools.operate.checkpoint import Checkpoint, Counts
+from tools.operate.checkpoint import Checkpoint
 from tools.operate.signatures import Signatures
 from tools.operate.target import find_deployed
 
@@ -240,9 +240,7 @@ def test_a_state_keeps_its_number_of_segments(operate: Operator) -> None:
 
 def test_a_segment_that_is_done_is_not_walked_again(operate: Operator) -> None:
     operate.seed(1)
-    Checkpoint.begin(identify_table(operate), 1, STATE).complete_page(
-        0, None, Counts(scanned=1, available=1, enqueued=1)
-    )
+    Checkpoint.begin(identify_table(operate), 1, STATE).complete_page(0, None, scanned=1, available=1, enqueued=1)
     result = operate("archive", "reconcile")
     assert (result.exit_code, summary(result.stdout)["scanned"], operate.enqueued()) == (0, "1", [])
 

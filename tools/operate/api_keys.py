@@ -83,12 +83,7 @@ class ApiKeys:
         )
 
     def entries(
-        self,
-        *,
-        project: str | None = None,
-        prefix: str | None = None,
-        created_at: str = "",
-        key_hash: str | None = None,
+        self, project: str | None = None, prefix: str | None = None, created_at: str = "", key_hash: str | None = None
     ) -> list[Entry]:
         """Returns the keys that match all arguments, the oldest of each project first. `created_at` may be the start
         of a time, such as its day."""

@@ -19,9 +19,6 @@ class Counts(BaseModel):
     enqueued: NonNegativeInt = 0
     broken: NonNegativeInt = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(**{name: count + getattr(other, name) for name, count in self})
-
 
 class Segment(BaseModel):
     """`after` is the id of the last processed item; None at the beginning."""
@@ -67,9 +64,10 @@ class Checkpoint(BaseModel):
         checkpoint.file = file
         return checkpoint
 
-    def complete_page(self, segment: int, last_id: str | None, counts: Counts) -> None:
+    def complete_page(self, segment: int, last_id: str | None, **counts: int) -> None:
+        """Adds the page's `counts`, named like the fields of Counts."""
         self.segments[segment] = Segment(after=last_id, is_done=last_id is None)
-        self.counts += counts
+        self.counts = Counts(**{name: count + counts.get(name, 0) for name, count in self.counts})
         self._save()
 
     def delete(self) -> None:

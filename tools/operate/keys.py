@@ -11,7 +11,6 @@ from tools.operate.target import Target, on_a_stack
 
 _HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
 _DAY_LENGTH = len("2027-01-31")
-_STANDARD_INPUT = "-"
 _ADVICE = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
 _PROJECT = Text(r"[A-Za-z0-9_-]{1,64}", "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
 _TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
@@ -84,7 +83,7 @@ def revoke_command(target: Target, *, prefix: str, project: str | None, created_
     """
     output = Output()
     api_keys = ApiKeys(target)
-    if prefix == _STANDARD_INPUT:
+    if prefix == "-":
         key_hash = hash_key(click.get_binary_stream("stdin").readline().strip())
         found = api_keys.entries(project=project, created_at=created_at, key_hash=key_hash)
     else:

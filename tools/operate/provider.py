@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
@@ -16,9 +15,6 @@ from certificates.urls import Url
 from tools.operate.command_line import CannotRun, examples
 from tools.operate.output import Output
 from tools.operate.target import Target, on_a_stack
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 ADVICE = {
     "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, including a second try.",
@@ -100,12 +96,9 @@ def _read_settings(target: Target) -> ProviderSettings:
     try:
         return ProviderSettings.model_validate(variables)
     except ValidationError as error:
-        raise CannotRun("; ".join(map(_describe_problem, error.errors(include_input=False)))) from None
-
-
-def _describe_problem(problem: "ErrorDetails") -> str:
-    variable = "".join(map(str, problem["loc"]))
-    return f"{to_pascal(variable.lower()) or 'The stack'}: {problem['msg']}"
+        problems = [("".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_input=False)]
+        words = [f"{to_pascal(variable.lower()) or 'The stack'}: {message}" for variable, message in problems]
+        raise CannotRun("; ".join(words)) from None
 
 
 def _describe_host(link: str) -> str:

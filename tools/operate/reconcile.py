@@ -16,7 +16,7 @@ from certificates.archive import Archive
 from certificates.aws import AwsError
 from certificates.errors import CertificateError, NotArchived
 from certificates.models import Signature
-from tools.operate.checkpoint import Checkpoint, Counts
+from tools.operate.checkpoint import Checkpoint
 from tools.operate.command_line import CannotRun, Interrupted, describe_error, examples
 from tools.operate.output import Output
 from tools.operate.signatures import Page, Signatures, run_in_parallel
@@ -104,7 +104,15 @@ def _enqueue_missing(
                     for batch in batched(missing, BATCH, strict=False):
                         _send(sqs, target.output("ArchiveQueueUrl"), batch)
                 with recording:
-                    checkpoint.complete_page(segment, page.last_id, _count(page, len(missing)))
+                    checkpoint.complete_page(
+                        segment,
+                        page.last_id,
+                        scanned=page.scanned,
+                        available=len(page.available),
+                        archived=len(page.available) - len(missing),
+                        enqueued=len(missing),
+                        broken=len(page.broken),
+                    )
                     report(page)
 
         run_in_parallel([n for n, segment in enumerate(checkpoint.segments) if not segment.is_done], work)
@@ -131,13 +139,3 @@ def _send(sqs: "SQSClient", queue_url: str, signature_ids: tuple[str, ...]) -> N
         if not unsent:
             return
     raise CannotRun(f"SQS did not accept {len(unsent)} messages in {ATTEMPTS} attempts.")
-
-
-def _count(page: Page, missing: int) -> Counts:
-    return Counts(
-        scanned=page.scanned,
-        available=len(page.available),
-        archived=len(page.available) - missing,
-        enqueued=missing,
-        broken=len(page.broken),
-    )

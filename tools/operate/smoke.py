@@ -21,6 +21,7 @@ ACCEPTS = ["*/*", "application/pdf", "text/html,application/xhtml+xml,*/*;q=0.8"
 _URL = Text("https?://[^/].*", "must start with https://, like the stack's output CertificateUrl")
 _KEY = Text("[A-Za-z0-9_-]+", "a key consists of A-Z a-z 0-9 _ -")
 
+Fields = Mapping[str, str]
 Check = tuple[str, BaseHTTPResponse, list[str]]
 """The name of a check, the response, and its problems: none if the check passed."""
 
@@ -70,33 +71,33 @@ class Deployment:
             "Repr-Digest": f"sha-256=:{b64encode(hashlib.sha256(whole.data).digest()).decode()}:",
         }
         is_pdf = whole.data.startswith(b"%PDF-")
-        problems = _find_problems(whole, 200, described) + ([] if is_pdf else ["the body is not a PDF"])
+        problems = _check_response(whole, 200, described) + ([] if is_pdf else ["the body is not a PDF"])
         yield "whole certificate", whole, problems
         for accept in ACCEPTS:
             same = self._send(path, Accept=accept)
-            yield f"Accept: {accept}", same, _find_problems(same, 200, {}, whole.data)
+            yield f"Accept: {accept}", same, _check_response(same, 200, {}, whole.data)
         etag = {"ETag": whole.headers.get("ETag", "")}
         head = self._send(path, "HEAD")
-        yield "HEAD", head, _find_problems(head, 200, described | etag, b"")
+        yield "HEAD", head, _check_response(head, 200, described | etag, b"")
         part = self._send(path, Range="bytes=0-99")
         expected = etag | {"Content-Range": f"bytes 0-99/{len(whole.data)}"}
-        yield "Range", part, _find_problems(part, 206, expected, whole.data[:100])
+        yield "Range", part, _check_response(part, 206, expected, whole.data[:100])
         outside = self._send(path, Range=f"bytes={len(whole.data)}-")
-        yield "Range outside", outside, _find_error_problems(outside, 416, "range_not_satisfiable")
+        yield "Range outside", outside, _check_error(outside, 416, "range_not_satisfiable")
         current = self._send(path, **{"If-None-Match": etag["ETag"]})
-        yield "If-None-Match", current, _find_problems(current, 304, etag, b"")
+        yield "If-None-Match", current, _check_response(current, 304, etag, b"")
         other = self._send(path, **{"If-Match": '"another"'})
-        yield "If-Match of another version", other, _find_error_problems(other, 412, "precondition_failed")
+        yield "If-Match of another version", other, _check_error(other, 412, "precondition_failed")
         nobody = self._send(path, Authorization="")
-        yield "no key", nobody, _find_error_problems(nobody, 401, "unauthorized")
+        yield "no key", nobody, _check_error(nobody, 401, "unauthorized")
         stranger = self._send(path, Authorization=f"Bearer {UNKNOWN_KEY}")
-        yield "unknown key", stranger, _find_error_problems(stranger, 401, "unauthorized", nobody.data)
+        yield "unknown key", stranger, _check_error(stranger, 401, "unauthorized", nobody.data)
         unknown, malformed = self._send(ROUTE.format(id=UNKNOWN_ID)), self._send(ROUTE.format(id="none"))
-        yield "unknown id", unknown, _find_error_problems(unknown, 404, "not_found")
-        yield "malformed id", malformed, _find_error_problems(malformed, 404, "not_found", unknown.data)
+        yield "unknown id", unknown, _check_error(unknown, 404, "not_found")
+        yield "malformed id", malformed, _check_error(malformed, 404, "not_found", unknown.data)
         nowhere, posted = self._send("/v1/nothing"), self._send(path, "POST")
-        yield "unknown route", nowhere, _find_error_problems(nowhere, 404, "not_found", by_function=False)
-        yield "POST", posted, _find_error_problems(posted, 404, "not_found", by_function=False)
+        yield "unknown route", nowhere, _check_error(nowhere, 404, "not_found", by_function=False)
+        yield "POST", posted, _check_error(posted, 404, "not_found", by_function=False)
 
     def _send(self, path: str, method: str = "GET", **headers: str) -> BaseHTTPResponse:
         """Sends a request with the key, unless the header Authorization is given; empty leaves it out."""
@@ -104,13 +105,8 @@ class Deployment:
         return self._http.request(method, self._base + path, headers=present, redirect=False)
 
 
-def _find_problems(
-    response: BaseHTTPResponse,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes | None = None,
-    *,
-    by_function: bool = True,
+def _check_response(
+    response: BaseHTTPResponse, status: int, headers: Fields, body: bytes | None = None, *, by_function: bool = True
 ) -> list[str]:
     """Checks the status, these headers, those that every response has, and the body unless it is None."""
     expected = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", **headers}
@@ -122,11 +118,11 @@ def _find_problems(
     return problems + ([] if body in (None, response.data) else ["unexpected bytes"])
 
 
-def _find_error_problems(
+def _check_error(
     response: BaseHTTPResponse, status: int, code: str, body: bytes | None = None, *, by_function: bool = True
 ) -> list[str]:
     json_type = {"Content-Type": "application/json"}
-    problems = _find_problems(response, status, json_type, body, by_function=by_function)
+    problems = _check_response(response, status, json_type, body, by_function=by_function)
     try:
         error = response.json()["error"]
         is_envelope = set(error) == {"code", "message"} and error["code"] == code

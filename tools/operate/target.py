@@ -32,8 +32,6 @@ _LOCAL_CONFIG = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoi
 _LOCAL_PORT = 3000
 _LOCAL_STACK = "craftkit-local"
 _LOCAL_REGION = "eu-central-1"
-_NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-"""botocore's form of a setting: key in a file, environment variable, default, conversion."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,11 @@ def find_deployed(name: str, region: str | None) -> Target:
 def find_local(port: int) -> Target:
     """`make run` answers for AWS on the port after its own. The user's AWS configuration is not read: it is of other
     accounts, and may be malformed."""
-    settings = botocore.session.Session({"profile": (None, None, None, None), **_NO_FILES})
-    session = boto3.Session("local", "local", region_name=_LOCAL_REGION, botocore_session=settings)
+    # botocore's form of a setting: key in a file, environment variable, default, conversion.
+    no_file = (None, None, os.devnull, None)
+    settings = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    core = botocore.session.Session(settings)
+    session = boto3.Session("local", "local", region_name=_LOCAL_REGION, botocore_session=core)
     try:
         return _find(session, _LOCAL_STACK, f"http://127.0.0.1:{port + 1}")
     except (*AwsError, ResponseParserError) as error:
