@@ -68,7 +68,7 @@ deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for 
 	@$(PYTHON) -m pytest --quiet --capture=no --no-cov tests/e2e/test_ministack.py
 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
-	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' $(PYTHON) -m tools smoke
+	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
 
 lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the template
 	ruff check .
@@ -132,11 +132,11 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	fi
 	@touch $@
 
-# The project root and the layer are on the path, as on Lambda.
-.venv/ready: .uv/ready requirements-dev.txt .python-version Makefile
+# The project itself is installed too: it makes its packages importable and provides the command `certificates`.
+.venv/ready: .uv/ready requirements-dev.txt pyproject.toml .python-version Makefile
 	.uv/bin/uv venv --quiet --clear .venv
 	.uv/bin/uv pip sync $(LOCKED) --python .venv requirements-dev.txt
-	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/layers/certificates' > "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	.uv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Separate environments: checkov and MiniStack pin other versions of packages that the project uses, and cdk-preflight

@@ -88,7 +88,15 @@ class Stack:
         return {
             logical_id: self.resolve(resource)
             for logical_id, resource in self._template["Resources"].items()
-            if "Condition" not in resource or self._holds(resource["Condition"])
+            if self._exists(resource)
+        }
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        return {
+            name: self.resolve(output["Value"])
+            for name, output in self._template["Outputs"].items()
+            if self._exists(output)
         }
 
     def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
@@ -169,6 +177,9 @@ class Stack:
             return self._attribute(*name.split(".")) if "." in name else self._ref(name)
 
         return re.sub(r"\$\{([^!}]+)\}", value, text)
+
+    def _exists(self, entry: Mapping[str, Any]) -> bool:
+        return "Condition" not in entry or self._holds(entry["Condition"])
 
     def _holds(self, condition: str | dict[str, Any]) -> bool:
         if isinstance(condition, str):

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import moto
 import pytest
 import urllib3
+from moto.backends import get_backend
 
 from tools.local import seeds
 from tools.local.gateway import Invoke
 from tools.local.reference import with_reference
 from tools.local.stack import DOWNLOAD, LocalService, local_service
-from tools.template import Stack
+from tools.template import ACCOUNT, REGION, Stack
 
 BUCKET = "craftkit-local-certificatesbucket"
 REFUSED = {"error": {"code": "forbidden", "message": "Foreign Origin or Host: use localhost or 127.0.0.1."}}
@@ -65,6 +67,7 @@ REQUESTS = {
         | {"X-Amz-Target": "secretsmanager.GetSecretValue", "Content-Type": "application/x-amz-json-1.1"},
         b'{"SecretId": "craftkit/provider-secret"}',
     ),
+    "the description of the stack": Request("aws", "POST", "/", 200, signed("cloudformation")),
     "the list of buckets": Request("aws", "GET", "/", 200),
     "another object": Request(
         "aws", "PUT", f"/{BUCKET}/another", 200, signed("s3") | {"Content-MD5": "A9WeZjwa+awzqZSdEZNQWg=="}, b"some"
@@ -173,9 +176,7 @@ def test_a_preflight_request_is_refused_on_every_port(ports: Ports, port: str) -
 NO_SERVICE = (403, b"The local service has no such AWS service.\n")
 
 
-@pytest.mark.parametrize(
-    "service", ["batch", "cloudformation", "ecs", "events", "iam", "lambda", "sns", "states", "sts"]
-)
+@pytest.mark.parametrize("service", ["batch", "ecs", "events", "iam", "lambda", "sns", "states", "sts"])
 def test_the_stand_in_for_aws_has_no_service_that_starts_containers_or_calls_urls(ports: Ports, service: str) -> None:
     for request in (
         Request("aws", "POST", "/2015-03-31/functions", 403, signed(service)),
@@ -183,6 +184,14 @@ def test_the_stand_in_for_aws_has_no_service_that_starts_containers_or_calls_url
     ):
         answer = ports.send(request)
         assert (answer.status, answer.data) == NO_SERVICE
+
+
+def test_cloudformation_of_the_stand_in_only_describes_the_local_stack(ports: Ports) -> None:
+    body = urlencode({"Action": "CreateStack", "StackName": "another", "TemplateBody": '{"Resources": {}}'}).encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = ports.send(Request("aws", "POST", "/", 200, signed("cloudformation") | form, body))
+    assert answer.data.startswith(b"<DescribeStacksResponse>")
+    assert get_backend("cloudformation")[ACCOUNT][REGION].stacks == {}
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
             session.client("secretsmanager").create_secret(Name=PARAMETERS["ProviderSecretName"], SecretString=SECRET)
             url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
             defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
-            stack = Target("s", session, None, "", "", "", "", "", {**PARAMETERS, **defaults, **url, **parameters})
-            monkeypatch.setattr(target, "_find_deployed", lambda *_: stack)
+            stack = Target("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
+            monkeypatch.setattr(target, "find_deployed", lambda *_: stack)
             return CliRunner().invoke(main, ["provider", "check", "--stack", "s", "--request", "a/1"]), server
 
     return run

@@ -1,18 +1,23 @@
-"""The stack that each command of `python -m tools` works on."""
+"""The stack that each command of `certificates` works on."""
 
 import json
 import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
-from moto.server import ThreadedMotoServer
 
-from tests.support.operator import Operator, deploy, run
-from tools.local import seeds
+from tests.support.operator import Operator, deploy, json_lines, run
+from tools.local.aws import serve_aws
 from tools.local.resources import create_resources
-from tools.template import REGION, Stack
+from tools.local.stack import make_stack, serving
+from tools.operate.target import find_local
+from tools.template import REGION, ROOT, Stack
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def test_a_stack_that_does_not_exist_is_named(operate: Operator) -> None:
 def test_a_stack_of_something_else_is_refused(operate: Operator) -> None:
     deploy(operate.aws, "other", {"Url": "https://example.com"})
     result = run("archive", "status", "--stack", "other")
-    words = "has no output ApiKeysTableName: is it a stack of this project, deployed with this version?"
+    words = "has no output ArchiveQueueUrl: is it a stack of this project, deployed with this version?"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: Stack other {words}\n")
 
 
@@ -70,12 +75,20 @@ def test_missing_credentials_are_reported_in_one_line(monkeypatch: pytest.Monkey
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
+def set_hostile_configuration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "config").write_text("[profile malformed\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+
+
 def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_users_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config").write_text("[profile malformed\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
+    set_hostile_configuration(tmp_path, monkeypatch)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, but not listening: no other process gets this port
@@ -85,19 +98,41 @@ def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
-def test_the_local_service_is_found_by_its_port() -> None:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    port = server.get_host_and_port()[1]
-    try:
-        local = Stack("craftkit-local", {"ProviderSecretName": "craftkit/provider-secret"})
-        create_resources(local, seeds.PROVIDER_SECRET, boto3.Session(region_name=REGION), f"http://127.0.0.1:{port}")
-        made = run("keys", "create", "--project", "prj_1", "--local", "--port", str(port - 1))
-        listed = run("keys", "list", "--json", "--local", "--port", str(port - 1))
-        status = run("archive", "status", "--json", "--local", "--port", str(port - 1))
-        dry_run = run("archive", "reconcile", "--dry-run", "--local", "--port", str(port - 1))
-    finally:
-        server.stop()
-    assert [result.exit_code for result in (made, listed, status, dry_run)] == [0, 0, 0, 0]
-    assert [entry["prefix"] for entry in json.loads(listed.stdout)] == [made.stdout[:13]]
-    assert json.loads(status.stdout)["signatureRequests"] == 0
+@pytest.fixture
+def local_stack() -> Iterator[tuple[Stack, int]]:
+    """The local stack without its functions, and its port."""
+    stack = make_stack(provider_port=1)
+    server = serve_aws(stack, "127.0.0.1", 0)
+    with moto.mock_aws(), serving(server):
+        create_resources(stack, "secret", boto3.Session(), f"http://127.0.0.1:{server.port}")
+        yield stack, server.port - 1
+
+
+def test_the_local_service_is_found_by_its_port_whatever_the_users_configuration(
+    local_stack: tuple[Stack, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack, port = local_stack
+    set_hostile_configuration(tmp_path, monkeypatch)
+    made = run("keys", "create", "--project", "prj_1", "--local", "--port", str(port))
+    listed = run("keys", "list", "--json", "--local", "--port", str(port))
+    dry_run = run("archive", "reconcile", "--dry-run", "--local", "--port", str(port))
+    assert [result.exit_code for result in (made, listed, dry_run)] == [0, 0, 0]
+    assert [key["prefix"] for key in json_lines(listed.stdout)] == [made.stdout[:13]]
+    assert find_local(port).parameters == stack.parameters
+
+
+def test_the_installed_program_loads_nothing_that_only_development_needs(local_stack: tuple[Stack, int]) -> None:
+    _, port = local_stack
+    program = Path(sys.executable).with_name("certificates")
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", program, "archive", "status", "--local", "--port", str(port), "--json"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(result.stdout)["waiting"] == 0
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "tools.operate.archive" in loaded
+    development = ("tools.local", "tools.template", "samtranslator", "moto", "rich")
+    assert {name for name in loaded if name.startswith(development)} == set()

@@ -1,6 +1,8 @@
-"""`python -m tools archive verify`, on resources made from the template."""
+"""`certificates archive verify`, on resources made from the template."""
 
-import json
+from collections.abc import Mapping
+from operator import itemgetter
+from unittest.mock import ANY
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.support.operator import (
     ScriptAws,
     before,
     interrupt,
+    json_lines,
     signature_id,
     summary,
 )
@@ -30,9 +33,7 @@ def test_an_intact_archive_is_verified(operate: Operator) -> None:
     table, as_json = operate("archive", "verify"), operate("archive", "verify", "--json")
     counts = {"scanned": 3, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "altered": 0, "broken": 1}
     assert (table.exit_code, summary(table.stdout)) == (0, {name: str(value) for name, value in counts.items()})
-    found = json.loads(as_json.stdout)
-    assert found.pop("seconds") >= 0
-    assert (as_json.exit_code, found) == (0, {"findings": []} | counts)
+    assert (as_json.exit_code, json_lines(as_json.stdout)) == (0, [counts | {"seconds": ANY}])
     assert table.stderr == as_json.stderr == f"broken item {signature_id(3)} (status: literal_error)\n"
 
 
@@ -48,29 +49,25 @@ def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator)
     problems = {2: "missing", 3: "no_checksum", 4: "wrong_checksum", 5: "not_a_pdf", 6: "not_a_pdf"}
     counts = {"scanned": 6, "available": 6, "intact": 1, "missing": 1, "damaged": 4, "altered": 0, "broken": 0}
 
+    expected = [
+        {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
+        for number, problem in problems.items()
+    ]
+
     result = operate("archive", "verify", "--json")
-    found = json.loads(result.stdout)
-    assert found.pop("seconds") >= 0
-    found["findings"].sort(key=lambda finding: finding["signatureRequestId"])
-    assert (result.exit_code, result.stderr, found) == (
-        1,
-        "",
-        {
-            "findings": [
-                {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
-                for number, problem in problems.items()
-            ]
-        }
-        | counts,
-    )
+    *findings, numbers = json_lines(result.stdout)
+    assert (result.exit_code, result.stderr, numbers) == (1, "", counts | {"seconds": ANY})
+    assert sorted(findings, key=itemgetter("signatureRequestId")) == expected
 
     result = operate("archive", "verify")
-    head, *rows = result.stdout.splitlines()
-    assert (result.exit_code, result.stderr, head.split()) == (1, "", ["PROBLEM", "SIGNATURE", "REQUEST", "PROJECT"])
-    assert sorted(tuple(row.split()) for row in rows[:5]) == sorted(
-        (problem, signature_id(number), "prj_1") for number, problem in problems.items()
-    )
-    assert summary("\n".join(rows[6:])) == {name: str(value) for name, value in counts.items()}
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert sorted(lines[:5]) == sorted(map(as_text, expected))
+    assert summary("\n".join(lines[5:])) == {name: str(value) for name, value in counts.items()}
+
+
+def as_text(finding: Mapping[str, object]) -> str:
+    return "  ".join(f"{name}={value}" for name, value in finding.items())
 
 
 def delete(operate: Operator, number: int) -> None:
@@ -94,45 +91,25 @@ def test_each_key_that_was_deleted_or_overwritten_is_found(operate: Operator) ->
     altered = {2: (2, 1), 3: (3, 0), 4: (1, 1), 9: (1, 1)}
     counts = {"scanned": 5, "available": 5, "intact": 4, "missing": 1, "damaged": 0, "altered": 4, "broken": 0}
 
-    result = operate("archive", "verify", "--json")
-    found = json.loads(result.stdout)
-    assert found.pop("seconds") >= 0
-    assert (result.exit_code, result.stderr, found) == (
-        1,
-        "",
+    expected: list[dict[str, object]] = [
         {
-            "findings": [
-                {
-                    "problem": "altered",
-                    "key": f"prj_1/{signature_id(number)}.pdf",
-                    "versions": versions,
-                    "deleteMarkers": markers,
-                }
-                for number, (versions, markers) in altered.items()
-            ]
-            + [{"problem": "missing", "signatureRequestId": signature_id(4), "projectId": "prj_1"}]
+            "problem": "altered",
+            "key": f"prj_1/{signature_id(number)}.pdf",
+            "versions": versions,
+            "deleteMarkers": markers,
         }
-        | counts,
-    )
+        for number, (versions, markers) in altered.items()
+    ]
+    expected.append({"problem": "missing", "signatureRequestId": signature_id(4), "projectId": "prj_1"})
+
+    result = operate("archive", "verify", "--json")
+    found = json_lines(result.stdout)
+    assert (result.exit_code, result.stderr, found) == (1, "", [*expected, counts | {"seconds": ANY}])
 
     result = operate("archive", "verify")
-    lines = [line.split() for line in result.stdout.splitlines()]
-    assert (result.exit_code, result.stderr, lines[:9]) == (
-        1,
-        "",
-        [
-            ["PROBLEM", "VERSIONS", "DELETE", "MARKERS", "KEY"],
-            *(
-                ["altered", str(versions), str(markers), f"prj_1/{signature_id(number)}.pdf"]
-                for number, (versions, markers) in altered.items()
-            ),
-            [],
-            ["PROBLEM", "SIGNATURE", "REQUEST", "PROJECT"],
-            ["missing", signature_id(4), "prj_1"],
-            [],
-        ],
-    )
-    assert summary("\n".join(result.stdout.splitlines()[9:])) == {name: str(value) for name, value in counts.items()}
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, result.stderr, lines[:5]) == (1, "", [*map(as_text, expected)])
+    assert summary("\n".join(lines[5:])) == {name: str(value) for name, value in counts.items()}
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
@@ -149,7 +126,7 @@ def test_the_versions_of_a_key_are_counted_across_pages(
     calls: list[int] = []
     before(monkeypatch, "s3.ListObjectVersions", calls.append)
     result = operate("archive", "verify", "--json")
-    assert json.loads(result.stdout)["findings"] == [
+    assert json_lines(result.stdout)[:-1] == [
         {"problem": "altered", "key": f"prj_1/{signature_id(2)}.pdf", "versions": 4, "deleteMarkers": 3}
     ]
     assert (result.exit_code, len(calls)) == (1, -(-9 // page))

@@ -6,9 +6,9 @@ import click
 import pytest
 
 from tools.bench.__main__ import main as bench
-from tools.operate.commands import main as tools
+from tools.operate.commands import main as certificates
 
-PROGRAMS = {"python -m tools": tools, "python -m tools.bench": bench}
+PROGRAMS = {"certificates": certificates, "python -m tools.bench": bench}
 
 
 def parse(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -17,8 +17,8 @@ def parse(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     words = shlex.split(line.rpartition(" | ")[2])
     while "=" in words[0]:
         monkeypatch.setenv(*words.pop(0).split("=", 1))
-    (program,) = [name for name in PROGRAMS if words[:3] == name.split()]
-    path, arguments = [program], words[3:]
+    (program,) = [name for name in PROGRAMS if words[: len(name.split())] == name.split()]
+    path, arguments = [program], words[len(program.split()) :]
     command: click.Command = PROGRAMS[program]
     while isinstance(command, click.Group):
         path.append(arguments.pop(0))

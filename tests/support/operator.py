@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -22,12 +21,9 @@ from tests.support.pdf import pdf
 from tools.fake_cloud.server import Answer, ScriptedServer
 from tools.local import seeds
 from tools.local.resources import create_resources
-from tools.operate import archive_queue, signatures
+from tools.operate import reconcile, signatures
 from tools.operate.commands import main
 from tools.template import REGION, Stack
-
-DECORATION = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-"""Colours of a terminal, and the movements of a bar."""
 
 NO_URL = {"certificateUrl": {"NULL": True}}
 WRONG_STATUS = {"status": {"S": "unheard-of"}}
@@ -97,14 +93,9 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
-    @property
-    def lines(self) -> list[str]:
-        """The lines as finally shown: a bar overwrites itself."""
-        return [line.rpartition("\r")[2] for line in DECORATION.sub("", self.getvalue()).splitlines()]
-
 
 def run(*arguments: str, answer: str | bytes | None = None) -> Result:
-    return CliRunner(mix_stderr=False).invoke(main, arguments, input=answer, prog_name="tools")
+    return CliRunner(mix_stderr=False).invoke(main, arguments, input=answer, prog_name="certificates")
 
 
 @contextmanager
@@ -113,23 +104,15 @@ def operator(stack: Stack) -> Iterator[Operator]:
     with moto.mock_aws():
         aws = boto3.Session(region_name=REGION)
         create_resources(stack, seeds.PROVIDER_SECRET, aws)
-        found = Operator(stack, aws)
-        outputs = {
-            "ApiKeysTableName": found.name("ApiKeysTable"),
-            "SignaturesTableName": found.name("SignaturesTable"),
-            "CertificatesBucketName": found.name("CertificatesBucket"),
-            "ArchiveQueueUrl": found.queue_url(),
-            "ArchiveDeadLetterQueueUrl": found.queue_url("ArchiveDeadLetterQueue"),
-        }
-        deploy(aws, stack.name, outputs)
-        yield found
+        deploy(aws, stack.name, stack.outputs)
+        yield Operator(stack, aws)
 
 
 @contextmanager
 def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
     """As `operator`, in this folder and without pauses between retries."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(archive_queue, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(reconcile, "FIRST_PAUSE", 0)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     with operator(stack) as found:
         yield found
@@ -181,10 +164,14 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> Non
     before(monkeypatch, call, act)
 
 
+def json_lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def summary(text: str) -> dict[str, str]:
-    """Parses the lines of a summary, without the duration."""
-    pairs = [line.rsplit("  ", 1) for line in text.splitlines() if not line.startswith("this run took ")]
-    return {name.strip(): value.strip() for name, value in pairs}
+    """Parses the lines of numbers, without the duration."""
+    pairs = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("seconds ")]
+    return {name.strip(): value for name, value in pairs}
 
 
 def deploy(aws: boto3.Session, name: str, outputs: Mapping[str, str]) -> None:

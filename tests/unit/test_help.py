@@ -51,6 +51,6 @@ def test_every_command_has_examples_that_can_be_typed(path: tuple[str, ...], mon
 
 
 def test_the_example_of_smoke_is_of_the_local_service() -> None:
-    (line,) = examples(("python -m tools", "smoke"))
+    (line,) = examples(("certificates", "smoke"))
     assert f"KEY={seeds.KEY} " in line
     assert f"--id {seeds.signature_id('download_archived')}" in line

@@ -25,8 +25,7 @@ from tools.bench.plots import draw_contenders, draw_growth
 from tools.bench.results import Results
 from tools.bench.stub import Delays, in_a_process
 from tools.bench.tables import Table, tables
-from tools.operate.failures import CannotRun, Command
-from tools.operate.help import HELP_OPTIONS, examples
+from tools.operate.command_line import HELP_OPTIONS, CannotRun, Command, examples
 from tools.template import ROOT
 
 CONSOLE = Console(force_terminal=sys.stdout.isatty())  # with FORCE_COLOR, rich assumes a terminal

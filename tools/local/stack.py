@@ -101,7 +101,7 @@ def serving(server: BaseServer) -> Iterator[None]:
 
 @contextmanager
 def _aws(stack: Stack, host: str, port: int) -> Iterator[str]:
-    server = serve_aws(host, port)
+    server = serve_aws(stack, host, port)
     with serving(server):
         url = f"http://127.0.0.1:{server.server_port}"
         create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)

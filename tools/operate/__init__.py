@@ -1,1 +1,1 @@
-"""The operator's commands: `python -m tools --help`."""
+"""The operator's commands: `certificates --help`."""

@@ -1,46 +1,25 @@
 """Writes and reads ApiKeysTable for operators. The functions read it through `certificates.records`."""
 
-import hashlib
 import secrets
 import string
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
+from certificates.api_key import HashedKey
 from certificates.aws import error_code
 from certificates.errors import InvalidRecord
 from certificates.models import ApiKey, Item
 from tools.operate.signatures import read_items
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from tools.operate.target import Target
 
 _RANDOM_LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits
-_PREFIX_LENGTH = len("ck_live_aBcDe")
 _NOT_REVOKED = "attribute_not_exists(revokedAt) OR attribute_type(revokedAt, :null)"
 _SHOWN = ("prefix", "projectId", "name", "createdAt", "expiresAt", "revokedAt")
-
-
-@dataclass(frozen=True)
-class NewKey:
-    text: str = field(repr=False)
-
-    @classmethod
-    def make(cls, *, is_test: bool) -> Self:
-        random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
-        return cls(f"ck_{'test' if is_test else 'live'}_{random}")
-
-    @property
-    def prefix(self) -> str:
-        return self.text[:_PREFIX_LENGTH]
-
-    @property
-    def key_hash(self) -> str:
-        return hash_key(self.text.encode())
 
 
 @dataclass(frozen=True)
@@ -56,7 +35,8 @@ class Entry:
     def read(cls, item: Item, now: datetime) -> Self:
         broken: frozenset[str] = frozenset()
         try:
-            state = _describe_state(ApiKey.from_item(item), now)
+            key = ApiKey.from_item(item)
+            state = "revoked" if key.revoked_at else "active" if key.is_accepted_at(now) else "expired"
         except InvalidRecord as error:
             state, broken = "broken", frozenset(error.problems)
         shown = {name: item.get(name) for name in _SHOWN}
@@ -67,25 +47,19 @@ class Entry:
         return self.shown["revokedAt"] is not None and "revokedAt" not in self.broken
 
 
-def hash_key(key: bytes) -> str:
-    """Returns the `keyHash` of the table."""
-    return hashlib.sha256(key).hexdigest()
-
-
-def _describe_state(key: ApiKey, now: datetime) -> str:
-    if key.revoked_at:
-        return "revoked"
-    return "active" if key.is_accepted_at(now) else "expired"
+def make_key(*, is_test: bool) -> str:
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
+    return f"ck_{'test' if is_test else 'live'}_{random}"
 
 
 class ApiKeys:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, target: Target) -> None:
+        self._dynamodb = target.dynamodb()
+        self._table = target.output("ApiKeysTableName")
 
-    def create(self, key: NewKey, project: str, name: str | None, expires_at: datetime | None) -> None:
+    def create(self, key: HashedKey, project: str, name: str | None, expires_at: datetime | None) -> None:
         texts = {
-            "keyHash": key.key_hash,
+            "keyHash": key.sha256,
             "projectId": project,
             "prefix": key.prefix,
             "createdAt": _format_time(datetime.now(UTC)),
@@ -101,12 +75,7 @@ class ApiKeys:
         )
 
     def entries(
-        self,
-        *,
-        project: str | None = None,
-        prefix: str | None = None,
-        created_at: str = "",
-        key_hash: str | None = None,
+        self, project: str | None = None, prefix: str | None = None, created_at: str = "", key_hash: str | None = None
     ) -> list[Entry]:
         """Returns the keys that match all arguments, the oldest of each project first. `created_at` may be the start
         of a time, such as its day."""

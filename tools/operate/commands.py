@@ -1,22 +1,20 @@
 """Operate a deployed stack, or the local service that `make run` started."""
 
 from tools.operate.archive import archive
-from tools.operate.failures import Commands
-from tools.operate.help import HELP_OPTIONS, examples
+from tools.operate.command_line import HELP_OPTIONS, Commands, examples
 from tools.operate.keys import keys
 from tools.operate.provider import provider
 from tools.operate.smoke import smoke
 
 main = Commands(
-    "tools",
+    "certificates",
     commands=[archive, keys, provider, smoke],
     help=__doc__,
     epilog=examples(
-        "python -m tools archive status --local",
-        "python -m tools keys list --stack craftkit-certificates",
-        "python -m tools archive verify --help",
+        "certificates archive status --local",
+        "certificates keys list --stack craftkit-certificates",
+        "certificates archive verify --help",
     )
-    + "\n\n"
-    "Exit codes: 2: the command failed; 130: interrupted; 141: output pipe closed.",
+    + "\n\nExit codes: 2: the command failed; 130: interrupted; 141: output pipe closed.",
     context_settings=HELP_OPTIONS,
 )

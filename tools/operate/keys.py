@@ -1,69 +1,37 @@
 """`keys`: creates, lists and revokes API keys. A key is shown once, when it is created; its hash never."""
 
-import re
 from datetime import UTC, datetime
 
 import click
 
-from tools.operate.api_keys import ApiKeys, Entry, NewKey, hash_key
-from tools.operate.failures import CannotRun, Interrupted
-from tools.operate.help import examples
-from tools.operate.output import Output
+from certificates.api_key import HashedKey
+from tools.operate.api_keys import ApiKeys, Entry, make_key
+from tools.operate.command_line import CannotRun, Interrupted, Text, examples
+from tools.operate.output import Output, make_printable
 from tools.operate.target import Target, on_a_stack
 
 _HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
 _DAY_LENGTH = len("2027-01-31")
-_STANDARD_INPUT = "-"
 _ADVICE = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
-_PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_PROJECT = Text(r"[A-Za-z0-9_-]{1,64}", "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
+_TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
+
+_NO_SUCH_KEY = "No such key. Run `keys list` to see the existing keys."
 
 
-def _check_project(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _PROJECT.fullmatch(value):
-        raise click.BadParameter("a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
-    return value
-
-
-def _parse_future_time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise click.BadParameter("give date, time and zone, as in 2027-01-31T00:00:00Z")
-    if time <= datetime.now(UTC):
-        raise click.BadParameter("this time has passed")
-    return time
-
-
-@click.group(
-    epilog=examples(
-        "python -m tools keys create --local --project prj_1",
-        "python -m tools keys list --stack craftkit-certificates",
-    )
-)
+@click.group(epilog=examples("certificates keys create --local --project prj_1"))
 def keys() -> None:
     """Create, list and revoke the projects' API keys."""
 
 
 @keys.command(
     "create",
-    epilog=examples(
-        "python -m tools keys create --local --project prj_1 --name CI --test",
-        "python -m tools keys create --stack craftkit-certificates \\",
-        "  --project prj_1 --expires-at 2099-01-31T00:00:00Z",
-    ),
+    epilog=examples("certificates keys create --local --project prj_1 --name CI --test"),
 )
-@click.option(
-    "--project", required=True, callback=_check_project, metavar="ID", help="The project whose certificates it opens."
-)
+@click.option("--project", required=True, type=_PROJECT, metavar="ID", help="The project whose certificates it opens.")
 @click.option("--name", metavar="TEXT", help="A name that tells its purpose.")
 @click.option("--test", "is_test", is_flag=True, help="Create a ck_test_ key instead of a ck_live_ key.")
-@click.option(
-    "--expires-at", callback=_parse_future_time, metavar="TIME", help="When it expires: 2027-01-31T00:00:00Z."
-)
+@click.option("--expires-at", type=_TIME, metavar="TIME", help="When it expires: 2027-01-31T00:00:00Z.")
 @on_a_stack
 def create_command(
     target: Target, *, project: str, name: str | None, is_test: bool, expires_at: datetime | None
@@ -72,29 +40,27 @@ def create_command(
 
     Standard output holds only the key.
     """
-    key = NewKey.make(is_test=is_test)
-    ApiKeys(target.dynamodb(), target.api_keys_table).create(key, project, name, expires_at)
+    if expires_at and expires_at <= datetime.now(UTC):
+        raise click.BadParameter("this time has passed", param_hint="--expires-at")
+    key = make_key(is_test=is_test)
+    hashed = HashedKey.parse(key)
+    ApiKeys(target).create(hashed, project, name, expires_at)
     output = Output()
-    output.result(key.text)
-    output.remark(f"Key {key.prefix} of project {project}. Keep it now: it is not shown again.")
+    output.write(key)
+    output.remark(f"Key {hashed.prefix} of project {project}. Keep it now: it is not shown again.")
 
 
-@keys.command(
-    "list",
-    epilog=examples(
-        "python -m tools keys list --local",
-        "python -m tools keys list --stack craftkit-certificates --json",
-    ),
-)
-@click.option("--project", callback=_check_project, metavar="ID", help="Only this project's.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output, with full times.")
+@keys.command("list", epilog=examples("certificates keys list --stack craftkit-certificates --json"))
+@click.option("--project", type=_PROJECT, metavar="ID", help="Only this project's.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per key and line, with full times.")
 @on_a_stack
 def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
     """List keys by their prefixes, the oldest of each project first."""
-    entries = ApiKeys(target.dynamodb(), target.api_keys_table).entries(project=project)
+    entries = ApiKeys(target).entries(project=project)
     output = Output()
     if as_json:
-        output.document([entry.shown for entry in entries])
+        for entry in entries:
+            output.write_json(entry.shown)
     else:
         _show(output, entries, time_length=_DAY_LENGTH)
 
@@ -102,14 +68,13 @@ def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
 @keys.command(
     "revoke",
     epilog=examples(
-        "python -m tools keys revoke --local ck_live_aBcDe --yes",
-        "python -m tools keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
+        "certificates keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
         "  --created-at 2026-06-05T11:42:08.000Z",
-        "printenv KEY | python -m tools keys revoke --local - --yes",
+        "printenv KEY | certificates keys revoke --local - --yes",
     ),
 )
 @click.argument("prefix")
-@click.option("--project", callback=_check_project, metavar="ID", help="Only a key of this project.")
+@click.option("--project", type=_PROJECT, metavar="ID", help="Only a key of this project.")
 @click.option("--created-at", default="", metavar="TIME", help="Only a key created at this time or on this day.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_a_stack
@@ -121,15 +86,18 @@ def revoke_command(target: Target, *, prefix: str, project: str | None, created_
     was revoked.
     """
     output = Output()
-    api_keys = ApiKeys(target.dynamodb(), target.api_keys_table)
-    if prefix == _STANDARD_INPUT:
-        key_hash = hash_key(click.get_binary_stream("stdin").readline().strip())
-        found = api_keys.entries(project=project, created_at=created_at, key_hash=key_hash)
+    api_keys = ApiKeys(target)
+    if prefix == "-":
+        try:
+            key = HashedKey.parse(click.get_text_stream("stdin", errors="replace").readline().strip())
+        except ValueError:
+            raise click.ClickException(_NO_SUCH_KEY) from None
+        found = api_keys.entries(project=project, created_at=created_at, key_hash=key.sha256)
     else:
         found = api_keys.entries(project=project, created_at=created_at, prefix=prefix)
     if not found:
         # The argument is not repeated: it may be a whole key.
-        raise click.ClickException("No such key. Run `keys list` to see the existing keys.")
+        raise click.ClickException(_NO_SUCH_KEY)
     name = found[0].shown["prefix"] or "without a prefix"
     open_keys = [entry for entry in found if not entry.is_revoked]
     if not open_keys:
@@ -141,25 +109,24 @@ def revoke_command(target: Target, *, prefix: str, project: str | None, created_
     (entry,) = open_keys
     if "revokedAt" in entry.broken:
         raise CannotRun(f"Key {name} is broken: its revokedAt is not a time. Correct or delete its item in the table.")
-    if not yes and not _confirm(output, f"Revoke key {name} of project {entry.shown['projectId']}?"):
+    if not yes and not _confirm(f"Revoke key {name} of project {entry.shown['projectId']}?"):
         raise click.ClickException("Nothing was revoked.")
     is_ours = api_keys.revoke(entry)
     output.remark(f"Key {name} is revoked." if is_ours else f"Key {name} was revoked or deleted in the meantime.")
 
 
-def _confirm(output: Output, question: str) -> bool:
-    """Raises Interrupted if there is no answer."""
+def _confirm(question: str) -> bool:
+    """Asks on standard error. Raises Interrupted if there is no answer."""
     try:
-        return output.confirm(question)
+        return click.confirm(make_printable(question), err=True)
     except click.Abort as error:
         raise Interrupted("No answer: nothing was revoked. Use --yes to skip the question.") from error
 
 
 def _show(output: Output, entries: list[Entry], *, time_length: int | None) -> None:
-    rows = []
+    rows = [_HEADINGS]
     for entry in entries:
         shown = {name: "" if value is None else str(value) for name, value in entry.shown.items()}
-        times = (shown[name][:time_length] for name in ("createdAt", "expiresAt"))
-        cells = [shown["prefix"], shown["projectId"], shown["name"], *times, shown["state"]]
-        rows.append((cells, "" if shown["state"] == "active" else "dim"))
-    output.table(_HEADINGS, rows)
+        created, expires = shown["createdAt"][:time_length], shown["expiresAt"][:time_length]
+        rows.append((shown["prefix"], shown["projectId"], shown["name"], created, expires, shown["state"]))
+    output.write_table(rows)

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import click
 from pydantic import ValidationError
+from pydantic.alias_generators import to_pascal, to_snake
 
 from certificates.budgets import PROVIDER_SECONDS
 from certificates.certificate import Certificate
@@ -13,19 +13,9 @@ from certificates.errors import ProviderFailed
 from certificates.provider import Observer, Provider, Secret
 from certificates.settings import ProviderSettings
 from certificates.urls import Url
-from tools.operate.failures import CannotRun
-from tools.operate.help import examples
+from tools.operate.command_line import CannotRun, examples
 from tools.operate.output import Output
 from tools.operate.target import Target, on_a_stack
-
-_PARAMETERS = {
-    "ProviderCertificateUrl": "PROVIDER_CERTIFICATE_URL",
-    "ProviderAuthHeader": "PROVIDER_AUTH_HEADER",
-    "ProviderSecretName": "PROVIDER_SECRET_NAME",
-    "ProviderLinkField": "PROVIDER_LINK_FIELD",
-    "ProviderLinkHosts": "PROVIDER_LINK_HOSTS",
-    "MaxCertificateBytes": "MAX_CERTIFICATE_BYTES",
-}
 
 ADVICE = {
     "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, including a second try.",
@@ -74,18 +64,12 @@ class PrintingObserver(Observer):
         return f"{time.perf_counter() - self._started:.1f}"
 
 
-@click.group(epilog=examples("python -m tools provider check --stack craftkit-certificates --request 1234"))
+@click.group(epilog=examples("certificates provider check --stack craftkit-certificates --request 1234"))
 def provider() -> None:
     """Check the connection to the provider, as the stack configures it."""
 
 
-@provider.command(
-    "check",
-    epilog=examples(
-        "python -m tools provider check --local --request req_first",
-        "python -m tools provider check --stack craftkit-certificates --request 1234",
-    ),
-)
+@provider.command("check", epilog=examples("certificates provider check --local --request req_first"))
 @click.option("--request", "request_id", required=True, metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
 def check_command(target: Target, *, request_id: str) -> None:
@@ -97,29 +81,25 @@ def check_command(target: Target, *, request_id: str) -> None:
     settings = _read_settings(target)
     secret = Secret(target.secrets_manager, settings.provider_secret_name)
     try:
-        certificate = Provider(settings, secret, PrintingObserver(settings, output.result)).fetch(
+        certificate = Provider(settings, secret, PrintingObserver(settings, output.write)).fetch(
             request_id, PROVIDER_SECONDS
         )
     except ProviderFailed as failure:
-        output.result(f"Refused: {failure.reason}. {ADVICE[failure.reason]}", "red")
+        output.write(f"Refused: {failure.reason}. {ADVICE[failure.reason]}")
         raise click.exceptions.Exit(1) from failure
-    output.result(f"Accepted: a whole PDF of {len(certificate.content):,} bytes. Nothing was archived.", "green")
-    output.result(f"SHA-256 {Certificate(certificate.content).sha256}")
+    output.write(f"Accepted: a whole PDF of {len(certificate.content):,} bytes. Nothing was archived.")
+    output.write(f"SHA-256 {Certificate(certificate.content).sha256}")
 
 
 def _read_settings(target: Target) -> ProviderSettings:
     """Reads the settings of the stack. Raises CannotRun, which names the invalid parameters."""
-    values = {variable: target.parameters.get(parameter) for parameter, variable in _PARAMETERS.items()}
+    variables = {to_snake(name).upper(): value for name, value in target.parameters.items()}
     try:
-        return ProviderSettings.model_validate(values)
+        return ProviderSettings.model_validate(variables)
     except ValidationError as error:
-        names = {variable: parameter for parameter, variable in _PARAMETERS.items()}
-        problems = [_describe_problem(problem, names) for problem in error.errors(include_input=False)]
-        raise CannotRun("; ".join(problems)) from None
-
-
-def _describe_problem(problem: Any, names: dict[str, str]) -> str:
-    return f"{names.get(''.join(map(str, problem['loc'])), 'The stack')}: {problem['msg']}"
+        problems = [("".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_input=False)]
+        words = [f"{to_pascal(variable.lower()) or 'The stack'}: {message}" for variable, message in problems]
+        raise CannotRun("; ".join(words)) from None
 
 
 def _describe_host(link: str) -> str:

@@ -5,94 +5,73 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.errors import InvalidRecord, RecordsUnavailable
 from certificates.models import Signature
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from tools.operate.target import Target
 
 PAGE_ITEMS = 1000
-
-Key = Mapping[str, Any]
-"""DynamoDB's LastEvaluatedKey."""
-
-
-@dataclass(frozen=True)
-class Broken:
-    """An item that breaks the rules of its table, and the attributes that do."""
-
-    id: str
-    problems: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Page:
-    """`scanned` counts all items; those without a certificate are neither available nor broken. `last_key` starts the
-    next page; None at the end of the segment."""
+    """`scanned` counts all items. `available` holds those with a certificate, `broken` a line about each item that
+    breaks the rules of the table. `last_id` is where the next page begins; None at the end of the segment."""
 
     scanned: int
     available: list[Signature]
-    broken: list[Broken]
-    last_key: Key | None
-
-
-@dataclass(frozen=True)
-class TableInfo:
-    """`identity` is unique, even among tables of the same name. `items` may be hours old."""
-
-    identity: str
-    items: int
+    broken: list[str]
+    last_id: str | None
 
 
 class Signatures:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, target: Target) -> None:
+        self._dynamodb = target.dynamodb()
+        self._table = target.output("SignaturesTableName")
         self._deserialize = TypeDeserializer().deserialize
 
-    def describe(self) -> TableInfo:
+    def describe_table(self) -> tuple[str, int]:
+        """Returns an identity, which differs even between tables of the same name, and the number of items, which may
+        be hours old."""
         table = self._dynamodb.describe_table(TableName=self._table)["Table"]
         created = table["CreationDateTime"].astimezone(UTC).isoformat(timespec="seconds")
-        return TableInfo(f"{table['TableArn']} of {created}", table["ItemCount"])
+        return f"{table['TableArn']} of {created}", table["ItemCount"]
 
-    def pages(self, segment: int, segments: int, after: Key | None = None) -> Iterator[Page]:
-        """Yields the pages of one segment after the key `after`.
+    def pages(self, segment: int, segments: int, after: str | None = None) -> Iterator[Page]:
+        """Yields the pages of one segment after the item with the id `after`.
 
         Reads are eventually consistent, at half the price: the stream takes care of the latest writes.
         """
-        key = {} if after is None else {"ExclusiveStartKey": after}
-        while True:
-            response = self._dynamodb.scan(
-                TableName=self._table,
-                Segment=segment,
-                TotalSegments=segments,
-                Limit=PAGE_ITEMS,
-                ProjectionExpression="id, projectId, certificateUrl, #status",
-                ExpressionAttributeNames={"#status": "status"},
-                **key,  # type: ignore[arg-type]
-            )
-            last_key = response.get("LastEvaluatedKey")
-            yield self._page(read_items(response), last_key)
-            if not last_key:
-                return
-            key = {"ExclusiveStartKey": last_key}
+        start = {"ExclusiveStartKey": {"id": {"S": after}}} if after else {}
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            Segment=segment,
+            TotalSegments=segments,
+            ProjectionExpression="id, projectId, certificateUrl, #status",
+            ExpressionAttributeNames={"#status": "status"},
+            PaginationConfig={"PageSize": PAGE_ITEMS},
+            **start,  # type: ignore[arg-type]
+        )
+        for page in pages:
+            last_key = page.get("LastEvaluatedKey")
+            yield self._read_page(read_items(page), last_key["id"]["S"] if last_key else None)
 
-    def _page(self, items: list[dict[str, Any]], last_key: Key | None) -> Page:
+    def _read_page(self, items: list[dict[str, Any]], last_id: str | None) -> Page:
         available, broken = [], []
         for item in items:
             plain = {name: self._deserialize(value) for name, value in item.items()}
             try:
                 signature = Signature.from_item(plain)
             except InvalidRecord as error:
-                broken.append(Broken(str(plain["id"]), error.problems))
+                rules = ", ".join(f"{name}: {rule}" for name, rule in error.problems.items())
+                broken.append(f"broken item {plain['id']} ({rules})")
             else:
                 if signature.certificate_url is not None:
                     available.append(signature)
-        return Page(len(items), available, broken, last_key or None)
+        return Page(len(items), available, broken, last_id)
 
 
 def read_items(response: Mapping[str, Any]) -> list[dict[str, Any]]:

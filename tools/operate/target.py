@@ -1,11 +1,13 @@
 """The stack that a command works on: its tables, bucket and queues, and how to reach them."""
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import click
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -13,7 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from certificates.aws import AwsError, client_config
 from certificates.budgets import CallLimits
-from tools.operate.failures import CannotRun
+from tools.operate.command_line import CannotRun
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -27,42 +29,42 @@ CONNECTIONS = 32
 
 _CONFIG = client_config(CallLimits(read_seconds=20, attempts=6)).merge(Config(max_pool_connections=CONNECTIONS))
 _FIRST_CONFIG = client_config(CallLimits(read_seconds=10, attempts=2))
-_NO_PROXY = Config(proxies={})
+_LOCAL_CONFIG = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
 _LOCAL_PORT = 3000
+_LOCAL_STACK = "craftkit-local"
+_LOCAL_REGION = "eu-central-1"
 
 
 @dataclass(frozen=True)
 class Target:
-    """`name` is the name of the stack, even if its ARN was given. `endpoint_url` is None for AWS itself."""
+    """`name` is the name of the stack, even if its ARN was given; `options` are those of every client."""
 
     name: str
     session: boto3.Session
-    endpoint_url: str | None
-    api_keys_table: str
-    signatures_table: str
-    bucket: str
-    queue_url: str
-    dead_letter_queue_url: str
+    options: Mapping[str, Any]
+    outputs: Mapping[str, str]
     parameters: Mapping[str, str]
 
-    @property
-    def _config(self) -> Config:
-        return _CONFIG.merge(_NO_PROXY) if self.endpoint_url else _CONFIG
+    def output(self, key: str) -> str:
+        if key not in self.outputs:
+            words = "is it a stack of this project, deployed with this version?"
+            raise CannotRun(f"Stack {self.name} has no output {key}: {words}")
+        return self.outputs[key]
 
     def dynamodb(self) -> "DynamoDBClient":
-        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self._config)
+        return self.session.client("dynamodb", **self.options)
 
     def s3(self) -> "S3Client":
-        return self.session.client("s3", endpoint_url=self.endpoint_url, config=self._config)
+        return self.session.client("s3", **self.options)
 
     def sqs(self) -> "SQSClient":
-        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=self._config)
+        return self.session.client("sqs", **self.options)
 
     def secrets_manager(self) -> "SecretsManagerClient":
-        return self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self._config)
+        return self.session.client("secretsmanager", **self.options)
 
     def cloudwatch(self) -> "CloudWatchClient":
-        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=self._config)
+        return self.session.client("cloudwatch", **self.options)
 
 
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,75 +82,48 @@ def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--port needs --local.")
         if region and not stack:
             raise click.UsageError("--region needs --stack.")
-        target = _find_deployed(stack, region) if stack else _find_local(port or _LOCAL_PORT)
+        target = find_deployed(stack, region) if stack else find_local(port or _LOCAL_PORT)
         command(target, **options)
 
     return run
 
 
-def _find_deployed(name: str, region: str | None) -> Target:
+def find_deployed(name: str, region: str | None) -> Target:
     session = boto3.Session(region_name=region)
     try:
-        cloudformation = session.client("cloudformation", config=_FIRST_CONFIG)
+        return _find(session, name)
+    except ClientError as error:
+        if "does not exist" in str(error):
+            advice = "Run `aws cloudformation describe-stacks` to list the stacks."
+            raise CannotRun(f"No stack {name} in {session.region_name}. {advice}") from error
+        raise
     except ValueError as error:
         words = str(error).removesuffix(".")
         raise CannotRun(f"{words}. Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.") from error
+
+
+def find_local(port: int) -> Target:
+    """`make run` answers for AWS on the port after its own. The user's AWS configuration is not read: it is of other
+    accounts, and may be malformed."""
+    # botocore's form of a setting: key in a file, environment variable, default, conversion.
+    no_file = (None, None, os.devnull, None)
+    settings = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    core = botocore.session.Session(settings)
+    session = boto3.Session("local", "local", region_name=_LOCAL_REGION, botocore_session=core)
     try:
-        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            words = "Run `aws cloudformation describe-stacks` to list the stacks."
-            raise CannotRun(f"No stack {name} in {session.region_name}. {words}") from error
-        raise
-    (stack,) = stacks
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        return _find(session, _LOCAL_STACK, f"http://127.0.0.1:{port + 1}")
+    except (*AwsError, ResponseParserError) as error:
+        raise CannotRun(f"No local service runs on port {port}. Start it: make run PORT={port}") from error
 
-    def output(key: str) -> str:
-        if key not in outputs:
-            raise CannotRun(
-                f"Stack {name} has no output {key}: is it a stack of this project, deployed with this version?"
-            )
-        return outputs[key]
 
+def _find(session: boto3.Session, name: str, endpoint_url: str | None = None) -> Target:
+    config = _LOCAL_CONFIG if endpoint_url else Config()
+    cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_FIRST_CONFIG.merge(config))
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     return Target(
         stack["StackName"],
         session,
-        endpoint_url=None,
-        api_keys_table=output("ApiKeysTableName"),
-        signatures_table=output("SignaturesTableName"),
-        bucket=output("CertificatesBucketName"),
-        queue_url=output("ArchiveQueueUrl"),
-        dead_letter_queue_url=output("ArchiveDeadLetterQueueUrl"),
-        parameters={p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])},
-    )
-
-
-def _find_local(port: int) -> Target:
-    # Imported here: the template's translator takes longer to import than all the rest.
-    from tools.local.runtime import CREDENTIALS, drop_user_settings  # noqa: PLC0415
-    from tools.local.stack import make_stack  # noqa: PLC0415
-    from tools.template import REGION  # noqa: PLC0415
-
-    drop_user_settings()
-    stack = make_stack(port + 2)
-    endpoint_url = f"http://127.0.0.1:{port + 1}"
-    session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
-    sqs = session.client("sqs", endpoint_url=endpoint_url, config=_FIRST_CONFIG.merge(_NO_PROXY))
-    try:
-        queue_url, dead_letter_queue_url = (
-            sqs.get_queue_url(QueueName=stack.physical_id(queue))["QueueUrl"]
-            for queue in ("ArchiveQueue", "ArchiveDeadLetterQueue")
-        )
-    except (*AwsError, ResponseParserError) as error:
-        raise CannotRun(f"No local service runs on port {port}. Start it: make run PORT={port}") from error
-    return Target(
-        stack.name,
-        session,
-        endpoint_url,
-        api_keys_table=stack.physical_id("ApiKeysTable"),
-        signatures_table=stack.physical_id("SignaturesTable"),
-        bucket=stack.physical_id("CertificatesBucket"),
-        queue_url=queue_url,
-        dead_letter_queue_url=dead_letter_queue_url,
-        parameters=stack.parameters,
+        options={"endpoint_url": endpoint_url, "config": _CONFIG.merge(config)},
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])},
     )

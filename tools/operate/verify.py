@@ -1,24 +1,26 @@
-"""Reads every available certificate from the archive, and finds keys that were deleted or overwritten."""
+"""`archive verify`: reads every available certificate, and finds keys that were deleted or overwritten."""
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
 from certificates.aws import error_code
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable
 from certificates.models import Signature
+from tools.operate.command_line import Interrupted, examples
+from tools.operate.output import Output
 from tools.operate.signatures import Page, Signatures, run_in_parallel
-from tools.operate.target import Target
+from tools.operate.target import Target, on_a_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,41 +31,73 @@ READERS = 8
 
 READ_ATTEMPTS = 3
 
-
-class Problem(StrEnum):
-    MISSING = "missing"
-    NO_CHECKSUM = "no_checksum"
-    WRONG_CHECKSUM = "wrong_checksum"
-    NOT_A_PDF = "not_a_pdf"
+Finding = Mapping[str, str | int]
+"""A `problem`, and the signature request or the key that has it."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    signature: Signature
-    problem: Problem
+@click.command(epilog=examples("certificates archive verify --stack craftkit-certificates --json"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the numbers.")
+@on_a_stack
+def verify(target: Target, *, as_json: bool) -> None:
+    """Read every available certificate from the archive and check it.
+
+    Checks that it exists, matches its checksum and is a whole PDF, and that no key of the archive was ever deleted or
+    overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than one
+    version. Needs the permission s3:ListBucketVersions.
+    """
+    output, started = Output(), time.monotonic()
+    signatures = Signatures(target)
+    _, total = signatures.describe_table()
+    counts = Counter(dict.fromkeys(("scanned", "available", "intact", "missing", "damaged", "altered", "broken"), 0))
+
+    def show(finding: Finding) -> None:
+        """Findings are written at once and not kept: there may be one per certificate."""
+        if as_json:
+            output.write_json(finding)
+        else:
+            output.write("  ".join(f"{name}={value}" for name, value in finding.items()))
+
+    try:
+        with output.progress("Listing", total) as advance:
+            for altered in _find_altered(target, advance):
+                counts["altered"] += 1
+                show(altered)
+        with output.progress("Verifying", total) as advance:
+
+            def report(page: Page, findings: list[Finding]) -> None:
+                for line in page.broken:
+                    output.remark(line)
+                for finding in findings:
+                    counts["missing" if finding["problem"] == "missing" else "damaged"] += 1
+                    show(finding)
+                counts.update(scanned=page.scanned, available=len(page.available), broken=len(page.broken))
+                counts["intact"] += len(page.available) - len(findings)
+                advance(page.scanned)
+
+            _read_all(target, signatures, report)
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"Interrupted after {counts['scanned']:,} items.") from error
+    output.write_numbers({**counts, "seconds": round(time.monotonic() - started)}, as_json=as_json)
+    if counts["missing"] or counts["damaged"] or counts["altered"]:
+        raise click.exceptions.Exit(1)
 
 
-@dataclass(frozen=True)
-class Altered:
-    """A key that was deleted or overwritten: an intact key has one version and no delete marker."""
+def _find_altered(target: Target, advance: Callable[[int], None]) -> Iterator[Finding]:
+    """Finds keys that were deleted or overwritten: an intact key has one version and no delete marker.
 
-    key: str
-    versions: int
-    delete_markers: int
-
-
-def find_altered(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[Altered]:
-    """Lists the versions of all objects once, page by page. `advance` gets the number of listed versions."""
-    for key, entries in groupby(_list_versions(s3, bucket, advance), key=itemgetter(0)):
+    Lists the versions of all objects once, page by page. `advance` gets the number of listed versions.
+    """
+    for key, entries in groupby(_list_versions(target, advance), key=itemgetter(0)):
         numbers = Counter(is_marker for _, is_marker in entries)
         if numbers[True] or numbers[False] > 1:
-            yield Altered(key, versions=numbers[False], delete_markers=numbers[True])
+            yield {"problem": "altered", "key": key, "versions": numbers[False], "deleteMarkers": numbers[True]}
 
 
-def _list_versions(s3: "S3Client", bucket: str, advance: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
+def _list_versions(target: Target, advance: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
     """Yields the key of each version, and whether it is a delete marker. Sorted: S3 lists keys in UTF-8 order, which is
     the order of code points."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+    listing = target.s3().get_paginator("list_object_versions")
+    for page in listing.paginate(Bucket=target.output("CertificatesBucketName")):
         if "IsTruncated" not in page:  # botocore parses any other XML as an empty list
             raise ArchiveUnavailable("MalformedAnswer")
         entries = [(version["Key"], False) for version in page.get("Versions", [])]
@@ -72,20 +106,24 @@ def _list_versions(s3: "S3Client", bucket: str, advance: Callable[[int], None]) 
         advance(len(entries))
 
 
-def verify(target: Target, signatures: Signatures, report: Callable[[Page, list[Finding]], None]) -> None:
+def _read_all(target: Target, signatures: Signatures, report: Callable[[Page, list[Finding]], None]) -> None:
     """Reports pages one at a time, from several threads."""
-    s3 = target.s3()
+    s3, bucket = target.s3(), target.output("CertificatesBucketName")
     reporting = threading.Lock()
 
     with ThreadPoolExecutor(READERS) as readers:
 
         def work(segment: int, stop: threading.Event) -> None:
-            def check(signature: Signature) -> Problem | None:
-                return None if stop.is_set() else _check(s3, target.bucket, signature)
+            def check(signature: Signature) -> str | None:
+                return None if stop.is_set() else _find_problem(s3, bucket, signature)
 
             for page in signatures.pages(segment, SEGMENTS):
                 checks = zip(page.available, readers.map(check, page.available), strict=True)
-                findings = [Finding(signature, problem) for signature, problem in checks if problem]
+                findings: list[Finding] = [
+                    {"problem": problem, "signatureRequestId": signature.id, "projectId": signature.project_id}
+                    for signature, problem in checks
+                    if problem
+                ]
                 if stop.is_set():
                     return
                 with reporting:
@@ -94,20 +132,20 @@ def verify(target: Target, signatures: Signatures, report: Callable[[Page, list[
         run_in_parallel(list(range(SEGMENTS)), work)
 
 
-def _check(s3: "S3Client", bucket: str, signature: Signature) -> Problem | None:
+def _find_problem(s3: "S3Client", bucket: str, signature: Signature) -> str | None:
     try:
         content, sha256 = _read(s3, bucket, signature.object_key)
     except FlexibleChecksumError:
-        return Problem.WRONG_CHECKSUM
+        return "wrong_checksum"
     except ClientError as error:
         if error_code(error) == "NoSuchKey":
-            return Problem.MISSING
+            return "missing"
         raise
     if sha256 is None:
-        return Problem.NO_CHECKSUM
+        return "no_checksum"
     if sha256 != Certificate(content).sha256:
-        return Problem.WRONG_CHECKSUM
-    return None if is_whole_pdf(content) else Problem.NOT_A_PDF
+        return "wrong_checksum"
+    return None if is_whole_pdf(content) else "not_a_pdf"
 
 
 def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:

@@ -1,5 +1,9 @@
-"""Turns a failure into one line and an exit code."""
+"""What all commands share: errors in one line with an exit code, checked options, and examples in the help."""
 
+import os
+import re
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,15 +16,10 @@ from certificates.aws import AwsError, error_code
 from certificates.errors import CertificateError
 from tools.operate.output import make_printable
 
-_NOT_SIGNED_IN = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
+_NOT_SIGNED_IN = re.compile(
+    "ExpiredToken.*|Invalid(AccessKey|ClientToken)Id|RequestExpired|SignatureDoesNotMatch|UnrecognizedClientException"
+)
+HELP_OPTIONS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 class CannotRun(click.ClickException):
@@ -36,7 +35,7 @@ class Interrupted(click.ClickException):
 
 
 class Command(click.Command):
-    """Turns AWS errors, output errors and Ctrl-C into the two exceptions above. Makes every message printable."""
+    """Turns every failure into one printable line and an exit code."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with _printable_errors():
@@ -46,6 +45,10 @@ class Command(click.Command):
         with _printable_errors():
             try:
                 return super().invoke(ctx)
+            except BrokenPipeError as error:
+                # The reader closed the pipe, which Python would flush at its end. The exit code follows the shells.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise click.exceptions.Exit(128 + signal.SIGPIPE) from error
             except (*AwsError, ResponseParserError, CertificateError, OSError) as error:
                 raise CannotRun(describe_error(error)) from error
             except KeyboardInterrupt as error:
@@ -54,6 +57,26 @@ class Command(click.Command):
 
 class Commands(Command, click.Group):
     """A group that handles failures as Command does."""
+
+
+class Text(click.ParamType):
+    """An option whose whole text matches a pattern. An error says the rule, and never the text: it may be a key."""
+
+    name = "text"
+
+    def __init__(self, pattern: str, rule: str) -> None:
+        self._pattern = re.compile(pattern, re.ASCII)
+        self._rule = rule
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._pattern.fullmatch(value):
+            self.fail(self._rule, param, ctx)
+        return value
+
+
+def examples(*lines: str) -> str:
+    r"""Makes a command's epilog of lines as they are typed. click does not wrap a paragraph that begins with \b."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 @contextmanager
@@ -80,7 +103,7 @@ def describe_error(error: Exception) -> str:
             text, advice = str(error), "Sign in again."
         case aws.ClientError():
             text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
-            advice = "Sign in again, or set AWS_PROFILE." if error_code(error) in _NOT_SIGNED_IN else ""
+            advice = "Sign in again, or set AWS_PROFILE." if _NOT_SIGNED_IN.fullmatch(error_code(error)) else ""
         case ResponseParserError():
             return "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."
         case CertificateError():
