@@ -64,11 +64,10 @@ def test_json_about_keys_is_escaped_and_keeps_every_character(operate: Operator)
 
 
 def test_the_questions_and_messages_of_revoke_are_printable(operate: Operator) -> None:
-    put_key(operate, HashedKey.parse("ck_live_canaryCanaryCanary").sha256, prefix=HOSTILE, projectId=HOSTILE)
+    key = "ck_live_canaryCanaryCanary"
+    put_key(operate, HashedKey.parse(key).sha256, prefix=HOSTILE, projectId=HOSTILE)
     put_key(operate, "b", prefix=HOSTILE, name=HOSTILE)
-    no, yes, again = (
-        operate("keys", "revoke", "-", answer=f"ck_live_canaryCanaryCanary\n{word}\n") for word in ("n", "y", "")
-    )
+    no, yes, again = (operate("keys", "revoke", "-", answer=f"{key}\n{word}\n") for word in ("n", "y", ""))
     put_key(operate, "c", prefix=HOSTILE)
     several = operate("keys", "revoke", HOSTILE, "--yes")
     assert [result.exit_code for result in (no, yes, again, several)] == [1, 0, 0, 2]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from certificates.api_key import HashedKey
+from certificates.models import PROJECT_ID
 from tools.operate.api_keys import ApiKeys, Entry, make_key
 from tools.operate.command_line import CannotRun, Interrupted, Text, examples
 from tools.operate.output import Output, make_printable
@@ -13,9 +14,8 @@ from tools.operate.target import Target, on_a_stack
 _HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
 _DAY_LENGTH = len("2027-01-31")
 _ADVICE = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
-_PROJECT = Text(r"[A-Za-z0-9_-]{1,64}", "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
+_PROJECT = Text(PROJECT_ID, "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
 _TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
-
 _NO_SUCH_KEY = "No such key. Run `keys list` to see the existing keys."
 
 
