@@ -89,7 +89,7 @@ def revoke_command(target: Target, *, prefix: str, project: str | None, created_
     api_keys = ApiKeys(target)
     if prefix == "-":
         try:
-            key = HashedKey.parse(click.get_text_stream("stdin", errors="replace").readline().strip())
+            key = HashedKey.parse(click.get_binary_stream("stdin").readline().strip().decode(errors="replace"))
         except ValueError:
             raise click.ClickException(_NO_SUCH_KEY) from None
         found = api_keys.entries(project=project, created_at=created_at, key_hash=key.sha256)
