@@ -24,6 +24,7 @@ PARAMETERS = {
     "ProviderCertificateUrl": "https://api.example.com/v1/requests/{providerRequestId}/certificate",
     "ProviderAuthHeader": "Authorization: Bearer {secret}",
     "ProviderSecretName": "craftkit/provider-api-key",
+    "ExistingKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "DomainName": "api.example.com",
     "WafRequestsPerAddress": "1000",
     "AlarmEmail": "alarms@example.com",
