@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import urllib3  # noqa: F401 - from here, its patterns are compiled at a cheaper stack depth: docs/decisions.md
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
 from certificates.archive import Archive
