@@ -9,7 +9,7 @@ EXAMPLES ?= 10000
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
 OTHER_ARCH = $(filter-out $(ARCH),arm64 x86_64)
-PEERS := empty naive textbook fastapi
+PEERS := empty naive textbook textbook-best fastapi
 # No source distributions: their build tools are not locked.
 LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
@@ -113,11 +113,13 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@touch $@
 
 # Bytecode only where users have it: Lambda's runtime ships it with boto3 and the runtime client; `sam build` makes none.
-.aws-sam/bench/%.ready: tools/bench/peers/%/app.py tools/bench/peers/%/requirements.txt .venv/ready
+# textbook-best has it too, and lacks the textbook's lines about the Tracer.
+.SECONDEXPANSION:
+.aws-sam/bench/%.ready: tools/bench/peers/$$(subst -best,,$$*)/app.py tools/bench/peers/$$(subst -best,,$$*)/requirements.txt .venv/ready
 	@rm -rf .aws-sam/bench/$*
-	.uv/bin/uv pip install $(LOCKED) --python .venv --target .aws-sam/bench/$* -r tools/bench/peers/$*/requirements.txt
-	@if [ $* = naive ]; then $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*; fi
-	@cp $< .aws-sam/bench/$*/
+	.uv/bin/uv pip install $(LOCKED) --python .venv --target .aws-sam/bench/$* -r $(dir $<)requirements.txt
+	@case $* in *-best) sed '/[Tt]racer/d' $<;; *) cat $<;; esac >.aws-sam/bench/$*/app.py
+	@case $* in naive|*-best) $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*;; esac
 	@touch $@
 
 # The locked uv is installed by pip, or by a uv on the path if python3 has no venv (stock Debian).

@@ -3,16 +3,23 @@
 HEAD is answered as GET is: API Gateway leaves the body out.
 """
 
+import gc
+
+gc.disable()  # until all is imported: little of it is garbage, and looking for it takes a seventh of a cold start
+
+import codecs
 import random
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from snapshot_restore_py import register_after_restore
+import urllib3  # noqa: F401 - from here, its patterns are compiled at a cheaper stack depth: docs/decisions.md
+from snapshot_restore_py import register_after_restore, register_before_snapshot
 
 from certificates.archive import Archive
 from certificates.aws import connect_dynamodb, connect_s3, connect_secrets_manager, find_seconds_left, limit_calls
-from certificates.errors import ProviderFailed
+from certificates.errors import ArchiveUnavailable, ProviderFailed, RecordsUnavailable
 from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger
@@ -37,7 +44,22 @@ def connect(settings: DownloadSettings) -> Services:
 
 SERVICES = connect(DownloadSettings.from_environment())
 
-# Sandboxes that start from one snapshot would all draw the same pauses before they try again.
+gc.freeze()  # no later search looks at what was imported
+gc.enable()
+
+
+def prepare_calls() -> None:
+    """Does before a snapshot what botocore does at its first calls, but sends nothing: there is no time for it."""
+    codecs.lookup("idna")  # imported by the first connection
+    with limit_calls(lambda: 0):
+        with suppress(RecordsUnavailable):
+            SERVICES.records.lookup("", "")
+        with suppress(ArchiveUnavailable):
+            SERVICES.archive.read("", limit=0)
+
+
+register_before_snapshot(prepare_calls)
+# Execution environments that start from one snapshot would all draw the same pauses before they try again.
 register_after_restore(random.seed)
 
 

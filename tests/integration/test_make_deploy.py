@@ -73,7 +73,13 @@ def clone(tmp_path: Path) -> Clone:
     for name in ("functions", "layers/dependencies", "tools", ".uv", ".venv"):
         (tmp_path / name).mkdir(parents=True)
     # What `make build` needs; the environments, which it would create, are the newest.
-    needed = ("requirements-uv.txt", "requirements-dev.txt", ".python-version", "layers/dependencies/requirements.txt")
+    needed = (
+        "requirements-uv.txt",
+        "requirements-dev.txt",
+        "pyproject.toml",
+        ".python-version",
+        "layers/dependencies/requirements.txt",
+    )
     for name in (*needed, "tools/trim.py", ".uv/ready", ".venv/ready"):
         (tmp_path / name).touch()
     (tmp_path / "built.yaml").write_text(BUILT)

@@ -1,5 +1,6 @@
 """A SnapStart snapshot holds the role's short-lived credentials, and no other secret, random value or connection."""
 
+import gc
 import json
 import os
 import random
@@ -21,12 +22,15 @@ import socket, sys
 connect, allowed = socket.socket.connect, ("127.0.0.1", int(sys.argv[1]))
 
 def watch(self, address):
-    assert address == allowed, "connected before the snapshot"
+    if address != allowed:
+        sys.exit("connected before the snapshot")  # botocore catches every other exception
     return connect(self, address)
 
 socket.socket.connect = socket.socket.connect_ex = watch
+from awslambdaric.lambda_runtime_hooks_runner import run_before_snapshot
 from functions.download_certificate.handler import SERVICES
 
+run_before_snapshot()
 credentials = SERVICES.archive._s3._request_signer._credentials
 print(credentials.access_key, credentials.get_frozen_credentials().access_key)
 """
@@ -48,6 +52,7 @@ def test_only_the_roles_credentials_are_fetched_before_the_snapshot_and_again_af
         container = {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{server.url}/2021-04-23/credentials",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }
@@ -57,6 +62,28 @@ def test_only_the_roles_credentials_are_fetched_before_the_snapshot_and_again_af
         )
     assert output.stdout.split() == [b"second", b"second"]
     assert [request.target for request in server.requests] == ["/2021-04-23/credentials"] * 2
+
+
+def test_calls_are_prepared_up_to_their_connection() -> None:
+    clients = vars(handler.SERVICES.records)["_dynamodb"], vars(handler.SERVICES.archive)["_s3"]
+    prepared: list[str] = []
+
+    def record(event_name: str, **_: object) -> None:
+        prepared.append(event_name)
+
+    for client in clients:
+        client.meta.events.register_first("before-send", record)
+    try:
+        handler.prepare_calls()
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-send", record)
+    assert prepared == ["before-send.dynamodb.BatchGetItem", "before-send.s3.GetObject"]
+
+
+def test_what_was_imported_is_no_garbage_to_look_for() -> None:
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 100_000
 
 
 @pytest.mark.threat("provider-secret")

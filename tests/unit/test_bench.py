@@ -9,17 +9,17 @@ import pytest
 from tools.bench.machine import Machine
 from tools.bench.page import PICTURES, render_page
 from tools.bench.plots import draw_contenders, draw_growth
-from tools.bench.results import SIZE, Batches, Cold, Goal, Growth, Results, Warm, goals, middle_half, ratio
+from tools.bench.results import SIZE, Batches, Cold, Goal, Growth, Restored, Results, Warm, goals, middle_half, ratio
 from tools.bench.tables import tables
 
-NAMES = ("ours", "empty", "naive", "textbook", "fastapi")
+NAMES = ("ours", "empty", "naive", "textbook", "textbook-best", "fastapi")
 COLD = Cold(
-    {"ours": [300, 600], "empty": [80, 160], "naive": [400, 800], "textbook": [2000, 4000], "fastapi": [2400, 4000]},
+    dict(zip(NAMES, ([300, 600], [80, 160], [400, 800], [2000, 4000], [800, 900], [2400, 4000]), strict=True)),
     {name: [100, 100] for name in NAMES},
 )
 WARM = Warm(
-    {"ours": [28.5, 28.5], "empty": [1, 1], "naive": [38, 38], "textbook": [40, 41], "fastapi": [40, 41]},
-    {"ours": [6, 6], "empty": [0.5, 0.5], "naive": [10, 10], "textbook": [12, 12], "fastapi": [12, 12]},
+    dict(zip(NAMES, ([28.5, 28.5], [1, 1], [38, 38], [40, 41], [40, 41], [40, 41]), strict=True)),
+    dict(zip(NAMES, ([6, 6], [0.5, 0.5], [10, 10], [12, 12], [12, 12], [12, 12]), strict=True)),
     dict.fromkeys(NAMES, 60_000_000),
 )
 GROWTH = Growth(
@@ -31,6 +31,7 @@ RESULTS = Results(
     rounds=2,
     unzipped=dict.fromkeys(NAMES, 25 * 2**20),
     cold=COLD,
+    restored=Restored([12, 30], [10, 20]),
     warm=WARM,
     growth=GROWTH,
     archiving={SIZE: Batches([250, 250], [400, 300], [9, 9], 70_000_000, 80_000_000)},
@@ -61,6 +62,7 @@ def test_goals_are_met_up_to_their_limit() -> None:
         "cold start / naive": (0.75, True),
         "cold start / textbook": (0.15, True),
         "cold start / fastapi": (0.1375, True),
+        "CPU of the first request after a snapshot / warm": (1.35, True),
         "warm CPU / naive": (0.6, True),
         "warm latency / naive": (0.75, True),
         "warm latency / 19 ms": (1.5, True),

@@ -26,4 +26,3 @@ def test_hard_links_of_a_trimmed_file_keep_their_bytes(tmp_path: Path) -> None:
     assert len((python / "botocore" / "data" / "endpoints.json").read_bytes()) < len(
         before["botocore/data/endpoints.json"]
     )
-    assert not list(python.rglob("*.new"))

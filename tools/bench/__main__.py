@@ -1,7 +1,7 @@
 """Compares the cost of the service with other ways to build it, under the Lambda runtime.
 
 AWS is a stub on this machine that answers after fixed delays. Contenders take turns in each round. `make bench` builds
-and installs all contenders, then measures everything, which takes about eight minutes.
+and installs all contenders, then measures everything, which takes about ten minutes.
 """
 
 import signal
@@ -14,11 +14,11 @@ import click
 import rich.table
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.text import Text
 
 from tools.bench import measuring
-from tools.bench.contenders import archiver, contenders, is_built, unzipped_bytes
+from tools.bench.contenders import archiver, contenders, is_built, restored, unzipped_bytes
 from tools.bench.machine import this_machine
 from tools.bench.page import render_page
 from tools.bench.plots import draw_contenders, draw_growth
@@ -33,6 +33,7 @@ if not CONSOLE.is_terminal:
     CONSOLE.width = 120
 PARTS = {
     "cold": "first response of a new execution environment",
+    "restored": "first request after a SnapStart snapshot",
     "warm": "time, CPU and memory of one of many requests",
     "growth": "the same for certificates from 10 KB to 4.4 MB",
     "archiving": "a batch of one and a batch of ten",
@@ -59,20 +60,8 @@ def _parts(_context: click.Context, _parameter: click.Parameter, text: str) -> s
     ),
     context_settings=HELP_OPTIONS,
 )
-@click.option(
-    "--rounds",
-    default=15,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Number of rounds; a third of it for growth.",
-)
-@click.option(
-    "--requests",
-    default=10_000,
-    show_default=True,
-    type=click.IntRange(min=10),
-    help="Number of requests for endurance.",
-)
+@click.option("--rounds", default=15, show_default=True, type=click.IntRange(1), help="Rounds; a third for growth.")
+@click.option("--requests", default=10_000, show_default=True, type=click.IntRange(10), help="Requests for endurance.")
 @click.option("--only", "parts", default=",".join(PARTS), show_default=True, callback=_parts, help="What to measure.")
 @click.option(
     "--docs",
@@ -93,7 +82,11 @@ def main(rounds: int, requests: int, parts: set[str], docs: Path) -> None:
 
 
 def _measure(rounds: int, requests: int, parts: set[str]) -> Results:
-    with in_a_process(Delays()) as url, in_a_process(Delays(0, 0, 0)) as url_without_delays, _progress() as progress:
+    with (
+        in_a_process(Delays()) as url,
+        in_a_process(Delays(0, 0, 0)) as url_without_delays,
+        Progress(console=CONSOLE, disable=not CONSOLE.is_terminal) as progress,
+    ):
 
         def measure[T](part: str, steps: int, work: Callable[[measuring.Advance], T]) -> T | None:
             if part not in parts:
@@ -101,37 +94,21 @@ def _measure(rounds: int, requests: int, parts: set[str]) -> Results:
             task = progress.add_task(part, total=steps)
             return work(lambda: progress.advance(task))
 
-        all_ = contenders(url)
+        all_, undelayed = contenders(url), contenders(url_without_delays)[0]
+        primed, archive = restored(url), archiver(url)
         some = [contender for contender in all_ if contender.name in {"ours", "naive"}]
-        thirds, sizes = max(1, rounds // 3), len(measuring.ARCHIVING_SIZES)
+        steps, thirds = rounds + 1, max(1, rounds // 3)
+        batches = steps * len(measuring.ARCHIVING_SIZES)
         return Results(
             rounds=rounds,
             unzipped={contender.name: unzipped_bytes(contender.package) for contender in all_},
-            cold=measure("cold", rounds + 1, lambda advance: measuring.cold_starts(all_, rounds, advance)),
-            warm=measure("warm", rounds + 1, lambda advance: measuring.warm_requests(all_, rounds, advance)),
+            cold=measure("cold", steps, lambda advance: measuring.cold_starts(all_, rounds, advance)),
+            restored=measure("restored", steps, lambda advance: measuring.restored(primed, rounds, advance)),
+            warm=measure("warm", steps, lambda advance: measuring.warm_requests(all_, rounds, advance)),
             growth=measure("growth", thirds + 1, lambda advance: measuring.growth(some, thirds, advance)),
-            archiving=measure(
-                "archiving",
-                (rounds + 1) * sizes,
-                lambda advance: measuring.archiving(archiver(url), rounds, advance),
-            ),
-            endurance=measure(
-                "endurance",
-                10,
-                lambda advance: measuring.endurance(contenders(url_without_delays)[0], requests, advance),
-            ),
+            archiving=measure("archiving", batches, lambda advance: measuring.archiving(archive, rounds, advance)),
+            endurance=measure("endurance", 10, lambda advance: measuring.endurance(undelayed, requests, advance)),
         )
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=CONSOLE,
-        disable=not CONSOLE.is_terminal,
-    )
 
 
 def _print(table: Table) -> None:

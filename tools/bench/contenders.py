@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tools.bench.stub import STACK
 from tools.local import seeds
@@ -11,8 +12,9 @@ from tools.local.stack import ARCHIVE, DOWNLOAD
 from tools.template import ROOT, Stack
 
 OURS = "ours"
-PEERS = ("empty", "naive", "textbook", "fastapi")
+PEERS = ("empty", "naive", "textbook", "textbook-best", "fastapi")
 INSTALLED = ROOT / ".aws-sam" / "bench"
+RESTORED = Path(__file__).parent / "restored"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ def is_built() -> bool:
 
 def archiver(url: str) -> Contender:
     return Contender(OURS, find_built(ARCHIVE), _environment(url, ARCHIVE))
+
+
+def restored(url: str) -> Contender:
+    """Ours as a snapshot holds it, once the event {} was handled."""
+    built = find_built(DOWNLOAD)
+    package = replace(built, handler="app.handler", folders=[RESTORED, *built.folders])
+    return Contender(OURS, package, _environment(url, DOWNLOAD))
 
 
 def _peer(name: str) -> Package:

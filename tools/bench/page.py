@@ -12,6 +12,7 @@ _CONTENDERS = {
     "empty": "a handler that answers 204: the cost of the runtime and the emulator alone",
     "naive": "three calls of boto3 and no features; boto3 is the runtime's own, which comes with bytecode",
     "textbook": "Powertools with Logger, Tracer, Metrics, router and parser, boto3's resources; plain `sam build`",
+    "textbook-best": "the same without Tracer, with bytecode",
     "fastapi": "FastAPI behind Mangum, boto3's resources; plain `sam build`",
 }
 
@@ -23,7 +24,10 @@ each start.
 
 Contenders take turns in each round. A value is the median of its rounds, and ± says how far the middle half of
 them is spread to either side; a ratio is the median of the ratios within a round. Times are those of one call of the
-emulator, CPU is that of the runtime process alone, and memory is its peak."""
+emulator, CPU is that of the runtime process alone, and memory is its peak.
+
+The emulator takes no snapshots. The first request after one is the first download of a process that has imported
+everything and run the hooks that the runtime client runs around a snapshot; a warm one is a later download of it."""
 
 PICTURES = {
     "Goals": ("benchmarks.svg", "Cold start and warm request of each contender"),

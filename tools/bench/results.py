@@ -47,6 +47,14 @@ class Warm:
 
 
 @dataclass(frozen=True)
+class Restored:
+    """CPU milliseconds of the first download after the imports and the snapshot's hooks, and of a later one."""
+
+    first: Rounds
+    warm: Rounds
+
+
+@dataclass(frozen=True)
 class Growth:
     """As `Warm`, by contender and by the certificate's size in bytes. `peak` excludes the start."""
 
@@ -85,6 +93,7 @@ class Results:
     unzipped: Mapping[str, int]
     """Bytes, by contender."""
     cold: Cold | None = None
+    restored: Restored | None = None
     warm: Warm | None = None
     growth: Growth | None = None
     archiving: Mapping[int, Batches] | None = None
@@ -114,6 +123,9 @@ def goals(results: Results) -> list[Goal]:
         times = results.cold.milliseconds
         limits = {"naive": 0.95, "textbook": 0.30, "fastapi": 0.25}
         found += [Goal(f"cold start / {name}", ratio(times["ours"], times[name]), limits[name]) for name in limits]
+    if results.restored:
+        of_warm = ratio(results.restored.first, results.restored.warm)
+        found.append(Goal("CPU of the first request after a snapshot / warm", of_warm, 1.5))
     if results.warm:
         times, cpu = results.warm.milliseconds, results.warm.cpu
         found += [
