@@ -37,14 +37,14 @@ check: lint test ## run everything that CI checks (the default)
 run: .venv/ready ## run the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1)
 	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST)
 
-unit: .venv/ready ## the unit tests alone, without a build and without coverage
-	$(PYTHON) -m pytest --no-cov --numprocesses auto tests/unit
+unit: .venv/ready ## the unit tests alone, without a build
+	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/unit
 
 test: build .preflight/ready .ministack/ready ## run the whole test suite, with branch coverage
-	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup
+	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
-	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz --no-cov
+	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz
 
 corpus: .venv/ready ## count which PDFs of a folder, and which damaged copies of them, are accepted (DIR=…)
 	@$(PYTHON) -m tools.corpus '$(DIR)'
@@ -65,7 +65,7 @@ deploy: $(CONFIG) ## build for the stack's architecture and deploy; the first ti
 	  $(if $(CI),--no-confirm-changeset,$(if $(shell grep parameter_overrides $(CONFIG)),,--guided))
 
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
-	@$(PYTHON) -m pytest --quiet --capture=no --no-cov tests/e2e/test_ministack.py
+	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke

@@ -1,6 +1,6 @@
 """Sends many requests of every kind to one execution environment of the built artifact: none of them leaks anything.
 
-`REQUESTS=10000 python -m pytest --no-cov --log-cli-level=INFO tests/e2e/test_soak.py` prints the figures of
+`REQUESTS=10000 python -m pytest --log-cli-level=INFO tests/e2e/test_soak.py` prints the figures of
 docs/reliability.md.
 """
 

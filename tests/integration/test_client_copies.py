@@ -210,8 +210,10 @@ def replaced(headers: dict[str, str], value: str) -> Iterator[dict[str, str]]:
         yield headers | {name: value}
 
 
-@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_headers_do_no_harm(client: Client, value: str) -> None:
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_hostile_headers_do_no_harm(client: Client, number: int) -> None:
+    """Each program gets every value, and every script, in a third of the combinations: the programs share them."""
+    value = HOSTILE[number]
     sound = {"ETag": '"a"', "Repr-Digest": digest(PDF)}
     first = {"ETag": '"a"', "Content-Range": "bytes 0-4/15"}
     rest = {"ETag": '"a"', "Content-Range": "bytes 5-14/15"}
@@ -227,7 +229,8 @@ def test_hostile_headers_do_no_harm(client: Client, value: str) -> None:
         [reply(200, PDF, sound | {f"{value} ": value})],
         [*(error(status, value, others | {"Retry-After": value}) for status in (503, 409)), error(302, value, others)],
     ]
-    for script in scripts:
+    first_script = (number + list(PROGRAMS).index(client.name)) % len(PROGRAMS)
+    for script in scripts[first_script :: len(PROGRAMS)]:
         with ScriptedServer(*script) as server:
             code, output = client.run(server.url)
         assert re.fullmatch(r"[ -~]{1,300}\n", output)

@@ -9,6 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from certificates import certificate
 from certificates.certificate import Certificate, is_whole_pdf
 from tests.support.pdf import pdf
 from tests.support.pdf_kinds import HEADER, linearize, plain, revise, sign
@@ -73,7 +74,9 @@ def test_whatever_follows_the_end_marker_is_accepted_unless_it_is_pdf_syntax(foo
     assert is_whole_pdf(pdf(300) + footer * times)
 
 
-@pytest.mark.parametrize("between", [b"", b"\n", b"\0" * 3_000_000, b"%comment\n", b"0" * 1_048_560, b"<p>footer</p> "])
+@pytest.mark.parametrize(
+    "between", [b"", b"\n", b"\0" * 3_000_000, b"%comment\n", b"0" * 1_048_560, b"<p>footer</p> "], ids=range(6)
+)
 @pytest.mark.parametrize("syntax", [b"2 0 obj", b"12\r\n0\nobj<<", b"xref\n0 1", b"trailer<<", b"startxref\n9"])
 def test_pdf_syntax_behind_the_end_marker_is_a_revision_that_was_cut(between: bytes, syntax: bytes) -> None:
     assert not is_whole_pdf(pdf(300).rstrip() + between + b"\n" + syntax)
@@ -81,8 +84,11 @@ def test_pdf_syntax_behind_the_end_marker_is_a_revision_that_was_cut(between: by
 
 
 @pytest.mark.parametrize("offset", range(-120, 120))
-def test_pdf_syntax_is_found_and_longer_words_are_not_where_one_search_ends_and_the_next_begins(offset: int) -> None:
-    filling = b" " * (1024 * 1024 + offset)
+def test_pdf_syntax_is_found_and_longer_words_are_not_where_one_search_ends_and_the_next_begins(
+    offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate, "_SLICE", 4096)
+    filling = b" " * (4096 + offset)
     assert not is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"12 0 obj")
     assert is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"xrefs")
 
