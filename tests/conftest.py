@@ -56,6 +56,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group.replace("/", "-")))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A long text would become part of the test's name."""
+    return argname if isinstance(val, str | bytes) and len(val) > 100 else None
+
+
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     return STACK

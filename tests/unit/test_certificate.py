@@ -74,9 +74,7 @@ def test_whatever_follows_the_end_marker_is_accepted_unless_it_is_pdf_syntax(foo
     assert is_whole_pdf(pdf(300) + footer * times)
 
 
-@pytest.mark.parametrize(
-    "between", [b"", b"\n", b"\0" * 3_000_000, b"%comment\n", b"0" * 1_048_560, b"<p>footer</p> "], ids=range(6)
-)
+@pytest.mark.parametrize("between", [b"", b"\n", b"\0" * 3_000_000, b"%comment\n", b"0" * 1_048_560, b"<p>footer</p> "])
 @pytest.mark.parametrize("syntax", [b"2 0 obj", b"12\r\n0\nobj<<", b"xref\n0 1", b"trailer<<", b"startxref\n9"])
 def test_pdf_syntax_behind_the_end_marker_is_a_revision_that_was_cut(between: bytes, syntax: bytes) -> None:
     assert not is_whole_pdf(pdf(300).rstrip() + between + b"\n" + syntax)
