@@ -24,6 +24,7 @@ GOOD = {
     ],
     "ProviderAuthHeader": ["Authorization: Bearer {secret}", "X-API-KEY:{secret}", "Authorization: {secret} "],
     "ProviderSecretName": ["craftkit/provider-api-key", "a+b=c@d.e_f-g", "a" * 512],
+    "ProviderLinkField": ["", "url", "data.url", "documents.0.url", "a b-c.~", "0"],
     "ProviderLinkHosts": [
         "",
         "files.example.com,*.storage.example.com",
@@ -69,6 +70,7 @@ BAD = {
         "X: \u00e9{secret}",
     ],
     "ProviderSecretName": ["", "a b", "a*", "a" * 513, "a\n"],
+    "ProviderLinkField": [".", ".url", "url.", "data..url", "a\n", "a\t", "pr\u00fcfung"],
     "ProviderLinkHosts": [
         " ",
         "*",
@@ -108,7 +110,7 @@ def is_deployed(parameter: str, value: str) -> bool:
 def is_started_with(parameter: str, value: str) -> bool:
     variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
     try:
-        ProviderSettings.model_validate(os.environ | {variable: value})
+        ProviderSettings.model_validate(os.environ | {"PROVIDER_LINK_HOSTS": "localhost", variable: value})
     except ValidationError:
         return False
     return True
