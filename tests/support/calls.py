@@ -83,4 +83,6 @@ def _resources(service: str, request: dict[str, Any]) -> list[str]:
             return [arn + url.rpartition("/")[2]]
         case {"SecretId": name}:
             return [f"{arn}secret:{name}-AbCdEf"]
+        case {"KeyId": key}:
+            return [key]
     return []

@@ -13,7 +13,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from tools.local.guard import guard
 
-SERVICES = {"cloudwatch", "dynamodb", "dynamodbstreams", "s3", "secretsmanager", "sqs"}
+SERVICES = {"cloudwatch", "dynamodb", "dynamodbstreams", "kms", "s3", "secretsmanager", "sqs"}
 """Moto's names."""
 
 
