@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class RefreshFailed(CertificateError):
-    """There is no new access token. `reason` is a constant word; `cause` is an error code of AWS, the provider's status,
-    or the rule that each field of the credentials breaks."""
+    """There is no new access token. `reason` is a constant word; `cause` is an error code of AWS, a status of the
+    provider, or the rule that each field of the credentials breaks."""
 
     def __init__(self, reason: str, cause: str | int | dict[str, str] | None = None) -> None:
         super().__init__(reason)

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from functions.refresh_credential import handler as refresh
 from tests.conftest import OAUTH, PARAMETERS
-from tests.support.refresh import CLIENT, KMS, ROTATING, SECRETS, SERVICE, STATIC, Refresh, issue
-from tests.support.server import reply
+from tests.support.refresh import ASSERTING, CLIENT, KMS, ROTATING, SECRETS, SERVICE, STATIC, Refresh, issue
+from tests.support.server import reply, reset
 
 # ── Grants ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -64,7 +64,7 @@ def test_a_refresh_token_that_stays_is_not_written_again(run: Refresh) -> None:
 
 
 def test_an_assertion_is_signed_by_the_key(run: Refresh) -> None:
-    run.put({"grant": "jwt_bearer", "issuer": "i", "subject": "s", "audience": "account.example.com", "scope": "a b"})
+    run.put(ASSERTING)
     run()
     (form,) = run.forms()
     assert form.keys() == {"grant_type", "assertion"}
@@ -85,6 +85,7 @@ def test_an_assertion_is_signed_by_the_key(run: Refresh) -> None:
         ({"expires_in": None}, None, False),
     ],
 )
+@pytest.mark.fault("refresh-no-lifetime", "refresh-short-life")
 def test_a_token_that_ends_before_the_next_one_is_counted(
     run: Refresh, fields: dict[str, Any], seconds: int | None, *, is_short: bool
 ) -> None:
@@ -165,6 +166,7 @@ LOSSES = {(2, "before"), (2, "after"), (3, "before")}
 
 @pytest.mark.parametrize(("number", "when"), CRASHES)
 @pytest.mark.threat("provider-secret")
+@pytest.mark.fault("refresh-killed")
 def test_a_crash_is_healed_by_the_next_run_or_by_a_consent_that_an_alarm_asks_for(
     run: Refresh, rotating: RotatingEndpoint, number: int, when: str
 ) -> None:
@@ -186,6 +188,7 @@ def test_a_crash_is_healed_by_the_next_run_or_by_a_consent_that_an_alarm_asks_fo
     assert run.credentials()["refresh_token"] == rotating.valid
 
 
+@pytest.mark.fault("refresh-bad-token")
 def test_the_new_refresh_token_is_kept_although_the_access_token_is_refused(run: Refresh) -> None:
     run.put(ROTATING)
     run.endpoint.answers = [issue("canary\r\nX: y", "r2"), issue("access-2", "r3")]
@@ -195,6 +198,19 @@ def test_the_new_refresh_token_is_kept_although_the_access_token_is_refused(run:
     assert (run.credentials()["refresh_token"], run.token()) == ("r3", "access-2")
 
 
+def test_a_lost_response_with_a_new_refresh_token_needs_a_consent(run: Refresh, rotating: RotatingEndpoint) -> None:
+    def lose(connection: socket.socket) -> None:
+        rotating.valid = "lost"
+        reset(connection)
+
+    run.endpoint.answers = [lose, rotating.answer]
+    assert run.failure() == "unreachable"
+    assert run()["reason"] == "invalid_grant"
+    rotating.give_consent()
+    assert (run()["rotated"], run.token()) == (True, "access-1")
+
+
+@pytest.mark.fault("refresh-consent-meanwhile")
 def test_a_consent_given_meanwhile_is_never_overwritten(run: Refresh, rotating: RotatingEndpoint) -> None:
     def answer(connection: socket.socket) -> None:
         rotating.give_consent()
@@ -218,6 +234,7 @@ def test_a_change_of_other_fields_meanwhile_is_kept(run: Refresh) -> None:
     assert run.credentials() == ROTATING | {"client_secret": "new", "refresh_token": "r2"}
 
 
+@pytest.mark.fault("refresh-twice")
 def test_a_refusal_of_credentials_that_were_replaced_meanwhile_is_tried_again(run: Refresh) -> None:
     """Two runs at once: the other one has used the refresh token first."""
     run.put(ROTATING)

@@ -11,7 +11,7 @@ from functions.refresh_credential import grants
 from functions.refresh_credential import handler as refresh
 from functions.refresh_credential.credentials import RefreshFailed
 from tests.conftest import OAUTH, PARAMETERS
-from tests.support.refresh import ROTATING, SERVICE, Refresh, issue
+from tests.support.refresh import ASSERTING, ROTATING, SERVICE, Refresh, issue
 from tests.support.server import Answer, hang, raw, reply, reset
 from tools.local.runtime import Context
 
@@ -27,6 +27,7 @@ from tools.local.runtime import Context
     ],
 )
 @pytest.mark.threat("leaks-to-logs")
+@pytest.mark.fault("refresh-refused")
 def test_a_refusal_alarms_and_is_not_retried(run: Refresh, answer: Answer, reason: str) -> None:
     run.endpoint.answers = [answer]
     fields = run()
@@ -58,6 +59,7 @@ def test_a_refusal_alarms_and_is_not_retried(run: Refresh, answer: Answer, reaso
     ],
 )
 @pytest.mark.threat("provider-secret", "leaks-to-logs")
+@pytest.mark.fault("refresh-endpoint-fails")
 def test_a_fault_that_may_pass_is_raised_so_that_lambda_tries_again(run: Refresh, answer: Answer, reason: str) -> None:
     run.endpoint.answers = [answer, issue("access-2")]
     assert (run.failure(), run.token()) == (reason, "access-0")
@@ -66,6 +68,7 @@ def test_a_fault_that_may_pass_is_raised_so_that_lambda_tries_again(run: Refresh
     assert run.token() == "access-2"
 
 
+@pytest.mark.fault("refresh-slow")
 def test_a_slow_endpoint_ends_within_the_time_budget(run: Refresh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grants, "TOKEN_SECONDS", 0.2)
     run.endpoint.answers = [hang(5), raw(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 50, pause=0.1)]
@@ -93,6 +96,7 @@ def test_an_endpoint_that_is_down_is_unreachable(run: Refresh, monkeypatch: pyte
     ],
 )
 @pytest.mark.threat("leaks-to-logs")
+@pytest.mark.fault("refresh-malformed")
 def test_credentials_of_the_wrong_form_are_named_without_their_values(
     run: Refresh, text: str, problems: dict[str, str]
 ) -> None:
@@ -113,8 +117,9 @@ def test_credentials_of_the_wrong_form_are_named_without_their_values(
         ("Sign", None, "AccessDeniedException", "unsigned"),
     ],
 )
+@pytest.mark.fault("refresh-aws-fails")
 def test_a_fault_of_aws_is_raised(run: Refresh, operation: str, secret: str | None, code: str, reason: str) -> None:
-    run.put(ROTATING if secret else {"grant": "jwt_bearer", "issuer": "i", "subject": "s", "audience": "a"})
+    run.put(ROTATING if secret else ASSERTING)
     run.endpoint.answers = [issue("access-1", "r2")]
     name = secret and (PARAMETERS | OAUTH)[secret]
     original: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001

@@ -20,6 +20,7 @@ from tools.template import REGION
 SERVICE = {"service": "refresh_credential"}
 CLIENT = {"client_id": "client", "client_secret": "s3cret"}
 ROTATING = {"grant": "refresh_token", "refresh_token": "r1"} | CLIENT
+ASSERTING = {"grant": "jwt_bearer", "issuer": "i", "subject": "s", "audience": "account.example.com", "scope": "a b"}
 STATIC = {"grant": "client_credentials"} | CLIENT
 
 SECRETS = boto3.Session(region_name=REGION).client("secretsmanager")

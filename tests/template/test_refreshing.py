@@ -91,13 +91,20 @@ def test_no_other_role_reaches_the_long_lived_credentials(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("minutes", ["10", "20", "720"])
-def test_the_alarm_looks_back_over_two_intervals_and_at_most_a_day(minutes: str) -> None:
+def test_the_alarms_look_back_over_two_intervals_and_at_most_a_day(minutes: str) -> None:
     """Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     (EvaluationPeriods)"""
     stack = Stack("s", PARAMETERS | OAUTH | {"ProviderTokenMinutes": minutes})
-    alarm = stack.resources["CredentialRefreshAlarm"]["Properties"]
-    seconds = alarm["Period"] * int(alarm["EvaluationPeriods"])
-    assert seconds == 2 * 60 * int(minutes) <= 86_400
+    alarms = {name: alarm for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items() if "Credential" in name}
+    seconds = {alarm["Period"] * int(alarm["EvaluationPeriods"]) for alarm in alarms.values()}
+    assert seconds == {2 * 60 * int(minutes)}
+    assert max(seconds) <= 86_400
+    # One interval without a new token is not enough for the first alarm; for the others, one bad token is.
+    assert {name: alarm.get("DatapointsToAlarm") for name, alarm in alarms.items()} == {
+        "CredentialRefreshAlarm": None,
+        "CredentialRefusedAlarm": 1,
+        "CredentialLifetimeAlarm": 1,
+    }
 
 
 @pytest.mark.parametrize("minutes", ["9", "10", "720", "721"])
