@@ -9,20 +9,26 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tools.local.runtime import drop_user_settings
-from tools.template import Stack
+from tools.template import ACCOUNT, REGION, Stack
 
 PARAMETERS = {
     "ProviderCertificateUrl": "http://127.0.0.1:1/v1/requests/{providerRequestId}/certificate",
     "ProviderAuthHeader": "Authorization: Bearer {secret}",
     "ProviderSecretName": "craftkit/provider-secret",
 }
-STACK = Stack("craftkit-test", PARAMETERS)
+OAUTH = {
+    "ProviderTokenUrl": "http://127.0.0.1:1/oauth/token",
+    "ProviderOAuthSecretName": "craftkit/provider-oauth",
+    "ProviderSigningKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/5f6bcd3e-5b5c-4ad1-a4d9-9e4e1a2d7c11",
+}
+"""The parameters of a provider whose credentials expire."""
+STACK = Stack("craftkit-test", PARAMETERS | OAUTH)
 
 # Moto makes a new session for each test, and every session would parse the services' models again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 drop_user_settings()
-for function in ("ArchiveCertificateFunction", "DownloadCertificateFunction"):
+for function in ("ArchiveCertificateFunction", "RefreshCredentialFunction", "DownloadCertificateFunction"):
     os.environ.update(STACK.environment(function))
 
 # `make test` runs the same examples each time, `make fuzz` many new ones. Examples share a test's fixtures on purpose,

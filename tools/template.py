@@ -120,7 +120,7 @@ class Stack:
     def resolve(self, value: Any) -> Any:  # noqa: PLR0911
         """Replaces intrinsic functions with their values."""
         if isinstance(value, list):
-            return [self.resolve(item) for item in value]
+            return [self.resolve(item) for item in value if not self._is_no_value(item)]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -138,7 +138,7 @@ class Stack:
         return {key: self.resolve(item) for key, item in value.items() if not self._is_no_value(item)}
 
     def _is_no_value(self, value: Any) -> bool:
-        """AWS::NoValue, directly or as the result of a condition, removes its property."""
+        """AWS::NoValue, directly or as the result of a condition, removes its property or its element of a list."""
         match value:
             case {"Ref": "AWS::NoValue"}:
                 return True

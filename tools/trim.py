@@ -13,8 +13,9 @@ from typing import Any
 
 OPERATIONS = {
     "dynamodb": {"BatchGetItem"},
+    "kms": {"Sign"},
     "s3": {"GetObject", "PutObject"},
-    "secretsmanager": {"GetSecretValue"},
+    "secretsmanager": {"GetSecretValue", "PutSecretValue"},
     "sqs": {"ChangeMessageVisibility"},
 }
 """The operations that the functions call, by botocore's service name."""

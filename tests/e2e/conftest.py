@@ -13,15 +13,19 @@ import pytest
 import urllib3
 from moto.moto_server import threaded_moto_server, werkzeug_app
 
+from tests.conftest import OAUTH
 from tests.e2e import test_faults, test_provider_faults
 from tests.support.calls import Call, Recorder
 from tests.support.execution_environments import ExecutionEnvironments
 from tests.support.faults import GetResult, run_fault
+from tests.support.refresh import ASSERTING, ROTATING, issue
 from tools.fake_cloud.cloud import Cloud
+from tools.fake_cloud.server import ScriptedServer
 from tools.local import seeds
 from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
-from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService, local_service
+from tools.local.gateway import Invoke
+from tools.local.stack import ARCHIVE, DOWNLOAD, REFRESH, LocalService, local_service
 from tools.template import Stack
 
 
@@ -109,9 +113,37 @@ def complete(running: LocalService) -> str:
         return str(answer.read().decode().strip())
 
 
+@dataclass(frozen=True)
+class Refreshing:
+    """The local service's stack with a provider whose credentials expire, and its refresh function."""
+
+    stack: Stack
+    invoke: Invoke
+
+
+@pytest.fixture(scope="package")
+def refreshing(running: LocalService) -> Iterator[Refreshing]:
+    """The token endpoint issues the access token that the provider accepts, and rotates refresh tokens."""
+    key = running.client("kms").create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    with ScriptedServer(issue(seeds.PROVIDER_SECRET, "r2")) as endpoint:
+        oauth = OAUTH | {"ProviderTokenUrl": endpoint.url, "ProviderSigningKeyArn": key}
+        stack = Stack(running.stack.name, running.stack.parameters | oauth)
+        running.client("secretsmanager").create_secret(Name=oauth["ProviderOAuthSecretName"])
+        environment = stack.environment(REFRESH) | {"AWS_ENDPOINT_URL": running.aws_url, "AWS_ACCESS_KEY_ID": REFRESH}
+        with Emulator(stack, REFRESH, environment) as invoke:
+            yield Refreshing(stack, invoke)
+
+
 @pytest.fixture
-def calls(running: LocalService, recorder: Recorder) -> set[Call]:
-    """The calls of every situation, and of one completed signature request on its way from the table to the archive."""
+def calls(running: LocalService, refreshing: Refreshing, recorder: Recorder) -> set[Call]:
+    """The calls of every situation, of one completed signature request on its way from the table to the archive, and of
+    two refreshed access tokens."""
+    for credentials in (ROTATING, ASSERTING):
+        running.client("secretsmanager").put_secret_value(
+            SecretId=OAUTH["ProviderOAuthSecretName"], SecretString=json.dumps(credentials)
+        )
+        reply = json.loads(refreshing.invoke(json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode()))
+        assert reply["rotated"] is (credentials is ROTATING), reply
     for function, situations in ((DOWNLOAD, seeds.SITUATIONS), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
         for situation in situations:
             running.functions[function](json.dumps(seeds.event(situation.event)).encode())

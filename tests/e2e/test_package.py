@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import snapshot_restore_py
 
+from tests.e2e.conftest import Refreshing
 from tests.support.calls import Call
 from tests.support.locks import DEPLOYED, installed, locked
 from tools.local.emulator import BUILD, find_built
 from tools.local.runtime import CREDENTIALS
-from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService
+from tools.local.stack import ARCHIVE, DOWNLOAD, REFRESH, LocalService
 from tools.trim import CALLED_BY_BOTOCORE, OPERATIONS
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
@@ -51,7 +52,7 @@ def test_the_built_template_is_plain_yaml() -> None:
 
 def test_what_is_kept_of_each_service_is_what_is_asked_of_it(running: LocalService, calls: set[Call]) -> None:
     """Trimming must keep what is used and remove the rest."""
-    asked = {(call.service, call.operation) for call in calls if call.who in running.functions}
+    asked = {(call.service, call.operation) for call in calls if call.who in {*running.functions, REFRESH}}
     assert asked - {("sqs", "ReceiveMessage"), ("sqs", "DeleteMessage")} == {  # the event source mapping's
         (service, operation) for service, operations in OPERATIONS.items() for operation in operations
     }
@@ -83,16 +84,16 @@ COLD_START = {
 as all of them."""
 
 
-@pytest.mark.parametrize("function", [DOWNLOAD, ARCHIVE])
+@pytest.mark.parametrize("function", [DOWNLOAD, ARCHIVE, REFRESH])
 @pytest.mark.threat("supply-chain")
 def test_a_cold_start_imports_what_is_written_down_and_no_more(
-    running: LocalService, function: str, tmp_path: Path
+    refreshing: Refreshing, function: str, tmp_path: Path
 ) -> None:
     package = find_built(function)
     code = f"import {package.handler.rpartition('.')[0]}, sys; print(*{{name.split('.')[0] for name in sys.modules}})"
     (tmp_path / "snapshot_restore_py.py").symlink_to(snapshot_restore_py.__file__)  # comes with Lambda's runtime
     path = os.pathsep.join(str(folder) for folder in [*package.folders, tmp_path])
-    environment = running.stack.environment(function) | CREDENTIALS | {"PYTHONPATH": path}
+    environment = refreshing.stack.environment(function) | CREDENTIALS | {"PYTHONPATH": path}
     started = subprocess.run(
         [sys.executable, "-S", "-c", code], env=environment, check=True, capture_output=True, text=True
     )

@@ -6,13 +6,15 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from tests.e2e.conftest import Refreshing
 from tests.support.calls import Call
-from tools.local.stack import ARCHIVE, DOWNLOAD, LocalService
+from tools.local.stack import ARCHIVE, DOWNLOAD, REFRESH
 from tools.template import Stack
 
 ROLES = {
     DOWNLOAD: "DownloadCertificateRole",
     ARCHIVE: "ArchiveCertificateRole",
+    REFRESH: "RefreshCredentialRole",
     "SignaturesPipe": "SignaturesPipeRole",
 }
 
@@ -53,9 +55,9 @@ def covers(permission: tuple[str, str], call: Call) -> bool:
 @pytest.mark.parametrize(("who", "role"), ROLES.items())
 @pytest.mark.threat("API8")
 def test_a_role_allows_what_is_done_in_its_name_and_no_more(
-    running: LocalService, calls: set[Call], who: str, role: str
+    refreshing: Refreshing, calls: set[Call], who: str, role: str
 ) -> None:
-    allowed = set(permissions(running.stack, role))
+    allowed = set(permissions(refreshing.stack, role))
     done = {call for call in calls if call.who == who}
     assert done
     assert {call for call in done if not any(covers(permission, call) for permission in allowed)} == set()

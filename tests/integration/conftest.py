@@ -1,6 +1,7 @@
 """The download function in this process. AWS is moto, set up from the template; the provider is a scripted server."""
 
 import io
+import json
 import os
 import sys
 import threading
@@ -26,10 +27,14 @@ from certificates.telemetry import logger
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.settings import DownloadSettings
+from functions.refresh_credential import handler as refresh
+from functions.refresh_credential.settings import RefreshSettings
+from tests.conftest import OAUTH, PARAMETERS
 from tests.support.answers import ID, REQUEST_ID
 from tests.support.log import Line, Metrics, parse_log
 from tests.support.operator import Operator, ScriptAws, operator_in, scripted_services
 from tests.support.pdf import pdf
+from tests.support.refresh import KMS, SECRETS, STATIC, Refresh, issue
 from tools.fake_cloud.memory import Bucket, Tables, Vault
 from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local import seeds
@@ -243,3 +248,20 @@ def script_aws(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     assert operate
     with scripted_services(monkeypatch) as found:
         yield found
+
+
+@pytest.fixture(name="run")
+def refreshing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Refresh]:
+    """The function after a deployment, with the credentials of STATIC and the access token `access-0`."""
+    monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
+    monkeypatch.setattr(logger, "service", "refresh_credential")
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    with moto.mock_aws(), ScriptedServer(issue()) as endpoint:
+        key = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+        values = {"PROVIDER_TOKEN_URL": f"{endpoint.url}/oauth/token", "PROVIDER_SIGNING_KEY_ARN": key}
+        settings = RefreshSettings.model_validate(os.environ | values)
+        monkeypatch.setattr(refresh, "SETTINGS", settings)
+        monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
+        SECRETS.create_secret(Name=OAUTH["ProviderOAuthSecretName"], SecretString=json.dumps(STATIC))
+        SECRETS.create_secret(Name=PARAMETERS["ProviderSecretName"], SecretString="access-0")
+        yield Refresh(endpoint, capfd)

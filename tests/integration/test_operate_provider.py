@@ -73,12 +73,31 @@ def test_a_link_is_followed_and_only_its_host_is_said(check: Check) -> None:
     assert (result.exit_code, "canary" in result.output) == (0, False)
 
 
+def test_a_redirect_is_followed_and_only_its_host_is_said(check: Check) -> None:
+    with ScriptedServer(reply(body=pdf())) as files:
+        location = {"Location": f"http://localhost:{files.port}/canary?signature=canary"}
+        result, _ = check(reply(302, headers=location), ProviderLinkHosts="localhost")
+        refused, _ = check(reply(302, headers=location), ProviderLinkHosts="unknown.invalid")
+    redirect = "    302 after … s: a redirect"
+    assert said(result)[2:5] == [
+        redirect,
+        f"GET http://localhost:{files.port}/… (without the secret)",
+        "    200 after … s: 2,000 bytes, a PDF",
+    ]
+    assert said(refused)[2:] == [
+        redirect,
+        f"    it leads to localhost:{files.port}, which is refused",
+        f"Refused: status. {ADVICE['status']}",
+    ]
+    assert (result.exit_code, refused.exit_code, "canary" in result.output + refused.output) == (0, 1, False)
+
+
 @pytest.mark.parametrize(
     ("link", "words"),
     [
-        ("https://files.example.com/a?canary", "the link leads to files.example.com:443, which is refused"),
-        ("http://files.example.com/canary", "the link leads to something that is http to another machine"),
-        ("https://canary@files.example.com/", "the link leads to something that is not a plain https URL"),
+        ("https://files.example.com/a?canary", "it leads to files.example.com:443, which is refused"),
+        ("http://files.example.com/canary", "it leads to something that is http to another machine"),
+        ("https://canary@files.example.com/", "it leads to something that is not a plain https URL"),
     ],
 )
 def test_a_refused_link_names_its_host(check: Check, link: str, words: str) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from certificates.errors import ProviderFailed
-from tests.support.provider import HEAD, PDF, fetch, linked
+from certificates.https import REDIRECTS
+from tests.support.provider import HEAD, PDF, fetch, linked, redirected
 from tools.fake_cloud.server import raw, reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
@@ -87,6 +88,27 @@ def test_an_ip_address_is_connected_to_only_if_it_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "document"),
+    [
+        ("documents.0.url", '{{"documents": [{{"url": "{link}"}}, {{"url": "other"}}]}}'),
+        ("documents.1.url", '{{"documents": [{{"url": "other"}}, {{"url": "{link}"}}]}}'),
+        ("0.1", '[["other", "{link}"]]'),
+        ("0", '{{"0": "{link}"}}'),
+    ],
+)
+def test_a_number_is_the_index_of_an_array_and_the_name_of_an_objects_field(field: str, document: str) -> None:
+    content, _, _ = linked(field=field, document=document)
+    assert content == PDF
+
+
+@pytest.mark.parametrize("field", ["1", "url", "-1", "00x", "9" * 5000, "0.0"])
+def test_an_element_that_an_array_lacks_is_not_ready(field: str) -> None:
+    failure, _, store = linked(field=field, document='["{link}"]')
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, store.connections) == ("link_missing", 0)
+
+
+@pytest.mark.parametrize(
     "document",
     [
         '{{"data": {{"url": null}}}}',
@@ -136,6 +158,61 @@ def test_a_redirect_of_the_links_host_is_never_followed() -> None:
     failure, _, store = linked("{files}/c", reply(302, headers={"Location": "/d"}), reply(body=PDF))
     assert isinstance(failure, ProviderFailed)
     assert (failure.reason, len(store.requests)) == ("link_status", 1)
+
+
+@pytest.mark.parametrize("status", sorted(REDIRECTS))
+@pytest.mark.parametrize("link_field", ["", "data.url"])
+@pytest.mark.threat("API7", "provider-secret")
+def test_a_redirect_to_a_listed_host_is_followed_once_as_a_link_is(status: int, link_field: str) -> None:
+    content, api, store = redirected(status=status, link_field=link_field)
+    assert content == PDF
+    assert api.requests[0].headers["authorization"] == "Bearer s3cret"
+    (request,) = store.requests
+    assert request.target == "/c?sig=a%2Fb"
+    assert set(request.headers) == {"host", "accept-encoding", "user-agent", "accept"}
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example.com/c",
+        "http://user@localhost:{port}/c",
+        "http://127.0.0.1:{port}/c",
+        "ftp://localhost:{port}/c",
+        "//localhost:{port}/c",
+        "/c",
+        "c",
+        "",
+        "http://localhost:{port}/\u00fc",
+        "http://localhost:{port}/" + "c" * 9000,
+        "http://localhost:{port}/c\r\nLocation: http://localhost:{port}/d",
+    ],
+)
+@pytest.mark.threat("API7")
+def test_any_other_redirect_is_refused(location: str) -> None:
+    failure, api, store = redirected(location)
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, failure.upstream_status, len(api.requests), store.connections) == ("status", 302, 1, 0)
+
+
+@pytest.mark.parametrize("status", [300, 304, 305, 306])
+def test_other_statuses_with_a_location_are_no_redirects(status: int) -> None:
+    failure, _, store = redirected(status=status)
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, failure.upstream_status, store.connections) == ("status", status, 0)
+
+
+@pytest.mark.threat("API7")
+def test_a_second_redirect_is_refused() -> None:
+    failure, _, store = redirected("{files}/c", reply(302, headers={"Location": "/d"}), reply(body=PDF))
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, failure.upstream_status, len(store.requests)) == ("link_status", 302, 1)
+
+
+def test_a_redirect_without_a_listed_host_is_refused() -> None:
+    failure, _, store = redirected(link_hosts="")
+    assert isinstance(failure, ProviderFailed)
+    assert (failure.reason, failure.upstream_status, store.connections) == ("status", 302, 0)
 
 
 def test_a_large_link_document_is_read() -> None:

@@ -77,7 +77,7 @@ def _resources(service: str, request: dict[str, Any]) -> list[str]:
             return [f"{arn}table/{table}" for table in tables]
         case {"TableName": table}:
             return [f"{arn}table/{table}"]
-        case {"StreamArn": text} | {"ShardIterator": text}:
+        case {"StreamArn": text} | {"ShardIterator": text} | {"KeyId": text}:
             return [text.partition("|")[0]]
         case {"QueueUrl": url}:
             return [arn + url.rpartition("/")[2]]

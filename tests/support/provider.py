@@ -75,3 +75,18 @@ def linked(
                 return service.fetch("req_1", 5).content, api, store
             except ProviderFailed as failure:
                 return failure, api, store
+
+
+def redirected(
+    location: str = "{files}/c?sig=a%2Fb",
+    *files: Answer,
+    status: int = 302,
+    link_field: str = "",
+    link_hosts: str = "localhost",
+) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
+    """Asks a provider that redirects to a second server."""
+    with ScriptedServer(*(files or [reply(body=PDF)])) as store:
+        location = location.format(files=f"http://localhost:{store.port}", port=store.port)
+        answer = reply(status, headers={"Location": location})
+        content, api = fetch(answer, seconds=5, link_field=link_field, link_hosts=link_hosts)
+        return content, api, store

@@ -5,11 +5,13 @@ from typing import Any
 from certificates.settings import Settings
 from functions.archive_certificate.settings import ArchiveSettings
 from functions.download_certificate.settings import DownloadSettings
+from functions.refresh_credential.settings import RefreshSettings
 from tools.template import Stack
 
 DOWNLOAD = "DownloadCertificateFunction"
 ARCHIVE = "ArchiveCertificateFunction"
-FUNCTIONS: dict[str, type[Settings]] = {DOWNLOAD: DownloadSettings, ARCHIVE: ArchiveSettings}
+REFRESH = "RefreshCredentialFunction"
+FUNCTIONS: dict[str, type[Settings]] = {DOWNLOAD: DownloadSettings, ARCHIVE: ArchiveSettings, REFRESH: RefreshSettings}
 
 
 def statements(stack: Stack, role: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 
 from functions.download_certificate.responses import REFUSALS
 from tests.conftest import PARAMETERS
-from tests.template.conftest import DOWNLOAD, FUNCTIONS, listed, statements
+from tests.template.conftest import ARCHIVE, DOWNLOAD, listed, statements
 from tools.template import Stack, translated
 
 CONTRACT_IDS = {
@@ -60,7 +60,7 @@ def test_existing_tables_are_used_by_name() -> None:
 def test_an_existing_archive_is_used_by_name_and_left_as_it_is() -> None:
     stack = Stack("s", PARAMETERS | {"CertificatesBucketName": "kept"})
     assert stack.of_type("AWS::S3::Bucket") == stack.of_type("AWS::S3::BucketPolicy") == {}
-    assert {stack.environment(function)["CERTIFICATES_BUCKET"] for function in FUNCTIONS} == {"kept"}
+    assert {stack.environment(function)["CERTIFICATES_BUCKET"] for function in (DOWNLOAD, ARCHIVE)} == {"kept"}
     for role in ("DownloadCertificateRole", "ArchiveCertificateRole"):
         reached = [s["Resource"] for s in statements(stack, role) if "s3:" in str(s["Action"])]
         assert reached == ["arn:aws:s3:::kept", "arn:aws:s3:::kept/*"]

@@ -24,7 +24,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 @pytest.mark.threat("lost-certificate")
 def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
     kept = {name: resource for name, resource in stack.resources.items() if resource["Type"] in HOLDS_DATA}
-    assert len(kept) == 13
+    assert len(kept) == 14
     assert {name: resource["DeletionPolicy"] for name, resource in kept.items()} == {
         name: HOLDS_DATA[resource["Type"]] for name, resource in kept.items()
     }

@@ -10,25 +10,29 @@ import pytest
 from certificates.budgets import (
     ARCHIVE_SECONDS,
     DYNAMODB,
+    KMS,
     PROVIDER_CONNECT_SECONDS,
     PROVIDER_SECONDS,
+    REPLY_SECONDS,
     S3,
     SECRETS_MANAGER,
     SHORTEST_TRY_SECONDS,
     SQS,
+    TOKEN_SECONDS,
     CallLimits,
 )
-from certificates.settings import Settings
+from certificates.settings import ProviderSettings, Settings, StoreSettings
 from functions.download_certificate.download import INLINE_LIMIT
 from functions.download_certificate.responses import INTERNAL
-from tests.conftest import PARAMETERS
-from tests.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS
+from tests.conftest import OAUTH, PARAMETERS
+from tests.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS, REFRESH
 from tools.template import ROOT, Stack, read_source, translate
 
 
 @pytest.mark.parametrize(("function", "settings"), FUNCTIONS.items())
 def test_the_environment_is_what_the_settings_read(stack: Stack, function: str, settings: type[Settings]) -> None:
-    ours = {name.upper() for name in settings.model_fields}
+    shared = StoreSettings.model_fields | ProviderSettings.model_fields
+    ours = {name.upper() for name in settings.model_fields | shared}
     others = {"AWS_ENDPOINT_URL", "PYDANTIC_DISABLE_PLUGINS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
     assert stack.environment(function).keys() - {"GLIBC_TUNABLES"} == ours | others | {"RELEASE"}
     assert stack.environment(function)["AWS_ENDPOINT_URL"] == ""
@@ -37,19 +41,20 @@ def test_the_environment_is_what_the_settings_read(stack: Stack, function: str, 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_sam_local_points_at_the_local_service(function: str) -> None:
     variables = json.loads((ROOT / "tools" / "local" / "sam-local.json").read_text())[function]
-    local = Stack("craftkit-local", PARAMETERS).environment(function)
+    local = Stack("craftkit-local", PARAMETERS | OAUTH).environment(function)
     assert variables.keys() <= local.keys()
-    elsewhere = {"AWS_ENDPOINT_URL", "ARCHIVE_QUEUE_URL", "PROVIDER_CERTIFICATE_URL"}
+    elsewhere = {"AWS_ENDPOINT_URL", "ARCHIVE_QUEUE_URL", "PROVIDER_CERTIFICATE_URL", "PROVIDER_TOKEN_URL"}
     same = variables.keys() - elsewhere
     assert {name: variables[name] for name in same} == {name: local[name] for name in same}
-    assert {name for name in local if name.endswith(("_TABLE", "_BUCKET"))} <= same
+    names = {name.upper() for name in FUNCTIONS[function].model_fields if name.endswith(("_table", "_bucket", "_name"))}
+    assert names <= same
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
 def test_functions_and_layers_have_one_architecture(architecture: str) -> None:
-    stack = Stack("s", PARAMETERS | {"Architecture": architecture})
+    stack = Stack("s", PARAMETERS | OAUTH | {"Architecture": architecture})
     functions = stack.of_type("AWS::Lambda::Function")
-    assert len(functions) == 2
+    assert functions.keys() == FUNCTIONS.keys()
     for function in functions.values():
         assert (function["Architectures"], function["Runtime"]) == ([architecture], "python3.13")
     layers = stack.of_type("AWS::Lambda::LayerVersion")
@@ -66,6 +71,11 @@ def test_inner_timeouts_end_before_outer_ones(stack: Stack) -> None:
     assert (
         PROVIDER_SECONDS + sum(limits.call_seconds for limits in calls)
         < stack.resources[ARCHIVE]["Properties"]["Timeout"]
+    )
+    # The credentials are read twice, and both secrets are written.
+    assert (
+        TOKEN_SECONDS + KMS.call_seconds + 4 * SECRETS_MANAGER.call_seconds + REPLY_SECONDS
+        < stack.resources[REFRESH]["Properties"]["Timeout"]
     )
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.conftest import PARAMETERS
+from tests.conftest import OAUTH, PARAMETERS
 from tests.template.conftest import FUNCTIONS
 from tools.template import ACCOUNT, REGION, ROOT, Stack
 
@@ -17,6 +17,7 @@ KNOWN_VALUES = {
     "download_certificate",
     "live",
     "provider",
+    "refresh_credential",
 }
 """Values of dimensions that name no resource."""
 
@@ -26,11 +27,14 @@ def test_every_alarm_watches_an_existing_metric_and_notifies_the_topic(stack: St
     services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
     known = names | services | {"craftkit-test-certificates", "live", "internal"}
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 15
+    assert len(alarms) == 18
+    assert {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"} == {
+        "CredentialRefreshAlarm"
+    }
     for alarm in alarms.values():
         assert {dimension["Value"] for dimension in alarm["Dimensions"]} <= known
         assert alarm["AlarmActions"] == [stack.resolve({"Ref": "AlarmTopic"})]
-        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["TreatMissingData"] in {"breaching", "notBreaching"}
 
 
 def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stack) -> None:
@@ -38,7 +42,14 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
         path.read_text() for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")
     ]
     ours = {a["MetricName"] for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE}
-    assert ours == {"RequestsRefused", "UpstreamFailures", "ArchiveWriteFailures"}
+    assert ours == {
+        "RequestsRefused",
+        "UpstreamFailures",
+        "ArchiveWriteFailures",
+        "CredentialsRefreshed",
+        "CredentialsRefused",
+        "CredentialsShortLived",
+    }
     assert all(any(f'"{metric}"' in source for source in sources) for metric in ours)
     assert {stack.environment(function)["POWERTOOLS_METRICS_NAMESPACE"] for function in FUNCTIONS} == {NAMESPACE}
 
@@ -77,7 +88,9 @@ def test_only_alarms_publish_to_the_topic_and_only_over_tls(stack: Stack) -> Non
     ]
 
 
-def test_the_dashboard_shows_existing_alarms_and_metrics(stack: Stack) -> None:
+@pytest.mark.parametrize("parameters", [PARAMETERS, PARAMETERS | OAUTH])
+def test_the_dashboard_shows_existing_alarms_and_metrics(parameters: dict[str, str]) -> None:
+    stack = Stack("craftkit-test", parameters)
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
     status, *charts = json.loads(dashboard["DashboardBody"])["widgets"]
     always_there = stack.of_type("AWS::CloudWatch::Alarm").keys() - {"PipeFailuresAlarm"}

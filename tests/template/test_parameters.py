@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from certificates.settings import ProviderSettings
+from functions.refresh_credential.settings import RefreshSettings
 from tools.template import translated
 
 # Seed values. The fuzz test mutates each of them in a few places.
@@ -24,6 +25,20 @@ GOOD = {
     ],
     "ProviderAuthHeader": ["Authorization: Bearer {secret}", "X-API-KEY:{secret}", "Authorization: {secret} "],
     "ProviderSecretName": ["craftkit/provider-api-key", "a+b=c@d.e_f-g", "a" * 512],
+    "ProviderTokenUrl": [
+        "https://account.example.com/oauth/token",
+        "https://ACCOUNT.example.com:8443?a=b",
+        "https://192.0.2.7",
+        "http://127.0.0.1:3002/token",
+        "http://[::1]:1",
+    ],
+    "ProviderOAuthSecretName": ["craftkit/provider-oauth", "a" * 512],
+    "ProviderSigningKeyArn": [
+        "",
+        "arn:aws:kms:eu-central-1:123456789012:key/5f6bcd3e-5b5c-4ad1-a4d9-9e4e1a2d7c11",
+        "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234",
+    ],
+    "ProviderLinkField": ["", "url", "data.url", "documents.0.url", "a b-c.~", "0"],
     "ProviderLinkHosts": [
         "",
         "files.example.com,*.storage.example.com",
@@ -69,6 +84,20 @@ BAD = {
         "X: \u00e9{secret}",
     ],
     "ProviderSecretName": ["", "a b", "a*", "a" * 513, "a\n"],
+    "ProviderTokenUrl": [
+        "account.example.com/oauth/token",
+        "HTTPS://account.example.com/",
+        "http://10.0.0.1/token",
+        "http://LOCALHOST/",
+        "https://user@account.example.com/",
+        "https://account.example.com/#token",
+        "https://account.example.com:0/",
+        "https://account.example.com./",
+        "https://account.example.com/token\n",
+    ],
+    "ProviderOAuthSecretName": ["a b", "a" * 513, "a\n"],
+    "ProviderSigningKeyArn": ["alias/key", "arn:aws:kms:eu-central-1:123456789012:alias/key", "arn:aws:kms:*:1:key/*"],
+    "ProviderLinkField": [".", ".url", "url.", "data..url", "a\n", "a\t", "pr\u00fcfung"],
     "ProviderLinkHosts": [
         " ",
         "*",
@@ -89,6 +118,9 @@ BAD = {
         "a.com\t",
     ],
 }
+WITHOUT_FUNCTION = {"ProviderTokenUrl", "ProviderOAuthSecretName"}
+"""If they are empty, the function that reads them does not exist."""
+
 CHARACTERS = st.sampled_from("a7Z.:/?#[]{}@%,* \"'\\-_|\n\t\u00e9") | st.characters()
 
 
@@ -107,10 +139,11 @@ def is_deployed(parameter: str, value: str) -> bool:
 
 def is_started_with(parameter: str, value: str) -> bool:
     variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
+    settings = RefreshSettings if variable.lower() in RefreshSettings.model_fields else ProviderSettings
     try:
-        ProviderSettings.model_validate(os.environ | {variable: value})
+        settings.model_validate(os.environ | {"PROVIDER_LINK_HOSTS": "localhost", variable: value})
     except ValidationError:
-        return False
+        return value == "" and parameter in WITHOUT_FUNCTION
     return True
 
 

@@ -8,7 +8,14 @@ from tools.template import Stack
 WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:DescribeAlarms"}
 """Actions that are granted on all resources."""
 
-ROLES = ["DownloadCertificateRole", "ArchiveCertificateRole", "SignaturesPipeRole", "DeploymentRole"]
+ROLES = [
+    "DownloadCertificateRole",
+    "ArchiveCertificateRole",
+    "RefreshCredentialRole",
+    "RefreshScheduleRole",
+    "SignaturesPipeRole",
+    "DeploymentRole",
+]
 
 
 def test_every_role_is_the_templates_own(stack: Stack) -> None:

@@ -21,4 +21,6 @@ def test_without_docker_one_line_says_so(
 
 def test_every_event_has_its_situation() -> None:
     downloads, archives = ([one.event for one in kind] for kind in (seeds.SITUATIONS, seeds.ARCHIVE_SITUATIONS))
-    assert sorted(downloads + archives) == sorted(path.stem for path in (ROOT / "events").iterdir())
+    assert sorted([*downloads, *archives, seeds.REFRESH_EVENT]) == sorted(
+        path.stem for path in (ROOT / "events").iterdir()
+    )

@@ -17,7 +17,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from tools.local.guard import guard
 from tools.template import Stack
 
-SERVICES = {"cloudwatch", "dynamodb", "dynamodbstreams", "s3", "secretsmanager", "sqs"}
+SERVICES = {"cloudwatch", "dynamodb", "dynamodbstreams", "kms", "s3", "secretsmanager", "sqs"}
 """Moto's names."""
 
 

@@ -1,6 +1,6 @@
 """The data of the local service: one project, its keys, and one signature request for each situation.
 
-`SITUATIONS` lists the files of `events/` with the status of each response.
+`SITUATIONS` lists the downloads among the files of `events/` with the status of each response.
 """
 
 import json
@@ -83,6 +83,9 @@ ARCHIVE_SITUATIONS = [
     ArchiveSituation("archive_duplicates", 0, "one signature request three times in a batch"),
     ArchiveSituation("archive_ten", 1, "one malformed message among ten"),
 ]
+
+
+REFRESH_EVENT = "refresh_scheduled"
 
 
 def event(name: str) -> dict[str, Any]:

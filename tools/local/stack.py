@@ -20,6 +20,7 @@ from tools.template import REGION, Stack
 
 DOWNLOAD = "DownloadCertificateFunction"
 ARCHIVE = "ArchiveCertificateFunction"
+REFRESH = "RefreshCredentialFunction"
 
 StartFunction = Callable[[Stack, str, Mapping[str, str]], AbstractContextManager[Invoke]]
 """Starts a function by its logical id, with these environment variables."""

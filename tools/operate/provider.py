@@ -20,7 +20,8 @@ from tools.operate.target import Target, on_a_stack
 ADVICE = {
     "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, including a second try.",
     "unreachable": "No answer: is the host of ProviderCertificateUrl right, with a valid TLS certificate?",
-    "status": "Only 200 counts. 401 or 403: the secret or ProviderAuthHeader. 404: the URL or the request's id.",
+    "status": "Only 200 counts, or a redirect to a host in ProviderLinkHosts. 401 or 403: the secret or "
+    "ProviderAuthHeader. 404: the URL or the request's id.",
     "link_status": "The link's host refused. The link may have expired, or may need a header that is not sent.",
     "too_large": "The response is larger than MaxCertificateBytes, or than 8 MiB if JSON with a link is expected.",
     "broken_answer": "The response ended early, or its encoding does not match its headers.",
@@ -55,10 +56,13 @@ class PrintingObserver(Observer):
     def on_failure(self, failure: ProviderFailed) -> None:
         self._say(f"    {failure.upstream_status or 'no answer'} after {self._seconds()} s")
 
-    def on_link(self, link: str, *, is_allowed: bool) -> None:
-        self._say(f"    {self._settings.provider_link_field} holds a link")
+    def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
+        if status == 200:
+            self._say(f"    {self._settings.provider_link_field} holds a link")
+        else:
+            self._say(f"    {status} after {self._seconds()} s: a redirect")
         if not is_allowed:
-            self._say(f"    the link leads to {_describe_host(link)}, which is refused")
+            self._say(f"    it leads to {_describe_host(link)}, which is refused")
 
     def _seconds(self) -> str:
         return f"{time.perf_counter() - self._started:.1f}"

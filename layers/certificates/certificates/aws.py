@@ -11,12 +11,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from certificates.budgets import CONNECT_SECONDS, DYNAMODB, REPLY_SECONDS, S3, SECRETS_MANAGER, SQS, CallLimits
+from certificates.budgets import CONNECT_SECONDS, DYNAMODB, KMS, REPLY_SECONDS, S3, SECRETS_MANAGER, SQS, CallLimits
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from botocore.client import BaseClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -53,6 +54,10 @@ def limit_calls(seconds_left: Callable[[], float]) -> Iterator[None]:
 
 def connect_dynamodb() -> "DynamoDBClient":
     return _limit_attempts(boto3.client("dynamodb", config=client_config(DYNAMODB)), DYNAMODB)
+
+
+def connect_kms() -> "KMSClient":
+    return _limit_attempts(boto3.client("kms", config=client_config(KMS)), KMS)
 
 
 def connect_s3() -> "S3Client":

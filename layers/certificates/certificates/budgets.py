@@ -36,6 +36,7 @@ class CallLimits:
 
 
 DYNAMODB = CallLimits(read_seconds=2, attempts=3)
+KMS = CallLimits(read_seconds=2, attempts=2)
 S3 = CallLimits(read_seconds=3, attempts=2)
 SECRETS_MANAGER = CallLimits(read_seconds=2, attempts=2)
 SQS = CallLimits(read_seconds=2, attempts=3)
@@ -50,3 +51,9 @@ PROVIDER_CONNECT_SECONDS = 5.0
 
 SHORTEST_TRY_SECONDS = 2.0
 """A second try of a fetch needs at least this long."""
+
+TOKEN_SECONDS = 10.0
+"""One request to the token endpoint."""
+
+TOKEN_RETRY_SECONDS = 300
+"""How late a refresh may be: Lambda tries one that failed again after one and two minutes."""

@@ -1,4 +1,4 @@
-"""GET from a hostile world: one time budget for everything, one size cap, no redirect, nothing cut short."""
+"""Requests to a hostile world: one time budget for everything, one size cap, no redirect, nothing cut short."""
 
 import io
 import logging
@@ -7,13 +7,14 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException, IncompleteRead
 from http.client import HTTPResponse as ServerResponse
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, InvalidHeader
@@ -27,7 +28,8 @@ from certificates.urls import Url
 CHUNK = 64 * 1024
 MAX_HEAD_BYTES = 1024 * 1024
 TRANSIENT_STATUSES = {408, 429, 500, 502, 503, 504}
-_HEADERS = {b"content-length", b"transfer-encoding", b"content-encoding", b"retry-after"}
+REDIRECTS = {301, 302, 303, 307, 308}
+_HEADERS = {b"content-length", b"transfer-encoding", b"content-encoding", b"location", b"retry-after"}
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]\b")
 
 # urllib3 warns of contradicting headers, and not in our log's format.
@@ -46,6 +48,15 @@ def run_within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
     finally:
         exchange.cut()
         worker.shutdown(wait=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response with an expected status: a redirect with its Location, any other with its whole body."""
+
+    status: int
+    content: bytes = b""
+    location: str = ""
 
 
 class Exchange:
@@ -69,28 +80,40 @@ class Exchange:
                 # socket's own shutdown: the one of SSLSocket pulls the TLS state from under the reader.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def get(self, url: Url, headers: Mapping[str, str], max_bytes: int) -> bytes:
-        """The body of a 200 response, whole by every length that came with it.
+    def send(
+        self,
+        url: Url,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        expected: Container[int],
+        body: bytes | None = None,
+    ) -> Answer:
+        """The response to a GET, or with a body to a POST, whole by every length that came with it.
 
-        Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer.
+        Raises ProviderFailed: timed_out, unreachable, status (not an expected one), too_large, broken_answer.
         """
         connection = _connection(url, timeout=min(PROVIDER_CONNECT_SECONDS, self.remaining()))
-        with closing(connection), closing(self._ask(connection, url.target, headers)) as response:
-            if response.status != 200:
+        with closing(connection), closing(self._ask(connection, url.target, headers, body)) as response:
+            if response.status not in expected:
                 raise ProviderFailed(
                     "status",
                     response.status,
                     transient=response.status in TRANSIENT_STATUSES,
                     retry_after=parse_retry_after(response),
                 )
-            return self._read(response, max_bytes)
+            if response.status in REDIRECTS:
+                return Answer(response.status, location=_find_location(response))
+            return Answer(response.status, self._read(response, max_bytes))
 
-    def _ask(self, connection: HTTPConnection, target: str, headers: Mapping[str, str]) -> HTTPResponse:
+    def _ask(
+        self, connection: HTTPConnection, target: str, headers: Mapping[str, str], body: bytes | None
+    ) -> HTTPResponse:
         try:
             connection.connect()
             self._socket = connection.sock
             connection.timeout = self.remaining()
-            connection.request("GET", target, headers=headers, preload_content=False)
+            headers = {"User-Agent": "craftkit-certificates", **headers}
+            connection.request("POST" if body else "GET", target, body, headers, preload_content=False)
             return connection.getresponse()
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             self.remaining()
@@ -169,6 +192,12 @@ def read_head(stream: BinaryIO) -> bytes:
     raise IncompleteRead(b"")
 
 
+def _find_location(response: HTTPResponse) -> str:
+    """Empty unless there is exactly one, in ASCII (RFC 9110 section 10.2.2)."""
+    locations = response.headers.getlist("Location")
+    return locations[0] if len(locations) == 1 and locations[0].isascii() else ""
+
+
 def _is_gzip(response: HTTPResponse) -> bool:
     """Other codings are none, or wrong: `aws-chunked` is left over from an upload to S3. The bytes decide."""
     codings = response.headers.get("Content-Encoding", "").lower().split(",")
@@ -218,6 +247,11 @@ def _connection(url: Url, timeout: float) -> HTTPConnection:
 @cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
+
+
+def is_header_value(value: object) -> TypeGuard[str]:
+    """Anything else can't be sent as a header's value, or could add another header (RFC 9110 section 5.5)."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""
 
 
 def parse_retry_after(response: HTTPResponse) -> int | None:

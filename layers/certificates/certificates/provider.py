@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from certificates.budgets import PROVIDER_SECONDS, SHORTEST_TRY_SECONDS
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import InvalidRecord, ProviderFailed
-from certificates.https import Exchange, run_within
+from certificates.https import REDIRECTS, Answer, Exchange, is_header_value, run_within
 from certificates.models import Signature
 from certificates.settings import ProviderSettings
 from certificates.telemetry import measure
@@ -50,8 +50,7 @@ class Secret:
         except Exception as error:
             raise ProviderFailed("secret_unavailable") from error
         value = answer.get("SecretString")
-        # Anything else is no header value, or could add another header (RFC 9110 section 5.5).
-        if not (isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""):
+        if not is_header_value(value):
             raise ProviderFailed("secret_malformed")
         self._value = value
         return value
@@ -67,7 +66,8 @@ class Observer:
     def on_failure(self, failure: ProviderFailed) -> None:
         """The request failed."""
 
-    def on_link(self, link: str, *, is_allowed: bool) -> None: ...
+    def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
+        """The response with this status holds a link: a 200 in a field, a redirect in a header."""
 
 
 class Provider:
@@ -111,46 +111,53 @@ class Provider:
         secret = settings.provider_auth_header.fill(self._secret.value())
         self._observer.on_request(url, is_link=False)
         if settings.provider_link_field:
-            document = self._get(exchange, url, secret | {"Accept": "application/json"}, MAX_LINK_ANSWER_BYTES)
-            content = self._follow(exchange, find_link(document, settings.provider_link_field))
+            accept, max_bytes = "application/json", MAX_LINK_ANSWER_BYTES
         else:
-            accept = {"Accept": "application/pdf, */*;q=0.8"}
-            content = self._get(exchange, url, secret | accept, settings.max_certificate_bytes)
+            accept, max_bytes = "application/pdf, */*;q=0.8", settings.max_certificate_bytes
+        answer = self._get(exchange, url, secret | {"Accept": accept}, max_bytes, {200} | REDIRECTS)
+        content = answer.content
+        if answer.status != 200:
+            content = self._follow(exchange, answer.location, answer.status)
+        elif settings.provider_link_field:
+            content = self._follow(exchange, find_link(content, settings.provider_link_field), 200)
         if not is_whole_pdf(content):
             raise ProviderFailed("not_a_pdf", 200)
         return Certificate(content)
 
-    def _follow(self, exchange: Exchange, link: str) -> bytes:
-        """Sends no secret: it must not leave for another host, and storage hosts refuse two authentications."""
+    def _follow(self, exchange: Exchange, link: str, status: int) -> bytes:
+        """Sends no secret: it must not leave for another host, and storage hosts refuse two authentications. `status`
+        is that of the response with the link."""
         url = find_url(link, self._settings.provider_link_hosts)
-        self._observer.on_link(link, is_allowed=url is not None)
+        self._observer.on_link(link, status, is_allowed=url is not None)
         if url is None:
-            raise ProviderFailed("link_refused", 200)
+            raise ProviderFailed("link_refused" if status == 200 else "status", status)
         self._observer.on_request(url, is_link=True)
         try:
-            return self._get(exchange, url, {"Accept": "*/*"}, self._settings.max_certificate_bytes)
+            return self._get(exchange, url, {"Accept": "*/*"}, self._settings.max_certificate_bytes, {200}).content
         except ProviderFailed as failure:
             if failure.reason == "status":
                 failure.reason = "link_status"
             raise
 
-    def _get(self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int) -> bytes:
+    def _get(self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int, expected: set[int]) -> Answer:
         try:
-            content = exchange.get(url, {"User-Agent": "craftkit-certificates"} | headers, max_bytes)
+            answer = exchange.send(url, headers, max_bytes, expected)
         except ProviderFailed as failure:
             self._observer.on_failure(failure)
             raise
-        self._observer.on_response(content)
-        return content
+        if answer.status == 200:
+            self._observer.on_response(answer.content)
+        return answer
 
 
 def find_link(document: bytes, field: str) -> str:
-    """The text in a field of JSON. Raises ProviderFailed: link_missing."""
+    """The text in a field of JSON; a number in the field's name is an array's index. Raises ProviderFailed:
+    link_missing."""
     try:
         with _PARSING:
             value = json.loads(document)
         for name in field.split("."):
-            value = value[name]
+            value = value[int(name) if isinstance(value, list) and name.isdigit() else name]
     except (ValueError, RecursionError, LookupError, TypeError):
         value = None
     if not isinstance(value, str) or not value:

@@ -49,6 +49,9 @@ class HeaderTemplate:
         return {self.name: self.value.replace(_SECRET, secret)}
 
 
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+
+
 def _parse_hosts(text: str) -> tuple[HostRule, ...]:
     return tuple(HostRule.parse(host.strip(" ")) for host in text.split(",")) if text else ()
 
@@ -56,8 +59,8 @@ def _parse_hosts(text: str) -> tuple[HostRule, ...]:
 class ProviderSettings(Settings):
     provider_certificate_url: Annotated[UrlTemplate, PlainValidator(UrlTemplate.parse)]
     provider_auth_header: Annotated[HeaderTemplate, PlainValidator(HeaderTemplate.parse)]
-    provider_secret_name: str = Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")
-    provider_link_field: str
+    provider_secret_name: SecretName
+    provider_link_field: str = Field(pattern=r"^([ -\-/-~]+(\.[ -\-/-~]+)*)?$")
     provider_link_hosts: Annotated[tuple[HostRule, ...], PlainValidator(_parse_hosts)]
     max_certificate_bytes: PositiveInt
 

@@ -1,0 +1,123 @@
+"""The two secrets: the long-lived credentials, which this function alone uses, and the access token, which the other
+functions read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from certificates.aws import error_code
+from certificates.errors import CertificateError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+class RefreshFailed(CertificateError):
+    """There is no new access token. `reason` is a constant word; `cause` is an error code of AWS, a status of the
+    provider, or the rule that each field of the credentials breaks."""
+
+    def __init__(self, reason: str, cause: str | int | dict[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cause = cause
+
+
+class Client(BaseModel):
+    """What all grants share: who asks, and form fields that the provider wants in addition.
+
+    With a secret, the client authenticates by HTTP Basic or in the body (RFC 6749 section 2.3.1).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
+
+    client_id: str | None = None
+    client_secret: str | None = None
+    client_authentication: Literal["basic", "body"] = "basic"
+    parameters: dict[str, str] = {}
+
+
+class ClientCredentials(Client):
+    """RFC 6749 section 4.4.
+
+    {"grant": "client_credentials", "client_id": "…", "client_secret": "…", "client_authentication": "body",
+     "parameters": {"subject_type": "enterprise", "subject_id": "…"}}
+    """
+
+    grant: Literal["client_credentials"]
+    client_id: str
+
+
+class RefreshToken(Client):
+    """RFC 6749 section 6. A new refresh token in a response replaces the one here.
+
+    {"grant": "refresh_token", "client_id": "…", "client_secret": "…", "refresh_token": "…"}
+    """
+
+    grant: Literal["refresh_token"]
+    client_id: str
+    refresh_token: str
+
+
+class JwtBearer(Client):
+    """RFC 7523 section 2.1, signed by the key ProviderSigningKeyArn. The client authenticates only if it has an id.
+
+    {"grant": "jwt_bearer", "issuer": "…", "subject": "…", "audience": "account.example.com",
+     "scope": "signature impersonation"}
+    """
+
+    grant: Literal["jwt_bearer"]
+    issuer: str
+    subject: str
+    audience: str
+    scope: str | None = None
+
+
+Credentials = Annotated[ClientCredentials | RefreshToken | JwtBearer, Field(discriminator="grant")]
+_CREDENTIALS: TypeAdapter[Credentials] = TypeAdapter(Credentials)
+
+
+class Secrets:
+    """Both secrets, in Secrets Manager."""
+
+    def __init__(self, client: "SecretsManagerClient", credentials_name: str, token_name: str) -> None:
+        self._client = client
+        self._credentials_name = credentials_name
+        self._token_name = token_name
+
+    def credentials(self) -> Credentials:
+        """Raises RefreshFailed: credentials_unavailable, credentials_malformed."""
+        with failing_as("credentials_unavailable"):
+            text = self._client.get_secret_value(SecretId=self._credentials_name).get("SecretString", "")
+        try:
+            return _CREDENTIALS.validate_json(text)
+        except ValidationError as error:
+            problems = {".".join(map(str, e["loc"])): e["type"] for e in error.errors(include_input=False)}
+            raise RefreshFailed("credentials_malformed", problems) from None
+
+    def replace_refresh_token(self, used: str, new: str) -> None:
+        """Keeps whatever else an operator has changed meanwhile, and a refresh token from a new consent.
+
+        Raises RefreshFailed: credentials_changed, credentials_unwritten, and those of `credentials`.
+        """
+        current = self.credentials()
+        if not isinstance(current, RefreshToken) or current.refresh_token != used:
+            raise RefreshFailed("credentials_changed")
+        document = current.model_copy(update={"refresh_token": new}).model_dump_json(exclude_unset=True)
+        with failing_as("credentials_unwritten"):
+            self._client.put_secret_value(SecretId=self._credentials_name, SecretString=document)
+
+    def store_token(self, token: str) -> None:
+        """Raises RefreshFailed: token_unwritten."""
+        with failing_as("token_unwritten"):
+            self._client.put_secret_value(SecretId=self._token_name, SecretString=token)
+
+
+@contextmanager
+def failing_as(reason: str) -> Iterator[None]:
+    """Turns every failure of a call to AWS into RefreshFailed."""
+    try:
+        yield
+    except Exception as error:
+        raise RefreshFailed(reason, error_code(error)) from error

@@ -1,0 +1,127 @@
+"""The request for an access token, and the response. Each grant by its RFC."""
+
+import json
+import time
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import quote_plus, urlencode
+
+from pydantic import BaseModel, PositiveInt, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from certificates.budgets import TOKEN_SECONDS
+from certificates.https import Answer, Exchange, run_within
+from certificates.urls import Url
+from functions.refresh_credential.credentials import ClientCredentials, Credentials, JwtBearer, RefreshFailed
+
+Sign = Callable[[bytes], bytes]
+"""Makes the signature of RS256."""
+
+MAX_TOKEN_ANSWER_BYTES = 64 * 1024
+CLOCK_TOLERANCE = 60
+JWT_SECONDS = 3600
+
+REFUSALS = (
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "consent_required",
+    "refused",
+)
+"""The error codes of RFC 6749 section 5.2, that of OpenID Connect Core section 3.1.2.6 for a missing consent, and one
+word for all others."""
+
+
+def _ignore_malformed(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+class TokenAnswer(BaseModel):
+    """RFC 6749 sections 5.1 and 5.2. A malformed lifetime or refresh token does not make the access token useless."""
+
+    access_token: Any = None
+    expires_in: Annotated[PositiveInt | None, WrapValidator(_ignore_malformed)] = None
+    refresh_token: Annotated[str | None, WrapValidator(_ignore_malformed)] = None
+    error: Any = None
+
+
+def ask_for_token(url: Url, credentials: Credentials, sign: Sign) -> TokenAnswer:
+    """Within TOKEN_SECONDS.
+
+    Raises RefreshFailed: the words in REFUSALS, answer_malformed; and ProviderFailed: timed_out, unreachable,
+    status, too_large, broken_answer.
+    """
+    authorization, form = authenticate(credentials)
+    form = credentials.parameters | form | make_grant(credentials, sign, int(time.time()))
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"} | authorization
+    body = urlencode(form).encode()
+
+    def send(exchange: Exchange) -> Answer:
+        return exchange.send(url, headers, MAX_TOKEN_ANSWER_BYTES, {200, 400, 401}, body)
+
+    return parse_answer(run_within(TOKEN_SECONDS, send))
+
+
+def authenticate(credentials: Credentials) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and form fields (RFC 6749 section 2.3.1). A client without a secret only says who it is."""
+    id_, secret = credentials.client_id, credentials.client_secret
+    if id_ is None:
+        return {}, {}
+    if secret is None:
+        return {}, {"client_id": id_}
+    if credentials.client_authentication == "body":
+        return {}, {"client_id": id_, "client_secret": secret}
+    pair = b64encode(f"{quote_plus(id_)}:{quote_plus(secret)}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}, {}
+
+
+def make_grant(credentials: Credentials, sign: Sign, now: int) -> dict[str, str]:
+    """Form fields."""
+    if isinstance(credentials, ClientCredentials):
+        return {"grant_type": "client_credentials"}
+    if isinstance(credentials, JwtBearer):
+        grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        return {"grant_type": grant_type, "assertion": make_jwt(credentials, sign, now)}
+    return {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token}
+
+
+def make_jwt(credentials: JwtBearer, sign: Sign, now: int) -> str:
+    """RFC 7523 section 3. Issued a little in the past, for a provider whose clock is behind; valid for an hour, the
+    longest that providers allow."""
+    issued = now - CLOCK_TOLERANCE
+    claims = {
+        "iss": credentials.issuer,
+        "sub": credentials.subject,
+        "aud": credentials.audience,
+        "iat": issued,
+        "exp": issued + JWT_SECONDS,
+    }
+    if credentials.scope:
+        claims["scope"] = credentials.scope
+    unsigned = b".".join(_encode(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
+    return b".".join((unsigned, _encode(sign(unsigned)))).decode()
+
+
+def _encode(part: bytes) -> bytes:
+    """base64url without padding (RFC 7515 section 2)."""
+    return urlsafe_b64encode(part).rstrip(b"=")
+
+
+def parse_answer(answer: Answer) -> TokenAnswer:
+    """Raises RefreshFailed. Some providers refuse with the status 200."""
+    try:
+        parsed = TokenAnswer.model_validate_json(answer.content)
+    except ValidationError:
+        parsed = None
+    error = parsed.error if parsed else None
+    if answer.status != 200 or error:
+        raise RefreshFailed(error if error in REFUSALS else "refused", answer.status)
+    if parsed is None:
+        raise RefreshFailed("answer_malformed")
+    return parsed

@@ -1,0 +1,150 @@
+"""The refresh function: what the token endpoint, AWS and operators can get wrong."""
+
+from typing import Any
+
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError
+
+from certificates.urls import Url
+from functions.refresh_credential import grants
+from functions.refresh_credential import handler as refresh
+from functions.refresh_credential.credentials import RefreshFailed
+from tests.conftest import OAUTH, PARAMETERS
+from tests.support.refresh import ASSERTING, ROTATING, SERVICE, Refresh, issue
+from tools.fake_cloud.server import Answer, hang, raw, reply, reset
+from tools.local.runtime import Context
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (reply(400, b'{"error": "invalid_grant", "error_description": "canary"}'), "invalid_grant"),
+        (reply(401, b'{"error": "invalid_client"}'), "invalid_client"),
+        (reply(401, b"<html>canary"), "refused"),
+        (reply(400, b'{"error": "canary"}'), "refused"),
+        (reply(200, b'{"error": "invalid_client"}'), "invalid_client"),
+    ],
+)
+@pytest.mark.threat("leaks-to-logs")
+@pytest.mark.fault("refresh-refused")
+def test_a_refusal_alarms_and_is_not_retried(run: Refresh, answer: Answer, reason: str) -> None:
+    run.endpoint.answers = [answer]
+    fields = run()
+    assert fields == {"reason": reason, "milliseconds": fields["milliseconds"]}
+    (line,), metrics = run.written()
+    assert (line["message"], line["level"], line["reason"]) == ("credential_refresh_failed", "ERROR", reason)
+    assert line["detail"].keys() == {"reason", "cause"}
+    assert metrics == {"CredentialRefreshFailures": [SERVICE | {"reason": reason}], "CredentialsRefused": [SERVICE]}
+    assert (len(run.endpoint.requests), run.token()) == (1, "access-0")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (reset, "unreachable"),
+        (raw(b"canary\r\n\r\n"), "unreachable"),
+        (reply(429, b"canary", {"Retry-After": "3600"}), "status"),
+        (reply(500, b"canary"), "status"),
+        (reply(503), "status"),
+        (reply(403), "status"),
+        (reply(302, headers={"Location": "/canary"}), "status"),
+        (reply(body=b"<html>canary"), "answer_malformed"),
+        (reply(body=b'{"access_token": "canary"'), "answer_malformed"),
+        (reply(body=b"{}"), "token_malformed"),
+        (reply(body=b" " * 65_537), "too_large"),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"), "broken_answer"),
+        *((issue(token), "token_malformed") for token in ("", " t", "t\n", "t\r\nX: y", "\u00e9", "\x00")),
+        (issue(7), "token_malformed"),
+    ],
+)
+@pytest.mark.threat("provider-secret", "leaks-to-logs")
+@pytest.mark.fault("refresh-endpoint-fails")
+def test_a_fault_that_may_pass_is_raised_so_that_lambda_tries_again(run: Refresh, answer: Answer, reason: str) -> None:
+    run.endpoint.answers = [answer, issue("access-2")]
+    assert (run.failure(), run.token()) == (reason, "access-0")
+    assert len(run.endpoint.requests) == 1
+    run()
+    assert run.token() == "access-2"
+
+
+@pytest.mark.fault("refresh-slow")
+def test_a_slow_endpoint_ends_within_the_time_budget(run: Refresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grants, "TOKEN_SECONDS", 0.2)
+    run.endpoint.answers = [hang(5), raw(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 50, pause=0.1)]
+    assert [run.failure(), run.failure()] == ["timed_out", "timed_out"]
+
+
+def test_an_endpoint_that_is_down_is_unreachable(run: Refresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = refresh.SETTINGS.model_copy(update={"provider_token_url": Url("http", "127.0.0.1", 1, "/")})
+    monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
+    assert run.failure() == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("canary", {"": "json_invalid"}),
+        ("null", {"": "dict_type"}),
+        ("{}", {"": "union_tag_not_found"}),
+        ('{"grant": "canary"}', {"": "union_tag_invalid"}),
+        ('{"grant": "refresh_token", "client_id": "canary"}', {"refresh_token.refresh_token": "missing"}),
+        (
+            '{"grant": "client_credentials", "client_id": 7, "client_secrets": ""}',
+            {"client_credentials.client_id": "string_type", "client_credentials.client_secrets": "extra_forbidden"},
+        ),
+    ],
+)
+@pytest.mark.threat("leaks-to-logs")
+@pytest.mark.fault("refresh-malformed")
+def test_credentials_of_the_wrong_form_are_named_without_their_values(
+    run: Refresh, text: str, problems: dict[str, str]
+) -> None:
+    run.put(text)
+    assert run()["reason"] == "credentials_malformed"
+    (line,), metrics = run.written()
+    assert line["detail"]["cause"] == problems
+    assert (metrics["CredentialsRefused"], run.endpoint.connections) == ([SERVICE], 0)
+
+
+@pytest.mark.parametrize(
+    ("operation", "secret", "code", "reason"),
+    [
+        ("GetSecretValue", "ProviderOAuthSecretName", "InternalServiceError", "credentials_unavailable"),
+        ("GetSecretValue", "ProviderOAuthSecretName", "ResourceNotFoundException", "credentials_unavailable"),
+        ("PutSecretValue", "ProviderOAuthSecretName", "InternalServiceError", "credentials_unwritten"),
+        ("PutSecretValue", "ProviderSecretName", "AccessDeniedException", "token_unwritten"),
+        ("Sign", None, "AccessDeniedException", "unsigned"),
+    ],
+)
+@pytest.mark.fault("refresh-aws-fails")
+def test_a_fault_of_aws_is_raised(run: Refresh, operation: str, secret: str | None, code: str, reason: str) -> None:
+    run.put(ROTATING if secret else ASSERTING)
+    run.endpoint.answers = [issue("access-1", "r2")]
+    name = secret and (PARAMETERS | OAUTH)[secret]
+    original: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def call(client: Any, asked: str, parameters: Any) -> Any:
+        if (asked, parameters.get("SecretId")) == (operation, name):
+            raise ClientError({"Error": {"Code": code, "Message": "canary"}}, asked)
+        return original(client, asked, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        assert run.failure() == reason
+    assert (run.token(), run.endpoint.connections) == ("access-0", 0 if operation in {"GetSecretValue", "Sign"} else 1)
+
+
+def test_a_defect_is_raised_without_its_text(run: Refresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("canary")
+
+    monkeypatch.setattr(refresh, "refresh_credential", fail)
+    assert run.failure() == "internal"
+
+
+def test_no_call_begins_without_time_for_it(run: Refresh) -> None:
+    with pytest.raises(RefreshFailed) as failure:
+        refresh.handler({}, Context(1))  # type: ignore[arg-type]
+    assert failure.value.reason == "credentials_unavailable"
+    assert run.endpoint.connections == 0

@@ -1,0 +1,77 @@
+"""Runs the refresh function against moto's secrets and a scripted token endpoint."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import boto3
+import pytest
+
+from functions.refresh_credential import handler as refresh
+from functions.refresh_credential.credentials import RefreshFailed
+from tests.conftest import OAUTH, PARAMETERS
+from tests.support.log import Line, Metrics, parse_log
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
+from tools.local import seeds
+from tools.local.runtime import Context
+from tools.template import REGION
+
+SERVICE = {"service": "refresh_credential"}
+CLIENT = {"client_id": "client", "client_secret": "s3cret"}
+ROTATING = {"grant": "refresh_token", "refresh_token": "r1"} | CLIENT
+ASSERTING = {"grant": "jwt_bearer", "issuer": "i", "subject": "s", "audience": "account.example.com", "scope": "a b"}
+STATIC = {"grant": "client_credentials"} | CLIENT
+
+SECRETS = boto3.Session(region_name=REGION).client("secretsmanager")
+KMS = boto3.Session(region_name=REGION).client("kms")
+
+
+@dataclass
+class Refresh:
+    """Runs the function, and gives access to both secrets and the token endpoint."""
+
+    endpoint: ScriptedServer
+    lines: Any = field(repr=False)
+
+    def __call__(self) -> dict[str, Any]:
+        return refresh.handler(seeds.event(seeds.REFRESH_EVENT), Context(60))  # type: ignore[arg-type]
+
+    def put(self, credentials: object) -> None:
+        text = credentials if isinstance(credentials, str) else json.dumps(credentials)
+        SECRETS.put_secret_value(SecretId=OAUTH["ProviderOAuthSecretName"], SecretString=text)
+
+    def credentials(self, stage: str = "AWSCURRENT") -> Any:
+        name = OAUTH["ProviderOAuthSecretName"]
+        return json.loads(SECRETS.get_secret_value(SecretId=name, VersionStage=stage)["SecretString"])
+
+    def token(self) -> str:
+        return SECRETS.get_secret_value(SecretId=PARAMETERS["ProviderSecretName"])["SecretString"]
+
+    def forms(self) -> list[dict[str, str]]:
+        """The forms that the token endpoint received."""
+        return [dict(parse_qsl(request.body.decode(), strict_parsing=True)) for request in self.endpoint.requests]
+
+    def written(self) -> tuple[list[Line], Metrics]:
+        """The log lines, and the metrics by name, since the last call."""
+        captured = self.lines.readouterr()
+        output = str(captured.out + captured.err)
+        assert "canary" not in output
+        return parse_log(output.splitlines())
+
+    def failure(self) -> str:
+        """The reason of a failure that is raised, as logged and counted."""
+        with pytest.raises(RefreshFailed) as failure:
+            self()
+        assert (failure.value.__cause__, failure.value.__suppress_context__) == (None, True)
+        (line,), metrics = self.written()
+        reason = failure.value.reason
+        assert (line["message"], line["level"], line["reason"]) == ("credential_refresh_failed", "ERROR", reason)
+        assert metrics == {"CredentialRefreshFailures": [SERVICE | {"reason": reason}]}
+        return reason
+
+
+def issue(access_token: object = "access-1", refresh_token: str | None = None, **fields: object) -> Answer:  # noqa: S107
+    """The response with an access token."""
+    tokens = {"access_token": access_token, "refresh_token": refresh_token}
+    return reply(body=json.dumps(tokens | {"token_type": "Bearer", "expires_in": 3600} | fields).encode())

@@ -1,0 +1,126 @@
+"""Access tokens that expire: the schedule, the function's retries, what is there without a token endpoint."""
+
+import pytest
+from pydantic import ValidationError
+
+from certificates.budgets import TOKEN_RETRY_SECONDS
+from functions.refresh_credential.settings import RefreshSettings
+from tests.conftest import OAUTH, PARAMETERS
+from tests.template.conftest import REFRESH, statements
+from tools.template import ACCOUNT, REGION, Stack, translated
+
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
+
+
+def test_without_a_token_endpoint_nothing_of_it_exists(stack: Stack) -> None:
+    without = Stack("craftkit-test", PARAMETERS).resources
+    assert [name for name in without if "Refresh" in name or "CredentialAlarm" in name or "Schedule" in name] == []
+    added = {name for name in stack.resources.keys() - without.keys() if "FunctionVersion" not in name}
+    assert added == {
+        "RefreshCredentialFunction",
+        "RefreshCredentialFunctionAliaslive",
+        "RefreshCredentialFunctionEventInvokeConfig",
+        "RefreshCredentialLogGroup",
+        "RefreshCredentialRole",
+        "RefreshSchedule",
+        "RefreshScheduleRole",
+        "CredentialRefreshAlarm",
+        "CredentialRefusedAlarm",
+        "CredentialLifetimeAlarm",
+    }
+
+
+def test_the_schedule_invokes_the_alias_as_often_as_asked() -> None:
+    stack = Stack("s", PARAMETERS | OAUTH | {"ProviderTokenMinutes": "45"})
+    (schedule,) = stack.of_type("AWS::Scheduler::Schedule").values()
+    assert schedule["ScheduleExpression"] == "rate(45 minutes)"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    alias = stack.resolve({"Ref": f"{REFRESH}Aliaslive"})
+    assert (schedule["Target"]["Arn"], alias.endswith(f"{REFRESH}:live")) == (alias, True)
+    (invoke,) = statements(stack, "RefreshScheduleRole")
+    assert invoke == {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": alias}
+    assert ("PROVIDER_TOKEN_MINUTES", "45") in stack.environment(REFRESH).items()
+
+
+def test_a_failed_run_is_tried_again_twice_and_before_the_next_one(stack: Stack) -> None:
+    """Lambda waits one minute before the first retry and two before the second.
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
+    retries = stack.resources[f"{REFRESH}EventInvokeConfig"]["Properties"]
+    assert (retries["MaximumRetryAttempts"], retries["Qualifier"]) == (2, "live")
+    timeout = stack.resources[REFRESH]["Properties"]["Timeout"]
+    assert 60 + timeout + 120 + timeout <= TOKEN_RETRY_SECONDS
+    shortest = translated()["Parameters"]["ProviderTokenMinutes"]["MinValue"] * 60
+    assert TOKEN_RETRY_SECONDS < retries["MaximumEventAgeInSeconds"] <= shortest
+
+
+def test_one_execution_refreshes_at_a_time_if_the_account_can_reserve_it(stack: Stack) -> None:
+    assert stack.resources[REFRESH]["Properties"]["ReservedConcurrentExecutions"] == "1"
+    small = Stack("s", PARAMETERS | OAUTH | {"RefreshReservedConcurrency": "0"})
+    assert "ReservedConcurrentExecutions" not in small.resources[REFRESH]["Properties"]
+
+
+@pytest.mark.threat("provider-secret")
+def test_the_role_reaches_the_two_secrets_and_the_signing_key(stack: Stack) -> None:
+    secrets = [s for s in statements(stack, "RefreshCredentialRole") if "secretsmanager" in str(s["Action"])]
+    assert secrets == [
+        {
+            "Effect": "Allow",
+            "Action": ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+            "Resource": f"{SECRET}{OAUTH['ProviderOAuthSecretName']}-??????",
+        },
+        {
+            "Effect": "Allow",
+            "Action": "secretsmanager:PutSecretValue",
+            "Resource": f"{SECRET}{PARAMETERS['ProviderSecretName']}-??????",
+        },
+    ]
+    sign = {"Effect": "Allow", "Action": "kms:Sign", "Resource": OAUTH["ProviderSigningKeyArn"]}
+    assert sign in statements(stack, "RefreshCredentialRole")
+    unsigned = Stack("s", PARAMETERS | OAUTH | {"ProviderSigningKeyArn": ""})
+    assert "kms:Sign" not in [s["Action"] for s in statements(unsigned, "RefreshCredentialRole")]
+
+
+@pytest.mark.threat("provider-secret")
+def test_no_other_role_reaches_the_long_lived_credentials(stack: Stack) -> None:
+    reaching = [
+        role
+        for role in stack.of_type("AWS::IAM::Role")
+        if OAUTH["ProviderOAuthSecretName"] in str(statements(stack, role))
+    ]
+    assert reaching == ["RefreshCredentialRole"]
+
+
+@pytest.mark.parametrize("minutes", ["10", "20", "720"])
+def test_the_alarms_look_back_over_two_intervals_and_at_most_a_day(minutes: str) -> None:
+    """Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    (EvaluationPeriods)"""
+    stack = Stack("s", PARAMETERS | OAUTH | {"ProviderTokenMinutes": minutes})
+    alarms = {name: alarm for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items() if "Credential" in name}
+    seconds = {alarm["Period"] * int(alarm["EvaluationPeriods"]) for alarm in alarms.values()}
+    assert seconds == {2 * 60 * int(minutes)}
+    assert max(seconds) <= 86_400
+    # One interval without a new token is not enough for the first alarm; for the others, one bad token is.
+    assert {name: alarm.get("DatapointsToAlarm") for name, alarm in alarms.items()} == {
+        "CredentialRefreshAlarm": None,
+        "CredentialRefusedAlarm": 1,
+        "CredentialLifetimeAlarm": 1,
+    }
+
+
+@pytest.mark.parametrize("minutes", ["9", "10", "720", "721"])
+def test_an_interval_is_deployed_if_and_only_if_the_function_starts_with_it(stack: Stack, minutes: str) -> None:
+    parameter = translated()["Parameters"]["ProviderTokenMinutes"]
+    is_deployed = parameter["MinValue"] <= int(minutes) <= parameter["MaxValue"]
+    try:
+        RefreshSettings.model_validate(stack.environment(REFRESH) | {"PROVIDER_TOKEN_MINUTES": minutes})
+        is_started = True
+    except ValidationError:
+        is_started = False
+    assert is_started == is_deployed
+
+
+def test_a_token_endpoint_needs_credentials() -> None:
+    rule = translated()["Rules"]["TokensHaveCredentials"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ProviderTokenUrl"}, ""]}]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ProviderOAuthSecretName"}, ""]}]}
