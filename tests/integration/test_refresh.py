@@ -111,10 +111,11 @@ class RotatingEndpoint:
 
     def answer(self, connection: socket.socket) -> None:
         if dict(parse_qsl(self.run.endpoint.request.body.decode()))["refresh_token"] != self.valid:
-            return reply(400, b'{"error": "invalid_grant", "error_description": "canary"}')(connection)
+            reply(400, b'{"error": "invalid_grant", "error_description": "canary"}')(connection)
+            return
         self.issued += 1
         self.valid = f"canary-{self.issued}"
-        return issue(f"access-{self.issued}", self.valid)(connection)
+        issue(f"access-{self.issued}", self.valid)(connection)
 
     def give_consent(self) -> None:
         self.valid = "consent"

@@ -12,8 +12,8 @@ def test_planted_faults_are_found() -> None:
     resources = {name: resource["Properties"] for name, resource in template["Resources"].items()}
     resources["WebAcl"]["Rules"][0]["Statement"]["RateBasedStatement"]["Limit"] = 5  # at least 10
     resources["ArchiveCertificateFunctionQueue"]["BatchSize"] = 11  # above 10 only with a batching window
-    body = resources["Dashboard"]["DashboardBody"]
-    body["Fn::Sub"] = body["Fn::Sub"].replace("[", "", 1)
+    body = resources["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    body[0] = body[0].replace("[", "", 1)
     checked = subprocess.run(
         [ROOT / ".preflight/bin/python", ROOT / "tools/preflight.py"],
         input=json.dumps(template),
