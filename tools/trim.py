@@ -19,7 +19,7 @@ OPERATIONS = {
     "sqs": {"ChangeMessageVisibility"},
 }
 """The operations that the functions call, by botocore's service name."""
-CALLED_BY_BOTOCORE: dict[str, set[str]] = {"s3": {"HeadBucket"}}  # after a redirect, for the bucket's region
+CALLED_BY_BOTOCORE: dict[str, set[str]] = {"s3": {"HeadBucket"}}  # after a redirect: `aws.py` refuses it
 
 
 def trim(python: Path) -> None:

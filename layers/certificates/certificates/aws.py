@@ -34,6 +34,10 @@ class OutOfTime(Exception):
     """There is no time left for an attempt."""
 
 
+class Redirected(Exception):
+    """S3 redirects elsewhere."""
+
+
 def find_seconds_left(context: "LambdaContext") -> float:
     """The seconds until Lambda ends the invocation."""
     return context.get_remaining_time_in_millis() / 1000
@@ -61,7 +65,15 @@ def connect_kms() -> "KMSClient":
 
 
 def connect_s3() -> "S3Client":
-    return _limit_attempts(boto3.client("s3", config=client_config(S3)), S3)
+    client = _limit_attempts(boto3.client("s3", config=client_config(S3)), S3)
+    client.meta.events.register("before-call.s3.HeadBucket", _refuse_redirect)
+    return client
+
+
+def _refuse_redirect(**_: object) -> None:
+    """Botocore follows a redirect after asking for the bucket's region. If that is redirected too, it asks again, until
+    the stack overflows."""
+    raise Redirected
 
 
 def connect_secrets_manager() -> "SecretsManagerClient":
