@@ -68,6 +68,9 @@ REQUESTS = {
         b'{"SecretId": "craftkit/provider-secret"}',
     ),
     "the description of the stack": Request("aws", "POST", "/", 200, signed("cloudformation")),
+    "an invocation": Request(
+        "aws", "POST", f"/2015-03-31/functions/craftkit-local-{DOWNLOAD}/invocations", 200, signed("lambda"), b"{}"
+    ),
     "the list of buckets": Request("aws", "GET", "/", 200),
     "another object": Request(
         "aws", "PUT", f"/{BUCKET}/another", 200, signed("s3") | {"Content-MD5": "A9WeZjwa+awzqZSdEZNQWg=="}, b"some"

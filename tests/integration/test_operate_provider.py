@@ -1,8 +1,9 @@
-"""`provider check`, step by step."""
+"""`provider check`, step by step, and `provider refresh`."""
 
 import json
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -11,14 +12,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from certificates import provider
-from tests.conftest import PARAMETERS
+from functions.refresh_credential.handler import PERMANENT
+from tests.conftest import OAUTH, PARAMETERS
+from tests.support.operator import Operator, ScriptAws, deploy
+from tests.support.operator import run as run_program
 from tests.support.pdf import pdf
 from tools.fake_cloud.server import Answer, ScriptedServer, raw, reply
-from tools.operate import target
+from tools.local.aws import serve_aws
+from tools.local.gateway import Invoke
+from tools.local.stack import REFRESH, make_stack, serving
+from tools.operate import access_token, target
 from tools.operate.commands import main
 from tools.operate.provider import ADVICE
 from tools.operate.target import Target
-from tools.template import REGION, ROOT
+from tools.template import REGION, ROOT, Stack
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\u202e\u2066\u200f"
 SECRET = "s3cret-canary"  # noqa: S105
@@ -30,10 +37,14 @@ Check = Callable[..., tuple[Result, ScriptedServer]]
 def check(monkeypatch: pytest.MonkeyPatch) -> Check:
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
 
-    def run(answer: Answer, **parameters: str) -> tuple[Result, ScriptedServer]:
+    def run(answer: Answer, age: int = 0, **parameters: str) -> tuple[Result, ScriptedServer]:
+        """`age` of the secret, in seconds."""
         session = boto3.Session(region_name=REGION)
         with moto.mock_aws(), ScriptedServer(answer) as server:
-            session.client("secretsmanager").create_secret(Name=PARAMETERS["ProviderSecretName"], SecretString=SECRET)
+            secrets, name = session.client("secretsmanager"), PARAMETERS["ProviderSecretName"]
+            secrets.create_secret(Name=name, SecretString=SECRET)
+            now = secrets.get_secret_value(SecretId=name)["CreatedDate"].timestamp() + age
+            monkeypatch.setattr(access_token, "time", SimpleNamespace(time=lambda: now))
             url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
             defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
             stack = Target("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
@@ -159,3 +170,139 @@ def test_every_reason_has_its_advice() -> None:
     for source in sources:
         raised |= set(re.findall(r'ProviderFailed\(\s*"(\w+)"|failure\.reason = "(\w+)"', source.read_text()))
     assert {first or second for first, second in raised} == set(ADVICE)
+
+
+# ── Access tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (45, "age 45 seconds, refreshed every 20 minutes"),
+        (12 * 60 + 59, "age 12 minutes, refreshed every 20 minutes"),
+        (20 * 60 + 59, "age 20 minutes, refreshed every 20 minutes"),
+        (
+            21 * 60,
+            "age 21 minutes, refreshed every 20 minutes, which is overdue: run `certificates provider refresh`",
+        ),
+    ],
+)
+def test_the_age_of_an_access_token_is_said_first(check: Check, age: int, words: str) -> None:
+    parameters = {"ProviderTokenUrl": OAUTH["ProviderTokenUrl"], "ProviderTokenMinutes": "20"}
+    result, server = check(reply(body=pdf()), age, **parameters)
+    assert said(result)[:2] == [f"Access token: {words}", f"GET {server.url}/v1/requests/a%2F1/certificate"]
+    assert result.exit_code == 0
+
+
+def test_a_missing_access_token_is_said_with_what_to_do(check: Check) -> None:
+    parameters = {"ProviderTokenUrl": OAUTH["ProviderTokenUrl"], "ProviderSecretName": "none"}
+    result, _ = check(reply(), **parameters)
+    advice = "If there is none yet, run `certificates provider refresh`."
+    assert said(result) == [
+        f"Access token: not read (ResourceNotFoundException). {advice}",
+        f"Refused: secret_unavailable. {ADVICE['secret_unavailable']}",
+    ]
+
+
+def as_reply(**fields: Any) -> Answer:
+    """Lambda's response to Invoke."""
+    raised = {"X-Amz-Function-Error": "Unhandled"} if "errorMessage" in fields else {}
+    return reply(body=json.dumps(fields).encode(), headers=raised)
+
+
+@pytest.mark.parametrize(
+    ("fields", "exit_code", "words"),
+    [
+        ({"seconds": 3600, "rotated": False}, 0, "New access token, which lives for 60 minutes."),
+        (
+            {"seconds": 60, "rotated": True},
+            0,
+            "New access token, which lives for 60 seconds; a new refresh token was stored.",
+        ),
+        ({"seconds": None, "rotated": False}, 0, "New access token."),
+        (
+            {"reason": "invalid_grant"},
+            1,
+            "Failed: invalid_grant. Give consent again; a new refresh token belongs in ProviderOAuthSecretName.",
+        ),
+        (
+            {"errorType": "RefreshFailed", "errorMessage": "timed_out", "stackTrace": []},
+            1,
+            "Failed: timed_out. See credential_refresh_failed in the log of the refresh function.",
+        ),
+        (
+            {"errorType": "X", "errorMessage": "a\nb\x1b]0;owned\x07"},
+            1,
+            "Failed: a\ufffdb\ufffd]0;owned\ufffd. See credential_refresh_failed in the log of the refresh function.",
+        ),
+    ],
+)
+def test_a_refresh_runs_the_function_once_and_says_its_reply(
+    operate: Operator, script_aws: ScriptAws, fields: dict[str, Any], exit_code: int, words: str
+) -> None:
+    server = script_aws("LAMBDA", as_reply(**fields, milliseconds=312.5))
+    result = operate("provider", "refresh")
+    assert (result.exit_code, result.stdout, result.stderr) == (exit_code, f"{words}\n", "")
+    (request,) = server.requests
+    path = f"/2015-03-31/functions/{operate.name(REFRESH)}/invocations?Qualifier=live"
+    assert (request.method, request.target, request.body) == ("POST", path, b"{}")
+    assert "x-amz-invocation-type" not in request.headers  # Lambda waits for the reply and does not retry
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            reply(429, b'{"Reason": "x", "Message": "Rate"}', {"X-Amzn-ErrorType": "TooManyRequestsException"}),
+            "Another run is in progress, or Lambda has no free concurrency. Try again soon.",
+        ),
+        (
+            reply(404, b'{"Message": "Function not found"}', {"X-Amzn-ErrorType": "ResourceNotFoundException"}),
+            "AWS refused Invoke: Function not found.",
+        ),
+        (reply(body=b"<html>"), "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."),
+    ],
+)
+def test_a_refresh_that_lambda_does_not_run_is_asked_for_once(
+    operate: Operator, script_aws: ScriptAws, answer: Answer, words: str
+) -> None:
+    server = script_aws("LAMBDA", answer)
+    result = operate("provider", "refresh")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {words}\n")
+    assert len(server.requests) == 1
+
+
+def test_a_stack_without_a_token_endpoint_has_nothing_to_refresh(operate: Operator) -> None:
+    deploy(operate.aws, "static", Stack("static", PARAMETERS).outputs)
+    result = run_program("provider", "refresh", "--stack", "static")
+    words = "Stack static has no ProviderTokenUrl: there are no access tokens to refresh."
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {words}\n")
+
+
+def refuse(_event: bytes) -> bytes:
+    raise RuntimeError("unreachable")
+
+
+@pytest.mark.parametrize(
+    ("function", "exit_code", "words"),
+    [
+        (lambda _: b'{"seconds": 600, "rotated": false}', 0, "New access token, which lives for 10 minutes."),
+        (refuse, 1, f"Failed: unreachable. {access_token.IN_THE_LOG}"),
+    ],
+)
+def test_the_local_service_runs_its_own_function(function: Invoke, exit_code: int, words: str) -> None:
+    stack = Stack("craftkit-local", make_stack(1).parameters | OAUTH)
+    server = serve_aws(stack, "127.0.0.1", 0, {REFRESH: function})
+    with serving(server):
+        result = run_program("provider", "refresh", "--local", "--port", str(server.port - 1))
+    assert (result.exit_code, result.stdout, result.stderr) == (exit_code, f"{words}\n", "")
+
+
+def test_every_refusal_has_its_advice() -> None:
+    assert set(access_token.ADVICE) == {*PERMANENT, "credentials_changed"}
+
+
+def test_the_command_waits_longer_than_the_function_may_take(stack: Stack) -> None:
+    started_in = 10
+    waits = target.INVOKE.read_seconds
+    assert stack.resources[REFRESH]["Properties"]["Timeout"] + started_in < waits

@@ -102,7 +102,7 @@ def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_
 def local_stack() -> Iterator[tuple[Stack, int]]:
     """The local stack without its functions, and its port."""
     stack = make_stack(provider_port=1)
-    server = serve_aws(stack, "127.0.0.1", 0)
+    server = serve_aws(stack, "127.0.0.1", 0, {})
     with moto.mock_aws(), serving(server):
         create_resources(stack, "secret", boto3.Session(), f"http://127.0.0.1:{server.port}")
         yield stack, server.port - 1

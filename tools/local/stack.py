@@ -54,8 +54,8 @@ def local_service(
         provider = ProviderStub(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
         running.enter_context(serving(provider))
         stack = make_stack(provider.server_address[1])
-        aws_url = running.enter_context(_aws(stack, host, aws_port))
-        functions = {}
+        functions: dict[str, Invoke] = {}
+        aws_url = running.enter_context(_aws(stack, host, aws_port, functions))
         for name in (DOWNLOAD, ARCHIVE):
             # Each function signs with its own name, which tells a recorder of AWS calls who made them.
             environment = stack.environment(name) | {"AWS_ENDPOINT_URL": aws_url, "AWS_ACCESS_KEY_ID": name}
@@ -101,8 +101,8 @@ def serving(server: BaseServer) -> Iterator[None]:
 
 
 @contextmanager
-def _aws(stack: Stack, host: str, port: int) -> Iterator[str]:
-    server = serve_aws(stack, host, port)
+def _aws(stack: Stack, host: str, port: int, functions: Mapping[str, Invoke]) -> Iterator[str]:
+    server = serve_aws(stack, host, port, functions)
     with serving(server):
         url = f"http://127.0.0.1:{server.server_port}"
         create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)

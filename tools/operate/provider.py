@@ -13,6 +13,7 @@ from certificates.errors import ProviderFailed
 from certificates.provider import Observer, Provider, Secret
 from certificates.settings import ProviderSettings
 from certificates.urls import Url
+from tools.operate.access_token import describe_age, refresh_command
 from tools.operate.command_line import CannotRun, examples
 from tools.operate.output import Output
 from tools.operate.target import Target, on_a_stack
@@ -73,6 +74,9 @@ def provider() -> None:
     """Check the connection to the provider, as the stack configures it."""
 
 
+provider.add_command(refresh_command)
+
+
 @provider.command("check", epilog=examples("certificates provider check --local --request req_first"))
 @click.option("--request", "request_id", required=True, metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
@@ -83,6 +87,8 @@ def check_command(target: Target, *, request_id: str) -> None:
     """
     output = Output()
     settings = _read_settings(target)
+    if target.parameters.get("ProviderTokenUrl"):
+        output.write(describe_age(target, settings.provider_secret_name))
     secret = Secret(target.secrets_manager, settings.provider_secret_name)
     try:
         certificate = Provider(settings, secret, PrintingObserver(settings, output.write)).fetch(

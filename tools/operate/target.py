@@ -20,6 +20,7 @@ from tools.operate.command_line import CannotRun
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -29,6 +30,8 @@ CONNECTIONS = 32
 
 _CONFIG = client_config(CallLimits(read_seconds=20, attempts=6)).merge(Config(max_pool_connections=CONNECTIONS))
 _FIRST_CONFIG = client_config(CallLimits(read_seconds=10, attempts=2))
+INVOKE = CallLimits(read_seconds=75, attempts=1)
+"""Longer than a function's start and its time-out; a second attempt would invoke it again while it runs."""
 _LOCAL_CONFIG = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
 _LOCAL_PORT = 3000
 _LOCAL_STACK = "craftkit-local"
@@ -53,6 +56,10 @@ class Target:
 
     def dynamodb(self) -> "DynamoDBClient":
         return self.session.client("dynamodb", **self.options)
+
+    def lambda_(self) -> "LambdaClient":
+        config = self.options["config"].merge(client_config(INVOKE))
+        return self.session.client("lambda", **{**self.options, "config": config})
 
     def s3(self) -> "S3Client":
         return self.session.client("s3", **self.options)
