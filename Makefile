@@ -5,6 +5,7 @@ ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 PORT ?= 3000
 HOST ?= 127.0.0.1
 EXAMPLES ?= 10000
+RUNS ?= 5
 
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
@@ -30,7 +31,7 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test fuzz corpus sam-local build deploy deploy-local smoke bench lint format lock clean help
+.PHONY: check run unit test stress fuzz corpus sam-local build deploy deploy-local smoke bench lint format lock clean help
 
 check: lint test ## run everything that CI checks (the default)
 
@@ -42,6 +43,9 @@ unit: .venv/ready ## the unit tests alone, without a build
 
 test: build .preflight/ready .ministack/ready ## run the whole test suite, with branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
+
+stress: build .preflight/ready .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
+	@$(PYTHON) -m tools.stress --runs $(RUNS)
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
 	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz
