@@ -4,6 +4,7 @@
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 PORT ?= 3000
 HOST ?= 127.0.0.1
+PROVIDER ?= static
 EXAMPLES ?= 10000
 RUNS ?= 5
 
@@ -35,8 +36,8 @@ export SAM_CLI_TELEMETRY := 0
 
 check: lint test ## run everything that CI checks (the default)
 
-run: .venv/ready ## run the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1)
-	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST)
+run: .venv/ready ## run the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1, PROVIDER=static or oauth)
+	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST) --provider $(PROVIDER)
 
 unit: .venv/ready ## the unit tests alone, without a build
 	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/unit

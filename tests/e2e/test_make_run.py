@@ -6,15 +6,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 from pypdf import PdfReader
 
-from tools.local.seeds import SITUATIONS
-from tools.template import ROOT
+from tools.local.runtime import CREDENTIALS
+from tools.local.seeds import SITUATIONS, signature_id
+from tools.template import REGION, ROOT
 
 
 def free_ports() -> int:
@@ -34,40 +38,50 @@ END_SECONDS = 120
 """Far more than needed, for busy machines."""
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + END_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+Start = Callable[..., tuple[subprocess.Popen[bytes], list[str]]]
+
+
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """The process, and what it printed until it was ready. The user's AWS configuration is malformed."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Returns the process, and what it printed until it was ready. The user's AWS configuration is malformed."""
     (tmp_path / ".aws").mkdir()
     for name in ("config", "credentials"):
         (tmp_path / ".aws" / name).write_text("[default\ns3 =\n  use_accelerate_endpoint = true\n")
     users_own = {"HOME": str(tmp_path), "AWS_PROFILE": "work", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.local", "--port", str(free_ports())],
-        cwd=ROOT,
-        env=os.environ | users_own | {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    lines = []
-    for line in process.stdout:
-        if line == "ready\n":
-            break
-        lines.append(line.rstrip("\n"))
-    yield process, lines
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    output = tmp_path / "output"
+    running: list[subprocess.Popen[bytes]] = []
+
+    def run(*arguments: str) -> tuple[subprocess.Popen[bytes], list[str]]:
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=os.environ | users_own | {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"},
+                stdout=file,
+            )
+        running.append(process)
+        wait_until(lambda: "\nready\n" in output.read_text() or process.poll() is not None)
+        return process, output.read_text().splitlines()
+
+    yield run
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 def run(line: str, folder: Path) -> str:
     return subprocess.run(shlex.split(line), cwd=folder, check=True, capture_output=True).stdout.decode("latin-1")
 
 
-def test_the_first_line_downloads_also_without_the_provider(
-    started: tuple[subprocess.Popen[str], list[str]], tmp_path: Path
-) -> None:
-    process, lines = started
+def test_the_first_line_downloads_also_without_the_provider(start: Start, tmp_path: Path) -> None:
+    process, lines = start("-m", "tools.local", "--port", str(free_ports()))
     curls = [line for line in lines if line.startswith("curl ")]
     assert len(curls) == len(SITUATIONS) + 3
     run(curls[0], tmp_path)
@@ -88,6 +102,43 @@ def test_the_first_line_downloads_also_without_the_provider(
     assert process.wait(END_SECONDS) == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url)  # noqa: S310
+
+
+WITH_SHORT_LIVES = "from tools.local import __main__ as run; run.TOKEN_SECONDS['oauth'] = 2; run.main()"
+
+
+def test_downloads_work_also_after_the_first_access_token_has_ended(start: Start, tmp_path: Path) -> None:
+    port = free_ports()
+    _, lines = start("-c", WITH_SHORT_LIVES, "--port", str(port), "--provider", "oauth")
+    download, complete = (next(line for line in lines if line.startswith(f"curl -sS {end}")) for end in ("-o", "-X"))
+    run(download, tmp_path)
+    first = (tmp_path / "certificate.pdf").read_bytes()
+    assert first.startswith(b"%PDF-")
+    token = read_secret(port)
+    wait_until(lambda: provider_status(port, token) == 401)
+    id_ = run(complete, tmp_path).strip()
+
+    def downloads() -> bool:
+        run(download.replace(signature_id("download_first"), id_), tmp_path)
+        return (tmp_path / "certificate.pdf").read_bytes().startswith(b"%PDF-")
+
+    wait_until(downloads)
+    assert read_secret(port) != token
+
+
+def read_secret(port: int) -> str:
+    session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    client = session.client("secretsmanager", endpoint_url=f"http://127.0.0.1:{port + 1}")
+    return str(client.get_secret_value(SecretId="craftkit/provider-secret")["SecretString"])
+
+
+def provider_status(port: int, token: str) -> int:
+    url = f"http://127.0.0.1:{port + 2}/v1/requests/req_first/certificate"
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})).close()
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 200
 
 
 def test_a_port_in_use_is_a_clear_message() -> None:

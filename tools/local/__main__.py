@@ -12,6 +12,8 @@ from tools.local.reference import with_reference
 from tools.local.runtime import drop_user_settings, in_processes
 from tools.local.stack import LocalService, local_service
 
+TOKEN_SECONDS = {"static": 0, "oauth": 60}
+
 
 def main() -> None:
     arguments = _arguments()
@@ -21,8 +23,9 @@ def main() -> None:
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)
     drop_user_settings()
+    seconds = TOKEN_SECONDS[arguments.provider]
     try:
-        with local_service(in_processes, arguments.host, arguments.port, with_reference) as running:
+        with local_service(in_processes, arguments.host, arguments.port, with_reference, seconds) as running:
             _announce(running)
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -33,6 +36,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.local", description=__doc__)
     parser.add_argument("--port", type=int, default=3000, help="port of the API; AWS and the provider use the next two")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 admits containers, for `sam local`")
+    words = "static: its secret does not expire; oauth: its access tokens live for a minute"
+    parser.add_argument("--provider", choices=TOKEN_SECONDS, default="static", help=words)
     return parser.parse_args()
 
 

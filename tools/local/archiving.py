@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,19 +84,8 @@ class Archiving:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        stopped = threading.Event()
-        threads = [
-            threading.Thread(target=_repeat, args=(step, stopped), daemon=True)
-            for step in (self.run_pipe, self.run_poller)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        with repeating(self.run_pipe, POLL_SECONDS), repeating(self.run_poller, POLL_SECONDS):
             yield
-        finally:
-            stopped.set()
-            for thread in threads:
-                thread.join()
 
     def _open_iterators(self) -> dict[str, str]:
         """Starts after the seeds, which must not trigger archiving."""
@@ -115,11 +103,22 @@ class Archiving:
             sqs.send_message(QueueUrl=self._queue_url, MessageBody=message)
 
 
-def _repeat(step: Callable[[], None], stopped: threading.Event) -> None:
-    while not stopped.is_set():
-        started = time.monotonic()
+@contextmanager
+def repeating(step: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Takes the step again and again, with a pause of `seconds` before each time."""
+    stopped = threading.Event()
+    thread = threading.Thread(target=_repeat, args=(step, seconds, stopped), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _repeat(step: Callable[[], object], seconds: float, stopped: threading.Event) -> None:
+    while not stopped.wait(seconds):
         try:
             step()
         except Exception:  # noqa: BLE001 - the function died: its messages return after the visibility time-out
             traceback.print_exc()
-        stopped.wait(max(0.0, POLL_SECONDS - (time.monotonic() - started)))

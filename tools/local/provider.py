@@ -1,10 +1,15 @@
 """A stub of the provider. It renders each certificate again on every request, as some real providers do.
 
-After `POST /stop` it hangs up on every request, after `POST /start` it answers again. `POST /complete` completes a new
-signature request.
+After `POST /stop` it hangs up when asked for a certificate, after `POST /start` it answers again. `POST /complete`
+completes a new signature request. `POST /oauth/token` issues access tokens if the provider's credentials expire.
 """
 
+import base64
+import json
+import math
 import sys
+import time
+import uuid
 from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from typing import Any
@@ -13,22 +18,35 @@ from urllib.parse import unquote
 from tools.local.guard import GuardedHandler
 
 PATH = "/v1/requests/{providerRequestId}/certificate"
+TOKEN_PATH = "/oauth/token"  # noqa: S105
+CLIENT_ID = "craftkit"
 
 
 class ProviderStub(ThreadingHTTPServer):
-    """`documents` maps a request id to the function that renders the response body."""
+    """`documents` maps a request id to the function that renders the response body. `secret` is accepted for
+    certificates or, if `token_seconds` is not 0, for access tokens that are accepted for so long."""
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, secret: str, documents: dict[str, Callable[[], bytes]]) -> None:
+    def __init__(
+        self, host: str, port: int, secret: str, documents: dict[str, Callable[[], bytes]], token_seconds: float = 0
+    ) -> None:
         super().__init__((host, port), _Handler)
-        self.secret = secret
+        self.token_seconds = token_seconds
+        self.client = "Basic " + base64.b64encode(f"{CLIENT_ID}:{secret}".encode()).decode()
+        self.accepted = {} if token_seconds else {f"Bearer {secret}": math.inf}
+        """When each value of Authorization ends, by `time.monotonic`."""
         self.documents = documents
         self.is_stopped = False
         self.asked: list[str] = []
         """The ids of the requests received for certificates, in order."""
         self.complete: Callable[[], str] = lambda: ""
         """Completes a new signature request and returns Craftkit's id for it."""
+
+    def issue_token(self) -> str:
+        token = str(uuid.uuid4())
+        self.accepted[f"Bearer {token}"] = time.monotonic() + self.token_seconds
+        return token
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignores client disconnects: a function hangs up on a response that it refuses."""
@@ -47,6 +65,8 @@ class _Handler(GuardedHandler):
                 self._send(200, "text/plain", b"stopped\n" if self.server.is_stopped else b"started\n")
             case "/complete":
                 self._send(200, "text/plain", f"{self.server.complete()}\n".encode())
+            case _ if self.path == TOKEN_PATH and self.server.token_seconds:
+                self._answer_token()
             case _:
                 self._send(404, "text/plain", b"not found\n")
 
@@ -58,13 +78,23 @@ class _Handler(GuardedHandler):
         request_id = unquote(self.path.removeprefix(before).removesuffix(after))
         self.server.asked.append(request_id)
         render = self.server.documents.get(request_id)
-        if self.headers["Authorization"] != f"Bearer {self.server.secret}":
+        if self.server.accepted.get(self.headers["Authorization"], 0) <= time.monotonic():
             self._send(401, "application/json", b'{"error": "wrong credential"}')
         elif render is None:
             self._send(404, "application/json", b'{"error": "no such request"}')
         else:
             body = render()
             self._send(200, "application/pdf" if body.startswith(b"%PDF-") else "text/html", body)
+
+    def _answer_token(self) -> None:
+        """RFC 6749 section 4.4."""
+        form = self.rfile.read(int(self.headers["Content-Length"]))
+        if (self.headers["Authorization"], form) != (self.server.client, b"grant_type=client_credentials"):
+            self._send(401, "application/json", b'{"error": "invalid_client"}')
+            return
+        seconds = math.ceil(self.server.token_seconds)
+        answer = {"access_token": self.server.issue_token(), "token_type": "Bearer", "expires_in": seconds}
+        self._send(200, "application/json", json.dumps(answer).encode())
 
     def _send(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)

@@ -1,5 +1,6 @@
 """Starts the whole service on one machine: provider, AWS, functions and gateway, in this order."""
 
+import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +11,10 @@ from socketserver import BaseServer
 import boto3
 
 from tools.local import seeds
-from tools.local.archiving import Archiving
+from tools.local.archiving import Archiving, repeating
 from tools.local.aws import serve_aws
 from tools.local.gateway import Answer, Gateway, Invoke, serve
-from tools.local.provider import PATH, ProviderStub
+from tools.local.provider import CLIENT_ID, PATH, TOKEN_PATH, ProviderStub
 from tools.local.resources import create_resources
 from tools.local.runtime import CREDENTIALS
 from tools.template import REGION, Stack
@@ -46,20 +47,25 @@ def local_service(
     host: str = "127.0.0.1",
     port: int = 0,
     before: Callable[[Answer], Answer] = lambda api: api,
+    token_seconds: float = 0,
 ) -> Iterator[LocalService]:
     """Runs the service. The gateway listens on `port`, AWS and the provider on the next two; 0 takes free ones.
-    `before` may wrap the API."""
+    `before` may wrap the API. With `token_seconds`, the provider accepts only access tokens, which live for so long."""
     aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
     with ExitStack() as running:
-        provider = ProviderStub(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents())
+        provider = ProviderStub(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents(), token_seconds)
         running.enter_context(serving(provider))
-        stack = make_stack(provider.server_address[1])
+        stack = make_stack(provider.server_address[1], has_tokens=token_seconds > 0)
         functions: dict[str, Invoke] = {}
         aws_url = running.enter_context(_aws(stack, host, aws_port, functions))
-        for name in (DOWNLOAD, ARCHIVE):
+        for name in stack.of_type("AWS::Lambda::Function"):
             # Each function signs with its own name, which tells a recorder of AWS calls who made them.
             environment = stack.environment(name) | {"AWS_ENDPOINT_URL": aws_url, "AWS_ACCESS_KEY_ID": name}
             functions[name] = running.enter_context(start_function(stack, name, environment))
+        if token_seconds:
+            event = json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode()
+            functions[REFRESH](event)
+            running.enter_context(repeating(lambda: functions[REFRESH](event), token_seconds / 3))
         archiving = Archiving(stack, _session, aws_url, functions[ARCHIVE])
 
         def complete() -> str:
@@ -76,16 +82,16 @@ def local_service(
         yield LocalService(stack, f"http://127.0.0.1:{server.server_address[1]}", aws_url, provider, functions, api)
 
 
-def make_stack(provider_port: int) -> Stack:
-    return Stack(
-        "craftkit-local",
-        {
-            "ProviderCertificateUrl": f"http://localhost:{provider_port}{PATH}",
-            "ProviderAuthHeader": "Authorization: Bearer {secret}",
-            "ProviderSecretName": "craftkit/provider-secret",
-            "ArchiveFetchesPerMinute": "1200",
-        },
-    )
+def make_stack(provider_port: int, *, has_tokens: bool = False) -> Stack:
+    url = f"http://localhost:{provider_port}"
+    oauth = {"ProviderTokenUrl": url + TOKEN_PATH, "ProviderOAuthSecretName": "craftkit/provider-oauth"}
+    parameters = {
+        "ProviderCertificateUrl": url + PATH,
+        "ProviderAuthHeader": "Authorization: Bearer {secret}",
+        "ProviderSecretName": "craftkit/provider-secret",
+        "ArchiveFetchesPerMinute": "1200",
+    }
+    return Stack("craftkit-local", parameters | oauth if has_tokens else parameters)
 
 
 @contextmanager
@@ -106,6 +112,10 @@ def _aws(stack: Stack, host: str, port: int, functions: Mapping[str, Invoke]) ->
     with serving(server):
         url = f"http://127.0.0.1:{server.server_port}"
         create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)
+        if name := stack.parameters["ProviderOAuthSecretName"]:
+            client = {"client_id": CLIENT_ID, "client_secret": seeds.PROVIDER_SECRET}
+            credentials = json.dumps({"grant": "client_credentials"} | client)
+            _session().client("secretsmanager", endpoint_url=url).create_secret(Name=name, SecretString=credentials)
         _seed(stack, url)
         yield url
 

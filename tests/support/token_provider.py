@@ -1,0 +1,116 @@
+"""A stand-in for a provider whose access tokens expire. It enforces what the provider documents."""
+
+import json
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from tests.support.pdf import pdf
+from tools.fake_cloud.server import Answer, Request, ScriptedServer, reply
+
+PDF = pdf(5000)
+HOUR = 3600
+FILE = "/d/1/9f86d081/download"
+"""Where a provider that redirects has its files."""
+
+
+@dataclass(frozen=True)
+class Documented:
+    """What a provider documents. `target` is that of the request for the certificate `a/1`; `form` has the fields of a
+    request for a token except the assertion and the refresh token, `basic` the client in HTTP Basic, `claims` those of
+    the assertion."""
+
+    target: str
+    token_target: str
+    form: dict[str, str]
+    basic: str | None = None
+    claims: dict[str, str] = field(default_factory=dict)
+    scheme: str = "Bearer"
+    lifetime: int = HOUR
+    rotates: bool = False
+    redirects: bool = False
+    tokens_in_ten_minutes: int = 1000
+    fetches_a_minute: int = 1000
+
+
+class StandIn(ScriptedServer):
+    """The provider's token endpoint and its certificates. Its time is `now`, in seconds."""
+
+    def __init__(self, documented: Documented, public_key: bytes) -> None:
+        super().__init__()
+        self.documented = documented
+        self.now = 1_790_000_000
+        self.refresh_token = "REFRESH_TOKEN"  # noqa: S105
+        self.issued: list[int] = []
+        self.fetched: list[int] = []
+        self._uploaded = load_der_public_key(public_key)
+
+    def find_answer(self, request: Request) -> Answer:
+        authorization = request.headers.get("authorization")
+        if (request.method, request.target) == ("POST", self.documented.token_target):
+            return self._answer_token(request, authorization)
+        if request.target == FILE and authorization is None:
+            return reply(body=PDF)
+        if request.target != self.documented.target:
+            return reply(404)
+        return self._answer_certificate(authorization or "")
+
+    def _answer_certificate(self, authorization: str) -> Answer:
+        scheme, _, token = authorization.partition(" ")
+        number = int(token.removeprefix("access-") or 0)
+        is_issued = 0 < number <= len(self.issued) and token == f"access-{number}"
+        if scheme != self.documented.scheme or not is_issued:
+            return reply(401)
+        if self.now >= self.issued[number - 1] + self.documented.lifetime:
+            return reply(401)
+        if sum(at > self.now - 60 for at in self.fetched) >= self.documented.fetches_a_minute:
+            return reply(429)
+        self.fetched.append(self.now)
+        if self.documented.redirects:
+            return reply(302, headers={"Location": f"http://localhost:{self.port}{FILE}"})
+        return reply(body=PDF, headers={"Content-Type": "application/pdf"})
+
+    def _answer_token(self, request: Request, authorization: str | None) -> Answer:
+        form = dict(parse_qsl(request.body.decode(), strict_parsing=True))
+        assertion = form.pop("assertion", "")
+        expected = self.documented.form
+        if expected["grant_type"] == "refresh_token":
+            expected = expected | {"refresh_token": self.refresh_token}
+        if request.headers["content-type"] != "application/x-www-form-urlencoded":
+            return reply(400, b'{"error": "invalid_request"}')
+        if authorization != self.documented.basic:
+            return reply(401, b'{"error": "invalid_client"}')
+        if form != expected or bool(assertion) != bool(self.documented.claims):
+            return reply(400, b'{"error": "invalid_grant"}')
+        if assertion and not self._accepts(assertion):
+            return reply(400, b'{"error": "invalid_grant"}')
+        if sum(at > self.now - 600 for at in self.issued) >= self.documented.tokens_in_ten_minutes:
+            return reply(400, b'{"error": "Access Denied"}')
+        return self._issue()
+
+    def _issue(self) -> Answer:
+        self.issued.append(self.now)
+        number = len(self.issued)
+        tokens: dict[str, object] = {"access_token": f"access-{number}", "expires_in": self.documented.lifetime}
+        if self.documented.rotates:
+            self.refresh_token = tokens["refresh_token"] = f"refresh-{number}"
+        return reply(body=json.dumps(tokens).encode())
+
+    def _accepts(self, assertion: str) -> bool:
+        """RFC 7523, section 3, with at most an hour between the times."""
+        signed, _, signature = assertion.rpartition(".")
+        header, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in signed.split("."))
+        issued, ends = claims.pop("iat"), claims.pop("exp")
+        assert isinstance(self._uploaded, RSAPublicKey)
+        try:
+            self._uploaded.verify(urlsafe_b64decode(signature + "=="), signed.encode(), padding.PKCS1v15(), SHA256())
+        except InvalidSignature:
+            return False
+        is_timely = issued <= self.now < ends <= issued + HOUR
+        return is_timely and (header["alg"], claims) == ("RS256", self.documented.claims)
