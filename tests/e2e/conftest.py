@@ -90,7 +90,7 @@ def instance(running: LocalService) -> Any:
     return running.functions[DOWNLOAD]
 
 
-SECONDS = 20
+SECONDS = 60
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
