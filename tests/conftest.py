@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 
 import botocore.session
 import moto  # noqa: F401
@@ -26,6 +27,9 @@ STACK = Stack("craftkit-test", PARAMETERS | OAUTH)
 
 # Moto makes a new session for each test, and every session would parse the services' models again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+# Some tests press Ctrl-C, which a shell's background jobs ignore.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 drop_user_settings()
 for function in ("ArchiveCertificateFunction", "RefreshCredentialFunction", "DownloadCertificateFunction"):
