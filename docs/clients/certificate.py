@@ -2,7 +2,10 @@
 
     CRAFTKIT_API_KEY=ck_live_… python certificate.py URL certificate.pdf
 
-certificate.pdf.etag keeps the copy's entity tag and digest. Needs Python 3.10 or newer, and requests.
+certificate.pdf.etag keeps the copy's entity tag and digest. If a download in parts is interrupted, its parts are kept
+in certificate.pdf.begun, and the next run continues after them. Needs Python 3.10 or newer, and requests.
+
+Programs import `update`, `download`, `resume` and `verify`, which raise CertificateError.
 """
 
 import base64
@@ -45,7 +48,21 @@ class CertificateError(Exception):
         super().__init__(re.sub(r"[^ -~]", "?", text)[:300])  # a terminal obeys control characters
 
 
+class NotAvailableYet(CertificateError):
+    """Ask again later, or when the webhook `signature.completed` arrives."""
+
+
+class Interrupted(CertificateError):
+    """Some parts have arrived: `resume(url, key, error.begun)` continues after them."""
+
+    def __init__(self, text: str, begun: "Certificate") -> None:
+        super().__init__(text)
+        self.begun = begun
+
+
 class Certificate(NamedTuple):
+    """The content is only the beginning of a certificate where a parameter or attribute is called `begun`."""
+
     content: bytes
     etag: str | None
 
@@ -67,27 +84,27 @@ class Response(NamedTuple):
 
 
 def update(file: Path, url: str, key: str) -> bool:
-    """Returns False if the copy is current."""
-    tag_file = file.with_name(f"{file.name}.etag")
-    certificate = download(url, key, read_tag(file, tag_file))
-    if certificate is None:
-        return False
-    tag_file.unlink(missing_ok=True)  # first: the old tag must never accompany the new copy
-    replace(file, certificate.content)
-    if certificate.etag:
-        replace(tag_file, f"{certificate.etag} {digest(certificate.content)}\n".encode())
-    return True
+    """Downloads the certificate to the file. Returns False if the copy is current."""
+    copy, begun_file = load(file), file.with_name(f"{file.name}.begun")
+    begun = load(begun_file)
+    remove(begun_file)
+    try:
+        certificate = resume(url, key, begun) if begun else download(url, key, copy.etag if copy else None)
+    except Interrupted as error:
+        save(begun_file, error.begun)
+        raise
+    if certificate:
+        save(file, certificate)
+    return certificate is not None
 
 
 def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
-    """Returns None if `etag` is still current."""
-    if not KEY.fullmatch(key):
-        raise CertificateError("CRAFTKIT_API_KEY is not an API key.")
+    """Returns the certificate, or None if `etag` is still current. Polls for an hour if it is not available yet."""
     response = wait_for_certificate(url, key, {"If-None-Match": etag} if etag else {})
     if response.status == 304 and etag:
         return None
     if response.status == 413:
-        return download_parts(url, key)
+        return resume(url, key, Certificate(b"", None))
     if response.status != 200:
         raise describe_error(response)
     if response.headers.get("Repr-Digest") != digest(response.body):
@@ -95,12 +112,21 @@ def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
     return Certificate(response.body, response.etag)
 
 
-def download_parts(url: str, key: str) -> Certificate:
-    content, etag, size = b"", None, None
+def verify(file: Path, url: str, key: str) -> bool:
+    """Downloads the certificate and compares it with a copy, which may come from anywhere."""
+    certificate = download(url, key)
+    return certificate is not None and certificate.content == file.read_bytes()
+
+
+def resume(url: str, key: str, begun: Certificate) -> Certificate:
+    """Downloads in parts what `begun` lacks. Raises Interrupted if the API cannot be reached for long."""
+    (content, etag), size = begun, None
     for _ in range(PARTS):
         end = len(content) + PART_BYTES - 1
         headers = {"Range": f"bytes={len(content)}-{end}"} | ({"If-Range": etag} if etag else {})
         response = ask(url, key, headers)
+        if response.status in TRANSIENT and etag:
+            raise Interrupted(str(describe_error(response)), Certificate(content, etag))
         if response.status != 206:
             raise describe_error(response)
         matched = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
@@ -119,18 +145,20 @@ def download_parts(url: str, key: str) -> Certificate:
 def wait_for_certificate(url: str, key: str, headers: dict[str, str]) -> Response:
     """Without Retry-After, 409 is final: there will be no certificate."""
     waited = 0
-    while (response := ask(url, key, headers)).status == 409 and "Retry-After" in response.headers:
+    while (response := ask(url, key, headers)).status == 409 and response.headers.get("Retry-After"):
         seconds = read_retry_after(response)
         seconds = DEFAULT_WAIT if seconds is None else min(max(seconds, 1), LONGEST_WAIT)
         waited += seconds
         if waited > ALL_WAITS:
-            raise CertificateError("The certificate is not available yet. Ask again later.")
+            raise NotAvailableYet("The certificate is not available yet. Ask again later.")
         time.sleep(seconds)
     return response
 
 
 def ask(url: str, key: str, headers: dict[str, str]) -> Response:
     """Tries up to five times."""
+    if not KEY.fullmatch(key):
+        raise CertificateError("CRAFTKIT_API_KEY is not an API key.")
     for pause in PAUSES:
         response = get_in_time(url, key, headers)
         if response.status not in TRANSIENT:
@@ -196,12 +224,29 @@ def digest(content: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
-def read_tag(file: Path, tag_file: Path) -> str | None:
-    """Returns the entity tag, or None if the copy has changed since it was saved."""
+def load(file: Path) -> Certificate | None:
+    """Returns the copy, or None if it has changed since it was saved."""
+    tag_file = name_tag_file(file)
     if not (file.is_file() and tag_file.is_file()):
         return None
-    matched = TAG_FILE.fullmatch(tag_file.read_text(encoding="latin-1"))
-    return matched[1] if matched and matched[2] == digest(file.read_bytes()) else None
+    content, matched = file.read_bytes(), TAG_FILE.fullmatch(tag_file.read_text(encoding="latin-1"))
+    return Certificate(content, matched[1]) if matched and matched[2] == digest(content) else None
+
+
+def save(file: Path, certificate: Certificate) -> None:
+    name_tag_file(file).unlink(missing_ok=True)  # first: the old tag must never accompany the new copy
+    replace(file, certificate.content)
+    if certificate.etag:
+        replace(name_tag_file(file), f"{certificate.etag} {digest(certificate.content)}\n".encode())
+
+
+def remove(file: Path) -> None:
+    for each in (name_tag_file(file), file):
+        each.unlink(missing_ok=True)
+
+
+def name_tag_file(file: Path) -> Path:
+    return file.with_name(f"{file.name}.etag")
 
 
 def replace(file: Path, content: bytes) -> None:
