@@ -17,10 +17,13 @@ LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
 SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
 COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
-# The user's answers to `sam deploy --guided`.
+# The stack to deploy: a table of samconfig.toml. Not from the environment, where ENV names the shell's start-up file.
+ENV := default
+# The user's answers to `sam deploy --guided`, and how to print those of this stack.
 CONFIG := samconfig.local.toml
+ANSWERS = awk '/^\[/ { wanted = index($$0, "[$(ENV).deploy.parameters") } wanted' $(CONFIG)
 # The architecture that they name; before there are any, an ARCH given to make, or the template's default.
-STACK_ARCH = $(or $(shell sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' $(CONFIG) | head -n 1),$(if \
+STACK_ARCH = $(or $(shell $(ANSWERS) | sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' | head -n 1),$(if \
   $(filter file,$(origin ARCH)),arm64,$(ARCH)))
 
 # The user's environment decides where packages come from, but not how they are installed or how Python runs.
@@ -63,11 +66,11 @@ bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other wa
 	@$(PYTHON) -m compileall -q $(foreach package,awslambdaric simplejson snapshot_restore_py.py,.venv/lib/python3.13/site-packages/$(package))
 	@$(PYTHON) -m tools.bench
 
-deploy: $(CONFIG) ## build for the stack's architecture and deploy; the first time, ask for the parameters (CI=1: ask nothing)
+deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (ENV=staging or production, CI=1: ask nothing)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
 	sed -i.bak "s/RELEASE: .*/RELEASE: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
-	sam deploy --config-file $(CONFIG) \
-	  $(if $(CI),--no-confirm-changeset,$(if $(shell grep parameter_overrides $(CONFIG)),,--guided))
+	sam deploy --config-file $(CONFIG) --config-env $(ENV) \
+	  $(if $(CI),--no-confirm-changeset,$(if $(shell $(ANSWERS) | grep parameter_overrides),,--guided))
 
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
 	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
