@@ -35,7 +35,7 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test stress fuzz corpus sam-local build deploy deploy-local smoke bench lint format lock clean help
+.PHONY: check run unit test stress fuzz corpus sam-local build deploy deploy-local smoke bench docs lint format lock release clean help
 
 check: lint test ## run everything that CI checks (the default)
 
@@ -78,6 +78,9 @@ deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
 
+docs: .venv/ready ## write the API reference, a page for any web server, to .site
+	@$(PYTHON) -m tools.api_page .site
+
 lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the template
 	ruff check .
 	ruff format --check .
@@ -105,7 +108,7 @@ $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .site .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
