@@ -26,6 +26,9 @@ ANSWERS = awk '/^\[/ { wanted = index($$0, "[$(ENV).deploy.parameters") } wanted
 STACK_ARCH = $(or $(shell $(ANSWERS) | sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' | head -n 1),$(if \
   $(filter file,$(origin ARCH)),arm64,$(ARCH)))
 
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+LATEST = $(shell sed -n 's/^\#\# \[\([0-9].*\)\] - .*/\1/p' CHANGELOG.md | head -n 1)
+
 # The user's environment decides where packages come from, but not how they are installed or how Python runs.
 SOURCES := %INDEX %INDEX_URL %MANAGED_PYTHON %TIMEOUT CACHE_DIR CERT CLIENT_CERT CONFIG_FILE FIND_LINKS HTTP% INDEX_% \
   INSECURE_HOST KEYRING_PROVIDER NATIVE_TLS OFFLINE PROXY RETRIES SYSTEM_CERTS TRUSTED_HOST USE_DEPRECATED USE_FEATURE
@@ -103,6 +106,12 @@ lock: .venv/ready ## update the locks from pyproject.toml
 	for peer in naive textbook fastapi; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
 	done
+
+release: ## tag the version of pyproject.toml, if it is the latest in CHANGELOG.md and all is committed; pushes nothing
+	@[ -z "$$(git status --porcelain)" ] || { echo 'Commit or delete first what git status shows.' >&2; exit 1; }
+	@[ '$(VERSION)' = '$(LATEST)' ] || \
+	  { echo 'The version is $(VERSION) in pyproject.toml and $(LATEST) in CHANGELOG.md.' >&2; exit 1; }
+	git tag --annotate --message 'Version $(VERSION)' 'v$(VERSION)'
 
 $(CONFIG):
 	@cp samconfig.toml $@
