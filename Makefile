@@ -16,7 +16,8 @@ PEERS := empty naive textbook textbook-best fastapi
 LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
 SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
-COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
+COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --only-binary :all: --no-annotate --no-header \
+  --python-version 3.13
 # The stack to deploy: a table of samconfig.toml. Not from the environment, where ENV names the shell's start-up file.
 ENV := default
 # The user's answers to `sam deploy --guided`, and how to print those of this stack.
@@ -84,10 +85,12 @@ smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an AP
 docs: .venv/ready ## write the API reference, a page for any web server, to .site
 	@$(PYTHON) -m tools.api_page .site
 
-lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the template
+lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and the template
 	ruff check .
 	ruff format --check .
 	mypy
+	mypy --python-version 3.10 docs/clients/certificate.py
+	zizmor --offline --quiet --strict-collection .
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
@@ -100,6 +103,7 @@ format: .venv/ready ## apply automatic fixes
 lock: .venv/ready ## update the locks from pyproject.toml
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
+	echo uv | $(COMPILE) --no-config --upgrade - -o requirements-uv.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
