@@ -2,8 +2,8 @@
 
     CRAFTKIT_API_KEY=ck_live_… python certificate.py URL certificate.pdf
 
-certificate.pdf.etag keeps the copy's entity tag and digest. If a download in parts is interrupted, its parts are kept
-in certificate.pdf.begun, and the next run continues after them. Needs Python 3.10 or newer, and requests.
+certificate.pdf.etag keeps the copy's entity tag and digest. certificate.pdf.begun keeps the first parts of a large
+certificate, so the next run continues an interrupted download. Needs Python 3.10 or newer, and requests.
 
 Programs import `update`, `download`, `resume` and `verify`, which raise CertificateError.
 """
@@ -18,10 +18,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,19 +53,18 @@ class NotAvailableYet(CertificateError):
     """Ask again later, or when the webhook `signature.completed` arrives."""
 
 
-class Interrupted(CertificateError):
-    """Some parts have arrived: `resume(url, key, error.begun)` continues after them."""
-
-    def __init__(self, text: str, begun: "Certificate") -> None:
-        super().__init__(text)
-        self.begun = begun
+class Unavailable(CertificateError):
+    """Five tries failed. Try again later."""
 
 
 class Certificate(NamedTuple):
-    """The content is only the beginning of a certificate where a parameter or attribute is called `begun`."""
+    """A parameter `begun` has only the beginning of the content."""
 
     content: bytes
     etag: str | None
+
+
+Keep = Callable[[Certificate], object]
 
 
 class Session(requests.Session):
@@ -86,25 +86,28 @@ class Response(NamedTuple):
 def update(file: Path, url: str, key: str) -> bool:
     """Downloads the certificate to the file. Returns False if the copy is current."""
     copy, begun_file = load(file), file.with_name(f"{file.name}.begun")
-    begun = load(begun_file)
-    remove(begun_file)
+    begun, keep = load(begun_file), partial(save, begun_file)
     try:
-        certificate = resume(url, key, begun) if begun else download(url, key, copy.etag if copy else None)
-    except Interrupted as error:
-        save(begun_file, error.begun)
+        certificate = resume(url, key, begun, keep) if begun else download(url, key, copy.etag if copy else None, keep)
+        if certificate:
+            save(file, certificate)
+    except Unavailable:
         raise
-    if certificate:
-        save(file, certificate)
+    except CertificateError:
+        remove(begun_file)  # what cannot be continued
+        raise
+    remove(begun_file)
     return certificate is not None
 
 
-def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
-    """Returns the certificate, or None if `etag` is still current. Polls for an hour if it is not available yet."""
+def download(url: str, key: str, etag: str | None = None, keep: Keep | None = None) -> Certificate | None:
+    """Returns the certificate, or None if `etag` is still current. Polls for an hour if it is not available yet. `keep`
+    gets the beginning of a large certificate after each part, for `resume`."""
     response = wait_for_certificate(url, key, {"If-None-Match": etag} if etag else {})
     if response.status == 304 and etag:
         return None
     if response.status == 413:
-        return resume(url, key, Certificate(b"", None))
+        return resume(url, key, Certificate(b"", None), keep)
     if response.status != 200:
         raise describe_error(response)
     if response.headers.get("Repr-Digest") != digest(response.body):
@@ -118,15 +121,13 @@ def verify(file: Path, url: str, key: str) -> bool:
     return certificate is not None and certificate.content == file.read_bytes()
 
 
-def resume(url: str, key: str, begun: Certificate) -> Certificate:
-    """Downloads in parts what `begun` lacks. Raises Interrupted if the API cannot be reached for long."""
+def resume(url: str, key: str, begun: Certificate, keep: Keep | None = None) -> Certificate:
+    """Downloads in parts what `begun` lacks, and returns the whole."""
     (content, etag), size = begun, None
     for _ in range(PARTS):
         end = len(content) + PART_BYTES - 1
         headers = {"Range": f"bytes={len(content)}-{end}"} | ({"If-Range": etag} if etag else {})
         response = ask(url, key, headers)
-        if response.status in TRANSIENT and etag:
-            raise Interrupted(str(describe_error(response)), Certificate(content, etag))
         if response.status != 206:
             raise describe_error(response)
         matched = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
@@ -139,6 +140,8 @@ def resume(url: str, key: str, begun: Certificate) -> Certificate:
         content += response.body
         if len(content) == size:
             return Certificate(content, etag)
+        if keep:
+            keep(Certificate(content, etag))
     raise CertificateError("The certificate arrived in too many parts.")
 
 
@@ -210,13 +213,14 @@ def read_retry_after(response: Response) -> int | None:
 
 
 def describe_error(response: Response) -> CertificateError:
+    kind = Unavailable if response.status in TRANSIENT else CertificateError
     if response.status == NO_RESPONSE:
-        return CertificateError(f"No complete response: {response.body.decode()}")
+        return kind(f"No complete response: {response.body.decode()}")
     try:
         error = json.loads(response.body)["error"]
-        return CertificateError(f"HTTP {response.status} {error['code']}: {error['message']}")
+        return kind(f"HTTP {response.status} {error['code']}: {error['message']}")
     except (ValueError, LookupError, TypeError, RecursionError):
-        return CertificateError(f"HTTP {response.status}")
+        return kind(f"HTTP {response.status}")
 
 
 def digest(content: bytes) -> str:

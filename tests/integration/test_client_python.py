@@ -1,13 +1,16 @@
 """docs/clients/certificate.py, imported: resuming, verifying and polling."""
 
 import importlib.util
+import threading
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from tests.integration.test_client_copies import stall
 from tests.integration.test_clients import PDF, TOO_LARGE, digest, error, part, whole
-from tests.support.clients import FOLDER
+from tests.support.clients import FOLDER, SECONDS, Client
 from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local import seeds
 
@@ -28,10 +31,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def file(client: ModuleType, tmp_path: Path) -> Path:
     """The name of a certificate whose first five bytes have arrived."""
     file = tmp_path / "certificate.pdf"
-    with ScriptedServer(TOO_LARGE, part(0, 5), error(503)) as server, pytest.raises(client.Interrupted) as raised:
+    with ScriptedServer(TOO_LARGE, part(0, 5), error(503)) as server, pytest.raises(client.Unavailable):
         client.update(file, server.url, seeds.KEY)
-    assert raised.value.begun == (PDF[:5], '"a"')
-    assert str(raised.value) == "HTTP 503 some_code: No."
     assert saved(file) == {
         f"{file.name}.begun": PDF[:5],
         f"{file.name}.begun.etag": f'"a" {digest(PDF[:5])}\n'.encode(),
@@ -58,10 +59,9 @@ def test_an_interrupted_download_is_continued(client: ModuleType, file: Path) ->
 
 
 def test_a_download_can_be_interrupted_twice(client: ModuleType, file: Path) -> None:
-    with ScriptedServer(part(5, 9), error(503)) as server, pytest.raises(client.Interrupted):
-        client.update(file, server.url, seeds.KEY)
-    with ScriptedServer(error(503)) as server, pytest.raises(client.Interrupted):
-        client.update(file, server.url, seeds.KEY)
+    for answers in ([part(5, 9), error(503)], [error(503)]):
+        with ScriptedServer(*answers) as server, pytest.raises(client.Unavailable):
+            client.update(file, server.url, seeds.KEY)
     with ScriptedServer(part(9, 15)) as server:
         assert client.update(file, server.url, seeds.KEY)
     assert ranges(server) == [("bytes=9-4500008", '"a"')]
@@ -84,10 +84,24 @@ def test_parts_that_cannot_be_continued_are_deleted(client: ModuleType, file: Pa
     assert saved(file) == {}
 
 
-def test_a_program_resumes_what_it_has(client: ModuleType) -> None:
+def test_a_program_resumes_what_it_has_kept(client: ModuleType) -> None:
+    kept: list[Any] = []
+    answers = TOO_LARGE, part(0, 5), part(5, 9), error(503)
+    with ScriptedServer(*answers) as server, pytest.raises(client.Unavailable):
+        client.download(server.url, seeds.KEY, keep=kept.append)
+    assert kept == [(PDF[:5], '"a"'), (PDF[:9], '"a"')]
+    with ScriptedServer(part(9, 15)) as server:
+        assert client.resume(server.url, seeds.KEY, kept[-1], kept.append) == (PDF, '"a"')
+    assert len(kept) == 2
+
+
+def test_a_program_that_is_killed_is_continued_by_the_next(tmp_path: Path) -> None:
+    begun, killed = threading.Event(), Client("python", tmp_path)
+    with ScriptedServer(TOO_LARGE, part(0, 5), stall(begun)) as server, killed.started(server.url):
+        assert begun.wait(SECONDS)
     with ScriptedServer(part(5, 15)) as server:
-        certificate = client.resume(server.url, seeds.KEY, client.Certificate(PDF[:5], '"a"'))
-    assert certificate == (PDF, '"a"')
+        assert killed.run(server.url) == (0, f"{killed.file} downloaded\n")
+    assert killed.saved == COPY
 
 
 @pytest.mark.parametrize(("content", "is_original"), [(PDF, True), (PDF[:-1], False), (b"", False)])
@@ -102,9 +116,11 @@ def test_a_copy_is_verified_by_its_content(
     assert saved(file) == {file.name: content}
 
 
-def test_a_certificate_that_is_not_available_yet_has_its_own_error(client: ModuleType) -> None:
-    for headers, expected in (({"Retry-After": "300"}, client.NotAvailableYet), ({}, client.CertificateError)):
-        with ScriptedServer(reply(409, b"", headers)) as server, pytest.raises(client.CertificateError) as raised:
+def test_errors_tell_whether_to_ask_again(client: ModuleType) -> None:
+    later = reply(409, b"", {"Retry-After": "300"})
+    answers = {client.NotAvailableYet: later, client.CertificateError: error(409), client.Unavailable: error(503)}
+    for expected, answer in answers.items():
+        with ScriptedServer(answer) as server, pytest.raises(client.CertificateError) as raised:
             client.download(server.url, seeds.KEY)
         assert type(raised.value) is expected
 

@@ -71,6 +71,13 @@ def test_every_lock_is_updated() -> None:
     assert "make lock" in scripts()
 
 
+def test_make_lock_builds_no_package() -> None:
+    """A build would run the package's code, in a workflow that may push."""
+    lines = [line for line in run("make", "--dry-run", "lock").splitlines() if " pip compile " in line]
+    assert lines
+    assert [line for line in lines if " --only-binary :all: " not in line] == []
+
+
 def test_every_action_is_updated() -> None:
     (update,) = yaml_parse((GITHUB / "dependabot.yml").read_text())["updates"]
     assert update["package-ecosystem"] == "github-actions"
