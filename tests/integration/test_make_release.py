@@ -9,7 +9,13 @@ import pytest
 
 from tools.template import ROOT
 
-COMMIT = ["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--message=All"]
+COMMIT = ["commit", "--quiet", "--message=All"]
+PERSON = {"NAME": "A", "EMAIL": "a@example.com"}
+# Without the user's settings, and without a repository that a hook of git has set.
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    **{f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in PERSON.items()},
+}
 PYPROJECT = '[project]\nname = "a"\nversion = "1.10.0"\nrequires-python = "==3.13.*"\n'
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.10.0] - 2026-11-25\n\n## [1.9.0] - 2026-11-24\n"
 
@@ -29,8 +35,7 @@ class Repository:
         (self.folder / name).write_text(text)
 
     def git(self, *arguments: str) -> str:
-        command = ["git", *arguments]
-        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout
+        return self.run("git", *arguments, check=True).stdout
 
     def commit(self, changelog: str) -> None:
         self.write("CHANGELOG.md", changelog)
@@ -39,16 +44,11 @@ class Repository:
 
     def release(self) -> tuple[int, str]:
         """Returns the exit code and the first line of the errors."""
-        variables = {"PATH": os.environ["PATH"], "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.com"}
-        result = subprocess.run(
-            ["make", "release"],  # noqa: S607
-            cwd=self.folder,
-            env=variables,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        result = self.run("make", "release", check=False)
         return result.returncode, result.stderr.partition("\n")[0]
+
+    def run(self, *command: str, check: bool) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=self.folder, env=ENVIRONMENT, check=check, capture_output=True, text=True)
 
 
 @pytest.fixture
