@@ -16,12 +16,19 @@ PEERS := empty naive textbook textbook-best fastapi
 LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
 SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
-COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
-# The user's answers to `sam deploy --guided`.
+COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --only-binary :all: --no-annotate --no-header \
+  --python-version 3.13
+# The stack to deploy: a table of samconfig.toml. Not from the environment, where ENV names the shell's start-up file.
+ENV := default
+# The user's answers to `sam deploy --guided`, and how to print those of this stack.
 CONFIG := samconfig.local.toml
+ANSWERS = awk '/^\[/ { wanted = index($$0, "[$(ENV).deploy.parameters") } wanted' $(CONFIG)
 # The architecture that they name; before there are any, an ARCH given to make, or the template's default.
-STACK_ARCH = $(or $(shell sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' $(CONFIG) | head -n 1),$(if \
+STACK_ARCH = $(or $(shell $(ANSWERS) | sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' | head -n 1),$(if \
   $(filter file,$(origin ARCH)),arm64,$(ARCH)))
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+LATEST = $(shell sed -n 's/^\#\# \[\([0-9].*\)\] - .*/\1/p' CHANGELOG.md | head -n 1)
 
 # The user's environment decides where packages come from, but not how they are installed or how Python runs.
 SOURCES := %INDEX %INDEX_URL %MANAGED_PYTHON %TIMEOUT CACHE_DIR CERT CLIENT_CERT CONFIG_FILE FIND_LINKS HTTP% INDEX_% \
@@ -32,7 +39,7 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test stress fuzz corpus sam-local build deploy deploy-local smoke bench lint format lock clean help
+.PHONY: check run unit test stress fuzz corpus sam-local build deploy deploy-local smoke bench docs lint format lock release clean help
 
 check: lint test ## run everything that CI checks (the default)
 
@@ -63,11 +70,11 @@ bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other wa
 	@$(PYTHON) -m compileall -q $(foreach package,awslambdaric simplejson snapshot_restore_py.py,.venv/lib/python3.13/site-packages/$(package))
 	@$(PYTHON) -m tools.bench
 
-deploy: $(CONFIG) ## build for the stack's architecture and deploy; the first time, ask for the parameters (CI=1: ask nothing)
+deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (ENV=staging or production, CI=1: ask nothing)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
 	sed -i.bak "s/RELEASE: .*/RELEASE: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
-	sam deploy --config-file $(CONFIG) \
-	  $(if $(CI),--no-confirm-changeset,$(if $(shell grep parameter_overrides $(CONFIG)),,--guided))
+	sam deploy --config-file $(CONFIG) --config-env $(ENV) \
+	  $(if $(CI),--no-confirm-changeset,$(if $(shell $(ANSWERS) | grep parameter_overrides),,--guided))
 
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
 	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
@@ -75,10 +82,15 @@ deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
 
-lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the template
+docs: .venv/ready ## write the API reference, a page for any web server, to .site
+	@$(PYTHON) -m tools.api_page .site
+
+lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and the template
 	ruff check .
 	ruff format --check .
 	mypy
+	mypy --python-version 3.10 docs/clients/certificate.py
+	zizmor --offline --quiet --strict-collection .
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
@@ -91,6 +103,7 @@ format: .venv/ready ## apply automatic fixes
 lock: .venv/ready ## update the locks from pyproject.toml
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
+	echo uv | $(COMPILE) --no-config --upgrade - -o requirements-uv.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
@@ -98,11 +111,17 @@ lock: .venv/ready ## update the locks from pyproject.toml
 	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
 	done
 
+release: ## tag the version of pyproject.toml, if it is the latest in CHANGELOG.md and all is committed; pushes nothing
+	@[ -z "$$(git status --porcelain)" ] || { echo 'Commit or delete first what git status shows.' >&2; exit 1; }
+	@[ '$(VERSION)' = '$(LATEST)' ] || \
+	  { echo 'The version is $(VERSION) in pyproject.toml and $(LATEST) in CHANGELOG.md.' >&2; exit 1; }
+	git tag --annotate --message 'Version $(VERSION)' 'v$(VERSION)'
+
 $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .site .mypy_cache .pytest_cache .ruff_cache .coverage
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

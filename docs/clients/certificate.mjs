@@ -73,7 +73,7 @@ async function downloadParts(url, key) {
 async function waitForCertificate(url, key, headers) {
   for (let waited = 0; ; ) {
     const response = await ask(url, key, headers);
-    if (response.status !== 409 || !response.headers.has("Retry-After")) return response;
+    if (response.status !== 409 || !response.headers.get("Retry-After")) return response;
     const seconds = Math.min(Math.max(readRetryAfter(response) ?? DEFAULT_WAIT, 1), LONGEST_WAIT);
     waited += seconds;
     if (waited > ALL_WAITS) throw failure("The certificate is not available yet. Ask again later.");

@@ -2,7 +2,10 @@
 
     CRAFTKIT_API_KEY=ck_live_… python certificate.py URL certificate.pdf
 
-certificate.pdf.etag keeps the copy's entity tag and digest. Needs Python 3.10 or newer, and requests.
+certificate.pdf.etag keeps the copy's entity tag and digest. certificate.pdf.begun keeps the first parts of a large
+certificate, so the next run continues an interrupted download. Needs Python 3.10 or newer, and requests.
+
+Programs import `update`, `download`, `resume` and `verify`, which raise CertificateError.
 """
 
 import base64
@@ -15,10 +18,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,9 +49,22 @@ class CertificateError(Exception):
         super().__init__(re.sub(r"[^ -~]", "?", text)[:300])  # a terminal obeys control characters
 
 
+class NotAvailableYet(CertificateError):
+    """Ask again later, or when the webhook `signature.completed` arrives."""
+
+
+class Unavailable(CertificateError):
+    """Five tries failed. Try again later."""
+
+
 class Certificate(NamedTuple):
+    """A parameter `begun` has only the beginning of the content."""
+
     content: bytes
     etag: str | None
+
+
+Keep = Callable[[Certificate], object]
 
 
 class Session(requests.Session):
@@ -67,27 +84,30 @@ class Response(NamedTuple):
 
 
 def update(file: Path, url: str, key: str) -> bool:
-    """Returns False if the copy is current."""
-    tag_file = file.with_name(f"{file.name}.etag")
-    certificate = download(url, key, read_tag(file, tag_file))
-    if certificate is None:
-        return False
-    tag_file.unlink(missing_ok=True)  # first: the old tag must never accompany the new copy
-    replace(file, certificate.content)
-    if certificate.etag:
-        replace(tag_file, f"{certificate.etag} {digest(certificate.content)}\n".encode())
-    return True
+    """Downloads the certificate to the file. Returns False if the copy is current."""
+    copy, begun_file = load(file), file.with_name(f"{file.name}.begun")
+    begun, keep = load(begun_file), partial(save, begun_file)
+    try:
+        certificate = resume(url, key, begun, keep) if begun else download(url, key, copy.etag if copy else None, keep)
+        if certificate:
+            save(file, certificate)
+    except Unavailable:
+        raise
+    except CertificateError:
+        remove(begun_file)  # what cannot be continued
+        raise
+    remove(begun_file)
+    return certificate is not None
 
 
-def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
-    """Returns None if `etag` is still current."""
-    if not KEY.fullmatch(key):
-        raise CertificateError("CRAFTKIT_API_KEY is not an API key.")
+def download(url: str, key: str, etag: str | None = None, keep: Keep | None = None) -> Certificate | None:
+    """Returns the certificate, or None if `etag` is still current. Polls for an hour if it is not available yet. `keep`
+    gets the beginning of a large certificate after each part, for `resume`."""
     response = wait_for_certificate(url, key, {"If-None-Match": etag} if etag else {})
     if response.status == 304 and etag:
         return None
     if response.status == 413:
-        return download_parts(url, key)
+        return resume(url, key, Certificate(b"", None), keep)
     if response.status != 200:
         raise describe_error(response)
     if response.headers.get("Repr-Digest") != digest(response.body):
@@ -95,8 +115,15 @@ def download(url: str, key: str, etag: str | None = None) -> Certificate | None:
     return Certificate(response.body, response.etag)
 
 
-def download_parts(url: str, key: str) -> Certificate:
-    content, etag, size = b"", None, None
+def verify(file: Path, url: str, key: str) -> bool:
+    """Downloads the certificate and compares it with a copy, which may come from anywhere."""
+    certificate = download(url, key)
+    return certificate is not None and certificate.content == file.read_bytes()
+
+
+def resume(url: str, key: str, begun: Certificate, keep: Keep | None = None) -> Certificate:
+    """Downloads in parts what `begun` lacks, and returns the whole."""
+    (content, etag), size = begun, None
     for _ in range(PARTS):
         end = len(content) + PART_BYTES - 1
         headers = {"Range": f"bytes={len(content)}-{end}"} | ({"If-Range": etag} if etag else {})
@@ -113,24 +140,28 @@ def download_parts(url: str, key: str) -> Certificate:
         content += response.body
         if len(content) == size:
             return Certificate(content, etag)
+        if keep:
+            keep(Certificate(content, etag))
     raise CertificateError("The certificate arrived in too many parts.")
 
 
 def wait_for_certificate(url: str, key: str, headers: dict[str, str]) -> Response:
     """Without Retry-After, 409 is final: there will be no certificate."""
     waited = 0
-    while (response := ask(url, key, headers)).status == 409 and "Retry-After" in response.headers:
+    while (response := ask(url, key, headers)).status == 409 and response.headers.get("Retry-After"):
         seconds = read_retry_after(response)
         seconds = DEFAULT_WAIT if seconds is None else min(max(seconds, 1), LONGEST_WAIT)
         waited += seconds
         if waited > ALL_WAITS:
-            raise CertificateError("The certificate is not available yet. Ask again later.")
+            raise NotAvailableYet("The certificate is not available yet. Ask again later.")
         time.sleep(seconds)
     return response
 
 
 def ask(url: str, key: str, headers: dict[str, str]) -> Response:
     """Tries up to five times."""
+    if not KEY.fullmatch(key):
+        raise CertificateError("CRAFTKIT_API_KEY is not an API key.")
     for pause in PAUSES:
         response = get_in_time(url, key, headers)
         if response.status not in TRANSIENT:
@@ -182,13 +213,14 @@ def read_retry_after(response: Response) -> int | None:
 
 
 def describe_error(response: Response) -> CertificateError:
+    kind = Unavailable if response.status in TRANSIENT else CertificateError
     if response.status == NO_RESPONSE:
-        return CertificateError(f"No complete response: {response.body.decode()}")
+        return kind(f"No complete response: {response.body.decode()}")
     try:
         error = json.loads(response.body)["error"]
-        return CertificateError(f"HTTP {response.status} {error['code']}: {error['message']}")
+        return kind(f"HTTP {response.status} {error['code']}: {error['message']}")
     except (ValueError, LookupError, TypeError, RecursionError):
-        return CertificateError(f"HTTP {response.status}")
+        return kind(f"HTTP {response.status}")
 
 
 def digest(content: bytes) -> str:
@@ -196,12 +228,29 @@ def digest(content: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
-def read_tag(file: Path, tag_file: Path) -> str | None:
-    """Returns the entity tag, or None if the copy has changed since it was saved."""
+def load(file: Path) -> Certificate | None:
+    """Returns the copy, or None if it has changed since it was saved."""
+    tag_file = name_tag_file(file)
     if not (file.is_file() and tag_file.is_file()):
         return None
-    matched = TAG_FILE.fullmatch(tag_file.read_text(encoding="latin-1"))
-    return matched[1] if matched and matched[2] == digest(file.read_bytes()) else None
+    content, matched = file.read_bytes(), TAG_FILE.fullmatch(tag_file.read_text(encoding="latin-1"))
+    return Certificate(content, matched[1]) if matched and matched[2] == digest(content) else None
+
+
+def save(file: Path, certificate: Certificate) -> None:
+    name_tag_file(file).unlink(missing_ok=True)  # first: the old tag must never accompany the new copy
+    replace(file, certificate.content)
+    if certificate.etag:
+        replace(name_tag_file(file), f"{certificate.etag} {digest(certificate.content)}\n".encode())
+
+
+def remove(file: Path) -> None:
+    for each in (name_tag_file(file), file):
+        each.unlink(missing_ok=True)
+
+
+def name_tag_file(file: Path) -> Path:
+    return file.with_name(f"{file.name}.etag")
 
 
 def replace(file: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.test_clients import DAMAGED, PDF, TOO_LARGE, digest, error, part, whole
 from tests.support.clients import PROGRAMS, SECONDS, Client
-from tools.fake_cloud.server import Answer, ScriptedServer, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, raw, reply
 from tools.local import seeds
 
 LARGE = PDF * 10_000
@@ -242,3 +242,13 @@ def test_hostile_headers_do_no_harm(client: Client, number: int) -> None:
             assert client.saved == {}
         for name in client.saved:
             (client.folder / name).unlink()
+
+
+def test_many_headers_stop_no_program(client: Client) -> None:
+    """They are as many as curl reads, 300 KB."""
+    many = b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 70_000
+    found = f'ETag: "a"\r\nRepr-Digest: {digest(PDF)}\r\nContent-Length: {len(PDF)}\r\n\r\n'.encode()
+    with ScriptedServer(raw(many + found + PDF)) as server:
+        code, output = client.run(server.url)
+    assert re.fullmatch(r"[ -~]{1,300}\n", output)
+    assert (code, client.file.exists()) in {(0, True), (1, False)}

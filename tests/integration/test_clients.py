@@ -41,7 +41,6 @@ RETRY_AFTER = {
     "-5": (1, 30),
     "5, 5": (1, 30),
     "soon": (1, 30),
-    "": (1, 30),
 }
 
 
@@ -135,6 +134,7 @@ ROWS = {
     "304 without a copy": fails(reply(304, b"", {"ETag": '"a"'}), says="HTTP 304"),
     # not available
     "409 without Retry-After": fails(error(409, "Declined."), says=r"HTTP 409 some_code: Declined\."),
+    "409 with an empty Retry-After": fails(error(409, headers={"Retry-After": ""}), says=r"HTTP 409 some_code: No\."),
     "409 that becomes final": fails(
         error(409, headers={"Retry-After": "0"}), error(409), says=r"HTTP 409 some_code: No\.", pauses=(1,)
     ),

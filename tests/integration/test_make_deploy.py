@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from samcli.lib.config.samconfig import SamConfig
 
 from tools.template import ROOT, TEMPLATE
 
@@ -115,7 +116,7 @@ def test_the_first_deployment_asks_for_the_parameters_and_keeps_the_answers_out_
     clone.make("deploy", *arguments)
     assert clone.asked() == [
         f"build --parameter-overrides Architecture={architecture}",
-        "deploy --config-file samconfig.local.toml --guided",
+        "deploy --config-file samconfig.local.toml --config-env default --guided",
     ]
     assert clone.read("samconfig.local.toml") == clone.read("samconfig.toml")
     ignored = subprocess.run(["git", "check-ignore", "--quiet", "samconfig.local.toml"], cwd=ROOT, check=False)  # noqa: S607
@@ -133,8 +134,40 @@ def test_later_deployments_build_for_the_saved_architecture_and_ask_for_no_param
     clone.make("deploy", **variables)
     assert clone.asked() == [
         "build --parameter-overrides Architecture=x86_64",
-        f"deploy --config-file samconfig.local.toml {option}".strip(),
+        f"deploy --config-file samconfig.local.toml --config-env default {option}".strip(),
     ]
+
+
+def test_the_environments_have_stacks_of_their_own() -> None:
+    config = SamConfig(ROOT, "samconfig.toml")
+    parameters = {env: config.get_all(["deploy"], "parameters", env) for env in ("default", "staging", "production")}
+    assert parameters == {
+        env: {"stack_name": f"craftkit-certificates{suffix}", "capabilities": "CAPABILITY_IAM", "resolve_s3": True}
+        for env, suffix in {"default": "", "staging": "-staging", "production": "-production"}.items()
+    }
+
+
+@pytest.mark.parametrize(("answered", "other"), [("staging", "default"), ("default", "staging"), ("staging", "stag")])
+def test_a_deployment_uses_only_the_answers_that_sam_saved_for_its_environment(
+    clone: Clone, answered: str, other: str
+) -> None:
+    shutil.copy(clone.folder / "samconfig.toml", clone.folder / "samconfig.local.toml")
+    config = SamConfig(clone.folder, "samconfig.local.toml")
+    parameters = 'SignaturesTableName="" Architecture="x86_64" AlarmEmail="a@e.com"'
+    config.put(["deploy"], "parameters", "parameter_overrides", parameters, answered)
+    config.flush()
+    for env in (answered, other):
+        clone.make("deploy", f"ENV={env}")
+    deploy = "deploy --config-file samconfig.local.toml --config-env"
+    assert clone.asked() == [
+        *("build --parameter-overrides Architecture=x86_64", f"{deploy} {answered}"),
+        *("build --parameter-overrides Architecture=arm64", f"{deploy} {other} --guided"),
+    ]
+
+
+def test_the_shells_variable_env_names_no_environment(clone: Clone) -> None:
+    clone.make("deploy", ENV="/home/user/.shrc")
+    assert "--config-env default" in clone.asked()[1]
 
 
 def test_each_deployment_of_one_build_has_its_own_release(clone: Clone) -> None:

@@ -109,8 +109,8 @@ def test_a_command_of_a_page_can_be_typed(page: str, monkeypatch: pytest.MonkeyP
     assert {command.split()[0] for command in typed(page, "make")} <= targets
 
 
-def test_the_tests_that_the_readme_runs_exist() -> None:
-    paths = [path for command in typed("README.md", "python -m pytest") for path in command.split()]
+def test_the_tests_that_contributors_run_exist() -> None:
+    paths = [path for command in typed("CONTRIBUTING.md", "python -m pytest") for path in command.split()]
     assert len(paths) == 4
     assert [path for path in paths if not (ROOT / path).is_file()] == []
 

@@ -28,6 +28,8 @@ RENDERER = {
     "favicon-32x32.png": "image/png",
 }
 """The files of Swagger UI that the page uses, with their media types."""
+POLICY = "default-src 'self' 'unsafe-inline' data:"
+"""The content security policy: nothing from other hosts."""
 
 _SITUATIONS = {situation.event: situation for situation in seeds.SITUATIONS}
 
@@ -44,7 +46,7 @@ def with_reference(api: Answer) -> Answer:
 
 def document(situation: str) -> dict[str, Any]:
     """Returns docs/openapi.yaml with this server, and with the values of the situation's event as examples."""
-    api = copy.deepcopy(_published())
+    api = copy.deepcopy(published())
     event = seeds.event(situation)
     values = event["headers"] | event["pathParameters"]
     api["servers"] = [{"url": "/"}]
@@ -59,7 +61,8 @@ def document(situation: str) -> dict[str, Any]:
 
 
 @cache
-def _published() -> dict[str, Any]:
+def published() -> dict[str, Any]:
+    """Returns docs/openapi.yaml."""
     return dict(yaml_parse((ROOT / "docs" / "openapi.yaml").read_text()))
 
 
@@ -92,7 +95,7 @@ def _page(chosen: str) -> str:
 def _reply(media_type: str, body: bytes) -> Reply:
     headers = {
         "Content-Type": f"{media_type}; charset=utf-8",
-        "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data:",
+        "Content-Security-Policy": POLICY,
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
