@@ -75,14 +75,15 @@ deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
 
-lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the template
+lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types and the templates
 	ruff check .
 	ruff format --check .
 	mypy
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
-	$(PYTHON) -m tools.template | .preflight/bin/python tools/preflight.py
+	$(PYTHON) -m tools.template template.yaml | .preflight/bin/python tools/preflight.py
+	$(PYTHON) -m tools.template docs/replica.yaml | .preflight/bin/python tools/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
