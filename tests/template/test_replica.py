@@ -143,21 +143,24 @@ def test_the_replica_is_protected_like_the_archive_and_admits_one_role(stack: St
         }
 
     archive, replica = policy(stack, "CertificatesBucket"), policy(REPLICA_STACK, "ReplicaBucket")
-    admitted = replica.pop("SourceReplicates")
+    admitted, verifies = replica.pop("SourceReplicates"), replica.pop("SourceVerifies")
     archive["NoDeleteMarkers"]["Action"] = ["s3:DeleteObject", "s3:ReplicateDelete"]
     assert replica == archive
 
+    source = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
     role = admitted["Condition"]["ArnLike"]["aws:PrincipalArn"]
-    assert admitted == {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    assert verifies == source | {"Action": ["s3:GetObject", "s3:ListBucket"]}
+    assert admitted == source | {
         "Action": ["s3:ReplicateObject", "s3:ReplicateTags"],
         "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/craftkit-test-ReplicationRole-*"}},
     }
     # CloudFormation appends a dash and random characters.
     assert fnmatchcase(stack.resolve({"Fn::GetAtt": ["ReplicationRole", "Arn"]}) + "-1OCDU6XTSQ9FE", role)
-    _, key = REPLICA_STACK.resources["ReplicaKey"]["Properties"]["KeyPolicy"]["Statement"]
-    assert key == admitted | {"Action": ["kms:Encrypt", "kms:GenerateDataKey"], "Resource": "*"}
+    _, *allowed = REPLICA_STACK.resources["ReplicaKey"]["Properties"]["KeyPolicy"]["Statement"]
+    assert allowed == [
+        admitted | {"Action": ["kms:Encrypt", "kms:GenerateDataKey"], "Resource": "*"},
+        source | {"Action": "kms:Decrypt", "Resource": "*"},
+    ]
 
 
 def test_a_copy_that_lags_raises_an_alarm_where_s3_publishes_the_latency() -> None:
