@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 from certificates.aws import error_code
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, CertificateTooLarge, NotArchived, RangeNotSatisfiable
-from certificates.models import Signature
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
+
+    from certificates.models import Signature
 
 CREATE_ATTEMPTS = 3
 CONFLICT_PAUSE = 0.1
@@ -110,7 +111,7 @@ class Archive:
             raise
         return _read_range(answer, byte_range, limit)
 
-    def create(self, signature: Signature, certificate: Certificate) -> bool:
+    def create(self, signature: "Signature", certificate: Certificate) -> bool:
         """Archives a certificate that has just been fetched, with its origin, or returns False if another is there or
         just being written: the first one stays.
 
@@ -154,7 +155,7 @@ class Archive:
         return cast("Mapping[str, Any]", answer)
 
 
-def _describe_origin(signature: Signature) -> dict[str, str]:
+def _describe_origin(signature: "Signature") -> dict[str, str]:
     """When the certificate was fetched, which is now, and from which of the provider's requests: nobody can find this
     out later. S3 keeps it with the object, as user metadata.
 
