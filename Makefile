@@ -85,7 +85,7 @@ smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an AP
 docs: .venv/ready ## write the API reference, a page for any web server, to .site
 	@$(PYTHON) -m tools.api_page .site
 
-lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and the template
+lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and templates
 	ruff check .
 	ruff format --check .
 	mypy
@@ -94,7 +94,8 @@ lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types,
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
-	$(PYTHON) -m tools.template | .preflight/bin/python tools/preflight.py
+	$(PYTHON) -m tools.template template.yaml | .preflight/bin/python tools/preflight.py
+	$(PYTHON) -m tools.template docs/replica.yaml | .preflight/bin/python tools/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .

@@ -23,7 +23,12 @@ OAUTH = {
     "ProviderSigningKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/5f6bcd3e-5b5c-4ad1-a4d9-9e4e1a2d7c11",
 }
 """The parameters of a provider whose credentials expire."""
-STACK = Stack("craftkit-test", PARAMETERS | OAUTH)
+REPLICA = {
+    "ReplicaBucketArn": "arn:aws:s3:::certificates-replica",
+    "ReplicaKmsKeyArn": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/0c1a6a0e-9a8d-4d0f-8f5b-3f7c1f4f1b1a",
+}
+"""The parameters of a second copy of the archive."""
+STACK = Stack("craftkit-test", PARAMETERS | OAUTH | REPLICA)
 
 # Moto makes a new session for each test, and every session would parse the services' models again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -35,9 +36,9 @@ _ARNS = {
 }
 
 
-def read_source() -> dict[str, Any]:
-    """Reads `template.yaml` as if its code were already uploaded."""
-    source: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+def read_source(template: Path = TEMPLATE) -> dict[str, Any]:
+    """Reads a template as if its code were already uploaded."""
+    source: dict[str, Any] = yaml_parse(template.read_text())
     for resource in source["Resources"].values():
         for name in ("CodeUri", "ContentUri"):
             if name in resource["Properties"]:
@@ -57,17 +58,17 @@ def translate(source: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def translated() -> dict[str, Any]:
-    """The CloudFormation template of `template.yaml`."""
-    return translate(read_source())
+def translated(template: Path = TEMPLATE) -> dict[str, Any]:
+    """The CloudFormation template of a SAM template."""
+    return translate(read_source(template))
 
 
 class Stack:
-    """A stack of the template. `parameters` override the template's defaults."""
+    """A stack of a template. `parameters` override the template's defaults."""
 
-    def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
+    def __init__(self, name: str, parameters: Mapping[str, str], template: Path = TEMPLATE) -> None:
         self.name = name
-        self._template = translated()
+        self._template = translated(template)
         defaults = {key: str(value.get("Default", "")) for key, value in self._template["Parameters"].items()}
         unknown = parameters.keys() - defaults.keys()
         if unknown:
@@ -132,6 +133,12 @@ class Stack:
                     return self._attribute(*(argument.split(".") if isinstance(argument, str) else argument))
                 case "Fn::Sub":
                     return self._substitute(argument)
+                case "Fn::Select":
+                    index, items = argument
+                    return self.resolve(items)[int(index)]
+                case "Fn::Split":
+                    separator, text = argument
+                    return self.resolve(text).split(separator)
                 case "Fn::If":
                     condition, then, otherwise = argument
                     return self.resolve(then if self._holds(condition) else otherwise)
@@ -199,4 +206,4 @@ class Stack:
 
 
 if __name__ == "__main__":
-    print(json.dumps(translated()))
+    print(json.dumps(translated(ROOT / sys.argv[1])))

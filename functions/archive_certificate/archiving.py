@@ -41,6 +41,6 @@ def archive_certificate(signature_id: str, services: Services, seconds_left: Cal
         # The queue is the second try: it waits for nothing, and keeps to the pace.
         seconds = seconds_left() - ARCHIVE_SECONDS
         certificate = fetch_certificate(signature, services.provider, seconds, second_try=False)
-        if services.archive.create(signature.object_key, certificate):
+        if services.archive.create(signature, certificate):
             return len(certificate.content)
     return None

@@ -127,7 +127,7 @@ def _own(item: Item | None, key: ApiKey) -> Signature:
 
 def _write(signature: Signature, certificate: Certificate, archive: Archive) -> Write:
     try:
-        is_created = archive.create(signature.object_key, certificate)
+        is_created = archive.create(signature, certificate)
     except ArchiveUnavailable as error:
         logger.error("archive_write_failed", extra={"detail": describe_error(error)})
         count("ArchiveWriteFailures")

@@ -17,6 +17,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
+from tests.conftest import REPLICA
 from tests.support.pdf import pdf
 from tools.fake_cloud.server import Answer, ScriptedServer
 from tools.local import seeds
@@ -104,7 +105,7 @@ def operator(stack: Stack) -> Iterator[Operator]:
     with moto.mock_aws():
         aws = boto3.Session(region_name=REGION)
         create_resources(stack, seeds.PROVIDER_SECRET, aws)
-        deploy(aws, stack.name, stack.outputs)
+        deploy(aws, stack.name, stack.outputs, {name: stack.parameters[name] for name in REPLICA})
         yield Operator(stack, aws)
 
 
@@ -174,7 +175,13 @@ def summary(text: str) -> dict[str, str]:
     return {name.strip(): value for name, value in pairs}
 
 
-def deploy(aws: boto3.Session, name: str, outputs: Mapping[str, str]) -> None:
-    """Creates a CloudFormation stack that has only outputs."""
-    template = {"Resources": {}, "Outputs": {key: {"Value": value} for key, value in outputs.items()}}
+def deploy(
+    aws: boto3.Session, name: str, outputs: Mapping[str, str], parameters: Mapping[str, str] | None = None
+) -> None:
+    """Creates a CloudFormation stack that has only outputs and parameters."""
+    template = {
+        "Parameters": {key: {"Type": "String", "Default": value} for key, value in (parameters or {}).items()},
+        "Resources": {},
+        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
+    }
     aws.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))

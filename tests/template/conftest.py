@@ -6,8 +6,9 @@ from certificates.settings import Settings
 from functions.archive_certificate.settings import ArchiveSettings
 from functions.download_certificate.settings import DownloadSettings
 from functions.refresh_credential.settings import RefreshSettings
-from tools.template import Stack
+from tools.template import ROOT, Stack
 
+REPLICA_TEMPLATE = ROOT / "docs" / "replica.yaml"
 DOWNLOAD = "DownloadCertificateFunction"
 ARCHIVE = "ArchiveCertificateFunction"
 REFRESH = "RefreshCredentialFunction"
@@ -15,9 +16,12 @@ FUNCTIONS: dict[str, type[Settings]] = {DOWNLOAD: DownloadSettings, ARCHIVE: Arc
 
 
 def statements(stack: Stack, role: str) -> list[dict[str, Any]]:
-    """The statements of a role's inline policies."""
-    policies = stack.resources[role]["Properties"].get("Policies", [])
-    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    """The statements of a role's policies, which are part of it or resources of their own."""
+    inline = stack.resources[role]["Properties"].get("Policies", [])
+    own = [
+        policy for policy in stack.of_type("AWS::IAM::Policy").values() if stack.physical_id(role) in policy["Roles"]
+    ]
+    return [statement for policy in [*inline, *own] for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def listed(value: str | list[str]) -> list[str]:

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from tests.conftest import OAUTH, PARAMETERS
-from tests.template.conftest import FUNCTIONS
+from tests.conftest import OAUTH, PARAMETERS, REPLICA
+from tests.template.conftest import FUNCTIONS, REPLICA_TEMPLATE
 from tools.template import ACCOUNT, REGION, ROOT, Stack
 
 NAMESPACE = "CraftkitCertificates"
@@ -25,9 +25,9 @@ KNOWN_VALUES = {
 def test_every_alarm_watches_an_existing_metric_and_notifies_the_topic(stack: Stack) -> None:
     names = {stack.resolve({"Ref": name}) for name in stack.resources} | {stack.physical_id(n) for n in stack.resources}
     services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
-    known = names | services | {"craftkit-test-certificates", "live", "internal"}
+    known = names | services | {"craftkit-test-certificates", "live", "internal", "certificates-replica", "Replica"}
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 18
+    assert len(alarms) == 19
     assert {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"} == {
         "CredentialRefreshAlarm"
     }
@@ -57,7 +57,9 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
 def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     told = re.findall(r"^\| `(\w+Alarm)` \|", page, re.MULTILINE)
-    assert sorted(told) == sorted(stack.of_type("AWS::CloudWatch::Alarm"))
+    replica = Stack("replica", {}, REPLICA_TEMPLATE)
+    alarms = [name for one in (stack, replica) for name in one.of_type("AWS::CloudWatch::Alarm")]
+    assert sorted(told) == sorted(alarms)
 
 
 def test_alarms_reach_the_given_email_address() -> None:
@@ -88,7 +90,7 @@ def test_only_alarms_publish_to_the_topic_and_only_over_tls(stack: Stack) -> Non
     ]
 
 
-@pytest.mark.parametrize("parameters", [PARAMETERS, PARAMETERS | OAUTH])
+@pytest.mark.parametrize("parameters", [PARAMETERS, PARAMETERS | OAUTH, PARAMETERS | OAUTH | REPLICA])
 def test_the_dashboard_shows_existing_alarms_and_metrics(parameters: dict[str, str]) -> None:
     stack = Stack("craftkit-test", parameters)
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()

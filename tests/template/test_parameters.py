@@ -171,6 +171,31 @@ def test_a_limit_that_waf_would_refuse_is_refused_before_anything_is_created(lim
     assert is_deployed("WafRequestsPerAddress", limit) is is_accepted
 
 
+BUCKET, KMS_KEY = "arn:aws:s3:::", "arn:aws:kms:eu-west-1:123456789012:"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_accepted"),
+    [
+        ("ReplicaBucketArn", "", True),
+        ("ReplicaBucketArn", f"{BUCKET}certificates-replica", True),
+        ("ReplicaBucketArn", "arn:aws-us-gov:s3:::a.1", True),
+        ("ReplicaBucketArn", "certificates-replica", False),
+        ("ReplicaBucketArn", f"{BUCKET}*", False),
+        ("ReplicaBucketArn", f"{BUCKET}certificates/*", False),
+        ("ReplicaBucketArn", f"{BUCKET}Certificates", False),
+        ("ReplicaBucketArn", f"{BUCKET}ab", False),
+        ("ReplicaBucketArn", f"{BUCKET}{'a' * 64}", False),
+        ("ReplicaKmsKeyArn", "", True),
+        ("ReplicaKmsKeyArn", f"{KMS_KEY}key/mrk-1234", True),
+        ("ReplicaKmsKeyArn", f"{KMS_KEY}alias/certificates", False),
+        ("ReplicaKmsKeyArn", f"{KMS_KEY}key/*", False),
+    ],
+)
+def test_a_second_copy_is_named_by_exact_arns(parameter: str, value: str, *, is_accepted: bool) -> None:
+    assert is_deployed(parameter, value) is is_accepted
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize("parameter", GOOD)
 @given(data=st.data())

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from certificates.budgets import TOKEN_RETRY_SECONDS
 from functions.refresh_credential.settings import RefreshSettings
-from tests.conftest import OAUTH, PARAMETERS
+from tests.conftest import OAUTH, PARAMETERS, REPLICA
 from tests.template.conftest import REFRESH, statements
 from tools.template import ACCOUNT, REGION, Stack, translated
 
@@ -13,7 +13,7 @@ SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
 
 
 def test_without_a_token_endpoint_nothing_of_it_exists(stack: Stack) -> None:
-    without = Stack("craftkit-test", PARAMETERS).resources
+    without = Stack("craftkit-test", PARAMETERS | REPLICA).resources
     assert [name for name in without if "Refresh" in name or "CredentialAlarm" in name or "Schedule" in name] == []
     added = {name for name in stack.resources.keys() - without.keys() if "FunctionVersion" not in name}
     assert added == {

@@ -15,6 +15,7 @@ ROLES = [
     "RefreshScheduleRole",
     "SignaturesPipeRole",
     "DeploymentRole",
+    "ReplicationRole",
 ]
 
 

@@ -19,6 +19,7 @@ from certificates.errors import ArchiveUnavailable
 from certificates.models import Signature
 from tools.operate.command_line import Interrupted, examples
 from tools.operate.output import Output
+from tools.operate.replica import compare_replica
 from tools.operate.signatures import Page, Signatures, run_in_parallel
 from tools.operate.target import Target, on_a_stack
 
@@ -31,19 +32,26 @@ READERS = 8
 
 READ_ATTEMPTS = 3
 
+FAULTS = ("missing", "damaged", "altered", "replicaFailed", "replicaMissing", "replicaDiffers")
+"""The numbers of which none may be above 0."""
+
 Finding = Mapping[str, str | int]
 """A `problem`, and the signature request or the key that has it."""
 
 
 @click.command(epilog=examples("certificates archive verify --stack craftkit-certificates --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the numbers.")
+@click.option("--replica", "with_replica", is_flag=True, help="Compare the archive with its second copy, too.")
 @on_a_stack
-def verify(target: Target, *, as_json: bool) -> None:
+def verify(target: Target, *, as_json: bool, with_replica: bool) -> None:
     """Read every available certificate from the archive and check it.
 
     Checks that it exists, matches its checksum and is a whole PDF, and that no key of the archive was ever deleted or
     overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than one
     version. Needs the permission s3:ListBucketVersions.
+
+    With --replica, also if a certificate is missing in the second copy, could not be copied, or differs there. One that
+    is still waiting to be copied is only reported. Needs permission to read that bucket, too, and to use its key.
     """
     output, started = Output(), time.monotonic()
     signatures = Signatures(target)
@@ -62,6 +70,9 @@ def verify(target: Target, *, as_json: bool) -> None:
             for altered in _find_altered(target, advance):
                 counts["altered"] += 1
                 show(altered)
+        if with_replica:
+            with output.progress("Comparing", total) as advance:
+                compare_replica(target, counts, show, advance)
         with output.progress("Verifying", total) as advance:
 
             def report(page: Page, findings: list[Finding]) -> None:
@@ -78,7 +89,7 @@ def verify(target: Target, *, as_json: bool) -> None:
     except KeyboardInterrupt as error:
         raise Interrupted(f"Interrupted after {counts['scanned']:,} items.") from error
     output.write_numbers({**counts, "seconds": round(time.monotonic() - started)}, as_json=as_json)
-    if counts["missing"] or counts["damaged"] or counts["altered"]:
+    if any(counts[name] for name in FAULTS):
         raise click.exceptions.Exit(1)
 
 

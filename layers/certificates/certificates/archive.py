@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
+    from certificates.models import Signature
+
 CREATE_ATTEMPTS = 3
 CONFLICT_PAUSE = 0.1
+MAX_REQUEST_ID_CHARACTERS = 1024
 
 _ENTITY_TAG = re.compile(r'"[\x21\x23-\x7e]+"')
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})", re.ASCII)
@@ -107,21 +111,24 @@ class Archive:
             raise
         return _read_range(answer, byte_range, limit)
 
-    def create(self, key: str, certificate: Certificate) -> bool:
-        """Archives the certificate, or returns False if another is there or just being written: the first one stays.
+    def create(self, signature: "Signature", certificate: Certificate) -> bool:
+        """Archives a certificate that has just been fetched, with its origin, or returns False if another is there or
+        just being written: the first one stays.
 
         Raises ArchiveUnavailable, after which the archive may hold this certificate, another or none.
         """
+        origin = _describe_origin(signature)
         for _ in range(CREATE_ATTEMPTS):
             try:
                 answer = self._call(
                     self._s3.put_object,
-                    key,
+                    signature.object_key,
                     Body=certificate.content,
                     ContentType="application/pdf",
                     ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=certificate.sha256,
                     IfNoneMatch="*",
+                    Metadata=origin,
                 )
             except ArchiveUnavailable as error:
                 if error.cause == "PreconditionFailed":
@@ -139,13 +146,27 @@ class Archive:
     def _get(self, key: str, **parameters: str) -> Mapping[str, Any]:
         return self._call(self._s3.get_object, key, **parameters)
 
-    def _call(self, operation: Callable[..., Any], key: str, **parameters: str | bytes) -> Mapping[str, Any]:
+    def _call(self, operation: Callable[..., Any], key: str, **parameters: object) -> Mapping[str, Any]:
         """Raises NotArchived, ArchiveUnavailable."""
         try:
             answer = operation(Bucket=self._bucket, Key=key, **parameters)
         except Exception as error:
             raise _explain(error) from error
         return cast("Mapping[str, Any]", answer)
+
+
+def _describe_origin(signature: "Signature") -> dict[str, str]:
+    """When the certificate was fetched, which is now, and from which of the provider's requests: nobody can find this
+    out later. S3 keeps it with the object, as user metadata.
+
+    S3 takes 2 KB of US-ASCII. A longer id is left out, because a part of it would name another request.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+    """
+    origin = {"fetched-at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    request_id = quote(signature.provider_request_id or "", safe="")
+    if 0 < len(request_id) <= MAX_REQUEST_ID_CHARACTERS:
+        origin["provider-request-id"] = request_id
+    return origin
 
 
 def _explain(error: Exception) -> NotArchived | ArchiveUnavailable:
