@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tools.local.runtime import drop_user_settings
-from tools.template import ACCOUNT, REGION, Stack
+from tools.template import ACCOUNT, REGION, ROOT, Stack
 
 PARAMETERS = {
     "ProviderCertificateUrl": "http://127.0.0.1:1/v1/requests/{providerRequestId}/certificate",
@@ -60,15 +60,20 @@ def bounded(examples: int) -> settings:
     return settings(max_examples=examples) if settings().derandomize else settings()
 
 
+WORLDS = {"running": "local-service", "cloud": "faults"}
+"""Fixtures that are slow to create: the local service, and execution environments with a fake cloud."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker process runs whole files. The end-to-end tests are two groups, because each needs a world that is
-    slow to start: the local service, or execution environments with a fake cloud."""
+    """Each worker process runs whole files, and all tests of a world. Coverage is measured where the functions run in
+    this process; it would double the time of the other tests."""
     for item in items:
-        group = file = item.nodeid.partition("::")[0]
-        if "/e2e/" in file:
-            group = "faults" if "cloud" in getattr(item, "fixturenames", ()) else "e2e"
-        item.add_marker(pytest.mark.xdist_group(group.replace("/", "-")))
+        folder, _, file = item.path.relative_to(ROOT / "tests").as_posix().rpartition("/")
+        worlds = [WORLDS[name] for name in WORLDS if folder == "e2e" and name in getattr(item, "fixturenames", ())]
+        item.add_marker(pytest.mark.xdist_group(worlds[0] if worlds else f"{folder}-{file}"))
+        if folder not in {"unit", "integration"}:
+            item.add_marker("no_cover")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

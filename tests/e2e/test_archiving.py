@@ -2,14 +2,12 @@
 
 import json
 import threading
-import time
 
 import pytest
 
-from tests.e2e.conftest import SECONDS, complete, is_archived, wait_until
+from tests.e2e.conftest import SECONDS, complete, is_archived, is_settled, wait_until
 from tests.support.pdf import pdf
 from tools.local import seeds
-from tools.local.archiving import POLL_SECONDS
 from tools.local.emulator import Emulator
 from tools.local.stack import ARCHIVE, LocalService
 
@@ -23,8 +21,7 @@ def test_every_event_gets_the_reply_of_its_situation(running: LocalService, situ
 def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalService) -> None:
     running.provider.asked.clear()
     ids = [complete(running) for _ in range(5)]
-    wait_until(lambda: all(is_archived(running, id_) for id_ in ids))
-    time.sleep(4 * POLL_SECONDS)  # the stream and the event each send a message: both have arrived by now
+    wait_until(lambda: all(is_settled(running, id_) for id_ in ids))
     asked = [request_id.removeprefix("req_") for request_id in running.provider.asked]
     assert sorted(id_ for id_ in asked if id_ in ids) == sorted(ids)
 

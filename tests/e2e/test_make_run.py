@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,14 +15,15 @@ import boto3
 import pytest
 from pypdf import PdfReader
 
+from tests.e2e.conftest import SECONDS, wait_until
 from tools.local.runtime import CREDENTIALS
 from tools.local.seeds import SITUATIONS, signature_id
 from tools.template import REGION, ROOT
 
 
 def free_ports() -> int:
-    """Returns the first of three consecutive free ports."""
-    for port in range(20000 + os.getpid() % 20000, 65000, 3):
+    """Returns the first of three consecutive free ports, below those that the kernel gives to other programs."""
+    for port in range(10000 + os.getpid() % 10000, 32768, 3):
         with socket.socket() as a, socket.socket() as b, socket.socket() as c:
             try:
                 for offset, probe in enumerate((a, b, c)):
@@ -32,17 +32,6 @@ def free_ports() -> int:
                 continue
             return port
     raise AssertionError("no free ports")
-
-
-END_SECONDS = 120
-"""Far more than needed, for busy machines."""
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + END_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 Start = Callable[..., tuple[subprocess.Popen[bytes], list[str]]]
@@ -99,7 +88,7 @@ def test_the_first_line_downloads_also_without_the_provider(start: Start, tmp_pa
         assert b"<title>Craftkit completion certificates</title>" in page.read()
     url = curls[0].split()[-1]
     process.send_signal(signal.SIGINT)
-    assert process.wait(END_SECONDS) == 0
+    assert process.wait(SECONDS) == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url)  # noqa: S310
 

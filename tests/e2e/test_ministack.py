@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -28,6 +27,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tests.e2e.conftest import wait_until
 from tools.local import seeds
+from tools.local.emulator import reserve_port
 from tools.local.provider import PATH, ProviderStub
 from tools.local.runtime import ARCHITECTURE, CREDENTIALS
 from tools.local.stack import DOWNLOAD, serving
@@ -121,8 +121,7 @@ class MiniStack:
 @pytest.fixture
 def ministack(tmp_path: Path) -> Iterator[MiniStack]:
     log, template = tmp_path / "log", tmp_path / "template.json"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = reserve_port()
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "TMPDIR": str(tmp_path)}
     with log.open("w") as output:
         process = subprocess.Popen(

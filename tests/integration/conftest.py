@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,7 +31,6 @@ from functions.refresh_credential.settings import RefreshSettings
 from tests.conftest import OAUTH, PARAMETERS
 from tests.support.answers import ID, REQUEST_ID
 from tests.support.log import Line, Metrics, parse_log
-from tests.support.operator import Operator, ScriptAws, operator_in, scripted_services
 from tests.support.pdf import pdf
 from tests.support.refresh import KMS, SECRETS, STATIC, Refresh, issue
 from tools.fake_cloud.memory import Bucket, Tables, Vault
@@ -229,25 +227,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 60
     while left := [t for t in threading.enumerate() if t not in before and "ThreadPoolExecutor" in t.name]:
         assert time.monotonic() < deadline, left
         time.sleep(0.01)
-
-
-@pytest.fixture
-def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    """The operator's commands, in a folder of their own."""
-    with operator_in(tmp_path, stack, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def script_aws(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
-    """Replaces an AWS service of the operator's commands with a scripted server."""
-    assert operate
-    with scripted_services(monkeypatch) as found:
-        yield found
 
 
 @pytest.fixture(name="run")

@@ -1,12 +1,14 @@
 """The archive function: the outcome of each message."""
 
 import json
-import time
+import threading
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto.core.utils import unix_time_millis
 
 from certificates import provider
 from certificates.aws import connect_sqs
@@ -14,7 +16,7 @@ from certificates.telemetry import logger
 from functions.archive_certificate import delays
 from functions.archive_certificate import handler as archive
 from functions.archive_certificate.archiving import Services
-from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
+from functions.archive_certificate.delays import FIRST_DELAY, NoTurn, Pace, delay_before_next_try
 from functions.archive_certificate.settings import ArchiveSettings
 from tests.integration.conftest import PROJECT, S3, SQS, Service
 from tests.support.answers import ID
@@ -201,13 +203,14 @@ def test_every_failure_of_the_provider_is_tried_later(
 def test_a_message_that_is_tried_later_comes_back(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delays, "FIRST_DELAY", 2)
     service.seed()
     service.provider.answers = [reply(503)]
     assert receive(message()) == [message()]
-    assert receive() == []
     service.provider.answers = [reply(body=pdf())]
-    time.sleep(2.6)
+    assert receive() == []
+    assert service.archived() is None
+    later = unix_time_millis() + 1000 * 1.25 * FIRST_DELAY
+    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: later)
     assert receive() == []
     assert service.archived() == pdf()
 
@@ -242,16 +245,16 @@ def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) ->
 
 
 def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) -> None:
-    def slow(connection: Any) -> None:
-        time.sleep(0.3)
+    all_are_asked_for = threading.Barrier(10)
+
+    def fetch_together(connection: Any) -> None:
+        all_are_asked_for.wait(60)
         reply(body=pdf())(connection)
 
-    service.provider.answers = [slow]
+    service.provider.answers = [fetch_together]
     for number in range(10):
         service.seed(signature_id=other(number))
-    started = time.monotonic()
     assert receive(*[message(other(number)) for number in range(10)]) == []
-    assert time.monotonic() - started < 2.5
 
 
 @pytest.mark.fault("archive-s3-412")
@@ -323,15 +326,16 @@ def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
     assert delay_before_next_try(1, 10**9) == 3600
 
 
-def test_fetches_keep_to_their_pace() -> None:
-    pace = Pace(per_minute=1200, environments=2)  # one every 0.1 s in each execution environment
-    started = time.monotonic()
+def test_fetches_keep_to_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(delays, "time", SimpleNamespace(monotonic=lambda: 100 + sum(waits), sleep=waits.append))
+    pace = Pace(per_minute=120, environments=2)  # one a second in each execution environment
     for _ in range(4):
         pace.wait_for_turn(10)
-    assert 0.3 <= time.monotonic() - started < 0.6
     with pytest.raises(NoTurn):
-        pace.wait_for_turn(0.01)
-    pace.wait_for_turn(0.2)
+        pace.wait_for_turn(0.9)
+    pace.wait_for_turn(1)
+    assert waits == [0, 1, 1, 1, 1]
 
 
 @pytest.mark.fault("archive-too-fast")

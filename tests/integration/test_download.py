@@ -81,7 +81,7 @@ def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service) -> None
 
     def render(connection: Any) -> None:
         body = next(renderings)
-        both_are_fetching.wait(5)
+        both_are_fetching.wait(60)
         reply(body=body)(connection)
 
     service.provider.answers = [render]

@@ -1,4 +1,4 @@
-"""A lying provider costs limited time and memory."""
+"""A lying provider costs little memory, and ends although its time does not."""
 
 import gzip
 import json
@@ -28,8 +28,8 @@ def endless(head: bytes, chunk: bytes) -> Answer:
 
 def fetch(answer: Answer, link_field: str = "", times: int = 1) -> dict[str, float | str]:
     with ScriptedServer(answer) as server:
-        run = [sys.executable, "-m", "tests.support.fetch_once", server.url, "18", link_field, str(times)]
-        return dict(json.loads(subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=25).stdout))
+        run = [sys.executable, "-m", "tests.support.fetch_once", server.url, link_field, str(times)]
+        return dict(json.loads(subprocess.run(run, cwd=ROOT, check=True, capture_output=True).stdout))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,6 @@ def fetch(answer: Answer, link_field: str = "", times: int = 1) -> dict[str, flo
 def test_too_much_is_refused_in_little_memory(answer: Answer) -> None:
     result = fetch(answer)
     assert result["outcome"] in {"too_large", "broken_answer"}
-    assert float(result["seconds"]) < 18
     assert float(result["peak"]) < 160 * MIB
 
 
@@ -63,5 +62,5 @@ def test_ten_link_documents_at_once_fit_into_the_archive_functions_memory(stack:
     document = b"[" + b"{}," * (MAX_LINK_ANSWER_BYTES // 3 - 1) + b"0]"
     result = fetch(reply(body=document), "url", 10)
     memory = stack.resources["ArchiveCertificateFunction"]["Properties"]["MemorySize"]
-    assert result["outcome"] in {"link_missing", "timed_out"}
+    assert result["outcome"] == "link_missing"
     assert float(result["peak"]) < memory * MIB / 2

@@ -43,7 +43,7 @@ def provider_at(
     return Provider(settings, Secret(lambda: vault, "craftkit/provider-secret"))
 
 
-def fetch(*answers: Answer, seconds: float = 10, **options: Any) -> tuple[bytes | ProviderFailed, ScriptedServer]:
+def fetch(*answers: Answer, seconds: float = 60, **options: Any) -> tuple[bytes | ProviderFailed, ScriptedServer]:
     with ScriptedServer(*answers) as server:
         try:
             return provider_at(server.url, **options).fetch("req_1", seconds).content, server

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -28,6 +28,7 @@ from tools.template import ROOT, Stack
 
 BUILD = ROOT / ".aws-sam" / "build"
 RUNTIME_PACKAGES = ("awslambdaric", "simplejson", "snapshot-restore-py")
+START_SECONDS = 60
 INVOCATIONS = "/2015-03-31/functions/function/invocations"
 
 
@@ -83,7 +84,7 @@ class ExecutionEnvironment:
         return self._http.request("POST", self._url, body=event).data
 
     def _start(self) -> None:
-        port, api_port = _free_port(), _free_port()
+        port, api_port = reserve_port(), reserve_port()
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -152,13 +153,19 @@ def _link_runtime(folder: Path) -> None:
             (folder / top).symlink_to(Path(str(distribution.locate_file(top))))
 
 
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+def reserve_port() -> int:
+    """Returns a port on which a program can listen, and which the kernel gives to no other one for a minute: that long,
+    the connection that it closed first is in the state TIME_WAIT (RFC 9293, section 3.3.2)."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()),
+        server.accept()[0],
+    ):
         return int(server.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()

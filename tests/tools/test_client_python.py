@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_client_copies import stall
-from tests.integration.test_clients import PDF, TOO_LARGE, digest, error, part, whole
 from tests.support.clients import FOLDER, SECONDS, Client
+from tests.tools.test_client_copies import stall
+from tests.tools.test_clients import PDF, TOO_LARGE, digest, error, part, whole
 from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local import seeds
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.test_clients import DAMAGED, PDF, TOO_LARGE, digest, error, part, whole
 from tests.support.clients import PROGRAMS, SECONDS, Client
+from tests.tools.test_clients import DAMAGED, PDF, TOO_LARGE, digest, error, part, whole
 from tools.fake_cloud.server import Answer, ScriptedServer, raw, reply
 from tools.local import seeds
 
@@ -36,10 +36,11 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
 
 @pytest.fixture
 def copy(client: Client) -> dict[str, bytes]:
-    """The files that a first download saves."""
-    with ScriptedServer(whole()) as server:
-        assert client.run(server.url) == (0, f"{client.file} downloaded\n")
-    return client.saved
+    """The files that a first download of `whole()` saves."""
+    copy = {client.file.name: PDF, client.tag.name: f'"a" {digest(PDF)}\n'.encode()}
+    for name, content in copy.items():
+        (client.folder / name).write_bytes(content)
+    return copy
 
 
 def start_writing_nothing_large(client: Client) -> None:
@@ -157,8 +158,10 @@ def test_a_program_that_is_killed_leaves_the_copy_and_its_tag(client: Client, co
     assert copy.items() <= client.saved.items()
 
 
-def test_the_copy_is_for_its_owner_alone(client: Client, copy: dict[str, bytes]) -> None:
-    assert {(client.folder / name).stat().st_mode & 0o777 for name in copy} == {0o600}
+def test_the_copy_is_for_its_owner_alone(client: Client) -> None:
+    with ScriptedServer(whole()) as server:
+        assert client.run(server.url) == (0, f"{client.file} downloaded\n")
+    assert {(client.folder / name).stat().st_mode & 0o777 for name in client.saved} == {0o600}
 
 
 def test_two_programs_at_once_do_not_mix_their_certificates(client: Client) -> None:
@@ -190,8 +193,8 @@ def test_the_key_is_in_no_command_line(client: Client) -> None:
                 lines.append(" ".join(each.cmdline()))
         whole()(connection)
 
-    with ScriptedServer(answer) as server:
-        assert client.run(server.url) == (0, f"{client.file} downloaded\n")
+    with ScriptedServer(answer) as server, client.started(server.url) as process:
+        assert process.communicate(timeout=SECONDS) == (f"{client.file} downloaded\n", "")
     assert any(str(client.file) in line for line in lines)
     assert not any(seeds.KEY in line for line in lines)
 
