@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tests.e2e.conftest import SECONDS, complete, is_archived, is_settled, wait_until
+from tests.e2e.conftest import SECONDS, complete, is_archived, settle, wait_until
 from tests.support.pdf import pdf
 from tools.local import seeds
 from tools.local.emulator import Emulator
@@ -21,7 +21,8 @@ def test_every_event_gets_the_reply_of_its_situation(running: LocalService, situ
 def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalService) -> None:
     running.provider.asked.clear()
     ids = [complete(running) for _ in range(5)]
-    wait_until(lambda: all(is_settled(running, id_) for id_ in ids))
+    settle(running)
+    assert all(is_archived(running, id_) for id_ in ids)
     asked = [request_id.removeprefix("req_") for request_id in running.provider.asked]
     assert sorted(id_ for id_ in asked if id_ in ids) == sorted(ids)
 

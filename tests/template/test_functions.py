@@ -101,7 +101,7 @@ def test_concurrency_is_reserved_only_on_demand() -> None:
 
 
 def release(source: dict[str, Any], name: str) -> None:
-    """What `make deploy` does to the built template: tests/integration/test_make_deploy.py."""
+    """What `make deploy` does to the built template: tests/tools/test_make_deploy.py."""
     source["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] = name
 
 
