@@ -1,0 +1,235 @@
+"""Checks the digital signatures inside a PDF (ISO 32000-2, 12.8), offline. Only this module knows pyHanko.
+
+It takes a second or two to import: only the commands that need it do.
+"""
+
+import asyncio
+import io
+import logging
+import os
+import signal
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from multiprocessing import get_context
+from operator import itemgetter
+from types import FrameType
+from typing import Any, Literal
+
+from asn1crypto.x509 import Certificate
+from cryptography.exceptions import UnsupportedAlgorithm
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pyhanko.pdf_utils.crypt import AuthStatus
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESIndeterminate as Problem
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter, enumerate_sig_fields
+from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko.sign.validation.status import (
+    DocumentTimestampStatus,
+    PdfSignatureStatus,
+    SignatureCoverageLevel,
+    SignatureStatus,
+    TimestampSignatureStatus,
+)
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.registry import SimpleTrustManager
+
+SECONDS = 60.0
+"""The longest that one PDF may take: a hostile one may have thousands of signatures or endless structures."""
+
+Trust = Literal["trusted", "unknown_authority", "expired", "revoked", "weak_algorithm", "not_established"]
+_TRUST: dict[object, Trust] = {
+    Problem.NO_CERTIFICATE_CHAIN_FOUND: "unknown_authority",
+    **dict.fromkeys((Problem.EXPIRED, Problem.OUT_OF_BOUNDS_NO_POE, Problem.OUT_OF_BOUNDS_NOT_REVOKED), "expired"),
+    **dict.fromkeys((Problem.REVOKED_NO_POE, Problem.REVOKED_CA_NO_POE), "revoked"),
+    **dict.fromkeys((Problem.CRYPTO_CONSTRAINTS_FAILURE, Problem.CRYPTO_CONSTRAINTS_FAILURE_NO_POE), "weak_algorithm"),
+}
+Coverage = Literal["whole_file", "whole_revision", "part"]
+_COVERAGE: dict[object, Coverage] = {
+    SignatureCoverageLevel.ENTIRE_FILE: "whole_file",
+    SignatureCoverageLevel.ENTIRE_REVISION: "whole_revision",
+}
+Permitted = Literal["nothing", "forms", "annotations"]
+_PERMITTED: dict[object, Permitted] = {
+    MDPPerm.NO_CHANGES: "nothing",
+    MDPPerm.FILL_FORMS: "forms",
+    MDPPerm.ANNOTATE: "annotations",
+}
+_KINDS = {kind.value for kind in SigSeedSubFilter}
+# Like other readers, accepts certificates for digital signatures without the usage "non-repudiation".
+_KEY_USAGE = KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"})
+
+# Its messages repeat texts of the PDF, which would reach the terminal.
+for _name in ("pyhanko", "pyhanko_certvalidator"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
+
+class SignaturesUnreadable(Exception):
+    """The PDF can't be read far enough to say which signatures it has. The message says why."""
+
+
+class _OutOfTime(BaseException):
+    """No `except Exception` within pyHanko stops it."""
+
+
+class PdfSignature(BaseModel):
+    """One signature or document time stamp."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    field: str = Field(description="Full name of the form field that holds it.")
+    kind: Literal["signature", "time_stamp"] = "signature"
+    signer: str | None = Field(default=None, description="Subject of the signer's certificate.")
+    issuer: str | None = Field(default=None, description="Subject of the authority that issued the certificate.")
+    signed_at: datetime | None = None
+    time_source: Literal["claim", "time_stamp"] | None = Field(
+        default=None, description="Whether signedAt is the signer's own claim, or of a time-stamping authority."
+    )
+    time_authority: str | None = Field(default=None, description="Subject of the time-stamping authority.")
+    time_trust: Trust | None = Field(default=None, description="Trust in the time-stamping authority.")
+    is_intact: bool | None = Field(
+        default=None,
+        description="The covered bytes have the signed digest, and the signature and its time stamp are "
+        "cryptographically valid. Null if this kind of signature can't be checked.",
+    )
+    trust: Trust | None = Field(
+        default=None,
+        description="Whether an authority that this machine trusts issued the certificate, which is valid now. "
+        "Null if the signature is not intact.",
+    )
+    coverage: Coverage | None = None
+    changes: Literal["none", "permitted", "forbidden"] | None = Field(
+        default=None, description="What was added to the file after this signature."
+    )
+    permitted: Permitted | None = Field(
+        default=None, description="What the signature states that may be changed; null if it states nothing."
+    )
+    problem: str | None = Field(default=None, description="Why it is not intact or can't be checked, if known.")
+
+    @property
+    def is_broken(self) -> bool:
+        return self.is_intact is False or self.changes == "forbidden"
+
+
+def inspect_signatures(content: bytes) -> list[PdfSignature]:
+    """Returns the signatures of the form's fields, the oldest first. Call it in the main thread of a process only.
+
+    A signature that can't be parsed or checked is not intact. Fetches nothing: revocation is known only as far as
+    the signature holds it. Raises SignaturesUnreadable, also after SECONDS.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _OutOfTime
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)
+    try:
+        return asyncio.run(_inspect(content))
+    except _OutOfTime:
+        raise SignaturesUnreadable(f"not read within {SECONDS:.0f} seconds") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+
+
+@contextmanager
+def inspecting() -> Iterator[Callable[[bytes], list[PdfSignature]]]:
+    """Yields `inspect_signatures` for any thread: it runs in other processes, one per CPU."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(os.cpu_count(), context, signal.signal, ignore_interrupts) as pool:
+        yield lambda content: pool.submit(inspect_signatures, content).result()
+
+
+@cache
+def trusted_authorities() -> list[Certificate]:
+    """The authorities that this machine trusts: those of OpenSSL's default file, or of the one that SSL_CERT_FILE
+    names. Operating systems choose them for web sites; few of them issue certificates that sign documents."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    return [Certificate.load(one) for one in context.get_ca_certs(binary_form=True)]
+
+
+@cache
+def _trust_manager() -> SimpleTrustManager:
+    return SimpleTrustManager.build(trust_roots=trusted_authorities())
+
+
+async def _inspect(content: bytes) -> list[PdfSignature]:
+    try:
+        reader = PdfFileReader(io.BytesIO(content), strict=False)
+        is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
+        # pyHanko's own list leaves out signatures of unknown kinds.
+        fields = [] if is_locked else list(enumerate_sig_fields(reader, filled_status=True))
+    except Exception as error:  # a hostile PDF raises anything, RecursionError too
+        raise SignaturesUnreadable(f"the structure of the PDF is damaged ({type(error).__name__})") from error
+    if is_locked:
+        raise SignaturesUnreadable("the PDF is encrypted, and needs a password")
+    found = [await _check(reader, name, field) for name, _, field in fields]
+    return [signature for _, signature in sorted(found, key=itemgetter(0))]
+
+
+async def _check(reader: PdfFileReader, name: str, field: Any) -> tuple[int, PdfSignature]:
+    """Returns the revision of a signature, and what is found about it."""
+    revision = 0
+    try:
+        embedded = EmbeddedPdfSignature(reader, field, name)
+        revision = embedded.signed_revision
+        kind = embedded.sig_object.get("/SubFilter")
+        if kind not in _KINDS:
+            return revision, PdfSignature(field=name, problem=f"signatures of the kind {kind} are not supported")
+        # Each has its own context, to which the certificates that it holds are added.
+        context = ValidationContext(trust_manager=_trust_manager(), allow_fetching=False)
+        if embedded.sig_object_type == "/DocTimeStamp":
+            stamp = await async_validate_pdf_timestamp(embedded, context)
+            return revision, _describe(embedded, stamp, stamp)
+        status = await async_validate_pdf_signature(embedded, context, key_usage_settings=_KEY_USAGE)
+        return revision, _describe(embedded, status, status.timestamp_validity)
+    except (NotImplementedError, UnsupportedAlgorithm):
+        return revision, PdfSignature(field=name, problem="its algorithm is not supported")
+    except Exception as error:  # noqa: BLE001 - a hostile signature raises anything
+        return revision, PdfSignature(field=name, is_intact=False, problem=f"it is malformed ({type(error).__name__})")
+
+
+def _describe(
+    embedded: EmbeddedPdfSignature,
+    status: PdfSignatureStatus | DocumentTimestampStatus,
+    stamp: TimestampSignatureStatus | None,
+) -> PdfSignature:
+    is_stamp_intact = stamp is not None and stamp.intact and stamp.valid
+    is_forbidden = status.modification_level is ModificationLevel.OTHER or status.docmdp_ok is False
+    is_unchanged = status.modification_level is ModificationLevel.NONE
+    found = PdfSignature(
+        field=embedded.field_name,
+        kind="time_stamp" if status is stamp else "signature",
+        signer=status.signing_cert.subject.human_friendly,
+        issuer=status.signing_cert.issuer.human_friendly,
+        signed_at=getattr(status, "signer_reported_dt", None),
+        time_source="claim" if getattr(status, "signer_reported_dt", None) else None,
+        is_intact=status.intact and status.valid,
+        trust=_find_trust(status),
+        coverage=_COVERAGE.get(status.coverage, "part"),
+        changes="forbidden" if is_forbidden else "none" if is_unchanged else "permitted",
+        permitted=_PERMITTED.get(embedded.docmdp_level),
+    )
+    if stamp is None:
+        return found
+    if not is_stamp_intact:
+        return found.model_copy(update={"is_intact": False, "problem": "its time stamp is broken"})
+    authority = stamp.signing_cert.subject.human_friendly
+    time = {"signed_at": stamp.timestamp, "time_source": "time_stamp", "time_authority": authority}
+    return found.model_copy(update=time | {"time_trust": _find_trust(stamp)})
+
+
+def _find_trust(status: SignatureStatus) -> Trust | None:
+    if not (status.intact and status.valid):
+        return None
+    return "trusted" if status.trusted else _TRUST.get(status.trust_problem_indic, "not_established")
