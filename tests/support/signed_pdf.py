@@ -35,7 +35,7 @@ def signer(name: str, key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> sign
         "signer.example", common_name=name, organization_name="Provider GmbH", key_type=key_type
     )
     chain = list(load_certs_from_pemder_data(issued.cert_chain_pems[0].bytes()))
-    store = SimpleCertificateStore.from_certs([*chain, *load_certs_from_pemder_data(authority().cert_pem.bytes())])
+    store = SimpleCertificateStore.from_certs(chain)  # type: ignore[no-untyped-call]
     key = load_private_key_from_pemder_data(issued.private_key_pem.bytes(), passphrase=None)
     return signers.SimpleSigner(signing_cert=chain[0], signing_key=key, cert_registry=store)
 
@@ -59,14 +59,14 @@ def sign(
         field_name=field, certify=is_final, docmdp_permissions=MDPPerm.NO_CHANGES if is_final else MDPPerm.FILL_FORMS
     )
     pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=time_stamper() if is_stamped else None)
-    return pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue()
+    return bytes(pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue())
 
 
 @cache
 def stamp(content: bytes) -> bytes:
     """Adds a document time stamp."""
     pdf_stamper = signers.PdfTimeStamper(time_stamper(), field_name="Stamp")
-    return pdf_stamper.timestamp_pdf(IncrementalPdfFileWriter(io.BytesIO(content)), "sha256").getvalue()
+    return bytes(pdf_stamper.timestamp_pdf(IncrementalPdfFileWriter(io.BytesIO(content)), "sha256").getvalue())
 
 
 def add_validation_data(content: bytes) -> bytes:
@@ -81,9 +81,9 @@ def change_page(content: bytes) -> bytes:
     """Draws over the page in an incremental update, which no signature allows."""
     writer = IncrementalPdfFileWriter(io.BytesIO(content))
     drawing = StreamObject(stream_data=b"0 0 500 500 re f")
-    writer.add_stream_to_page(0, writer.add_object(drawing))
+    writer.add_stream_to_page(0, writer.add_object(drawing))  # type: ignore[no-untyped-call]
     output = io.BytesIO()
-    writer.write(output)
+    writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()
 
 

@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-
 from certificates.aws import AwsError
 from tools.operate.command_line import describe_error
 from tools.operate.evidence_record import Logs

@@ -12,9 +12,11 @@ from tools.operate.output import make_printable
 from tools.operate.pdf_signatures import PdfSignature
 
 _GREY, _RED = (110, 110, 110), (170, 0, 0)
-_ROWS, _CHARACTERS = 30, 300
-"""What a table and a cell hold at most: texts and numbers come from outside."""
-_OUTCOMES = {"confirmed": "Confirmed", "contradicted": "CONTRADICTED", "not_obtained": "Not obtained"}
+_ROWS, _CHARACTERS = 30, 6
+"""At most in a table, and for each hundredth of the width in a cell: they come from outside."""
+_KEPT_TOGETHER = 36
+"""In millimetres: a heading and what follows it."""
+_OUTCOMES = {"contradicted": "CONTRADICTED", "not_obtained": "Not obtained", "confirmed": "Confirmed"}
 _LIMITS = (
     "SHA-256 identifies a file: any change gives another value. `sha256sum` or `shasum -a 256` computes it again. "
     "The checks were made at the time above, from what AWS and this machine stated then. They do not say whether the "
@@ -29,6 +31,7 @@ def render_evidence(evidence: Evidence) -> bytes:
     page = _Page(format="A4")
     page.set_title("Evidence about a completion certificate")
     page.set_margin(16)
+    page.set_draw_color(200)
     page.add_page()
     page.set_font("Helvetica", "B", 18)
     page.write_paragraph("Evidence about a completion certificate", 9)
@@ -53,7 +56,9 @@ def render_evidence(evidence: Evidence) -> bytes:
         page.write_field("Archived at", f"{_format_time(certificate.created_at)}, version {certificate.version_id}")
 
     page.write_heading("Checks")
-    checks = [(_OUTCOMES[check.outcome], check.sentence) for check in evidence.checks]
+    checks = [
+        (words, one.sentence) for name, words in _OUTCOMES.items() for one in evidence.checks if one.outcome == name
+    ]
     page.write_table(("Result", "What was checked"), (15, 85), checks)
     if evidence.signatures:
         page.write_heading("Digital signatures of the PDF")
@@ -87,6 +92,8 @@ class _Page(FPDF):
         self.cell(text=f"Page {self.page_no()} of {{nb}}", align="R", w=0)
 
     def write_heading(self, text: str) -> None:
+        if self.will_page_break(_KEPT_TOGETHER):
+            self.add_page()
         self.ln(3)
         self.set_font("Helvetica", "B", 11)
         self.write_paragraph(text, 6)
@@ -109,30 +116,30 @@ class _Page(FPDF):
         ) as table:
             table.row(headings)
             for row in rows[:_ROWS]:
-                table.row([_make_safe(cell) for cell in row])
+                table.row([_make_safe(cell, width * _CHARACTERS) for cell, width in zip(row, widths, strict=True)])
         if len(rows) > _ROWS:
             self.write_paragraph(f"{len(rows) - _ROWS:,} more are in evidence.json.")
 
 
-def _make_safe(text: str) -> str:
-    """The fonts of every PDF reader have the characters of Latin-1 only."""
-    short = text if len(text) <= _CHARACTERS * 3 else f"{text[: _CHARACTERS * 3]}..."
-    return make_printable(short).encode("latin-1", "backslashreplace").decode("latin-1")
+def _make_safe(text: str, most: int = 100 * _CHARACTERS) -> str:
+    """The fonts that every PDF reader has contain Latin-1 only."""
+    safe = make_printable(text).encode("latin-1", "backslashreplace").decode("latin-1")
+    return safe if len(safe) <= most else f"{safe[:most]}..."
 
 
 def _judge(evidence: Evidence) -> str:
-    number = len(evidence.findings)
+    findings, missing = len(evidence.findings), len(evidence.not_obtained)
     verdict = (
-        f"{number} {'finding contradicts' if number == 1 else 'findings contradict'} the certificate."
-        if number
+        f"{findings} of {len(evidence.checks)} checks contradict the certificate."
+        if findings
         else "Nothing that was checked contradicts the certificate."
     )
-    missing = len(evidence.not_obtained)
-    return f"{verdict} {missing} of {len(evidence.checks)} checks had nothing to check or no permission."
+    return f"{verdict} Not obtained: {missing}." if missing else verdict
 
 
 def _describe_signature(one: PdfSignature) -> tuple[str, str, str, str]:
-    sources = {"claim": "the signer's own claim", "time_stamp": f"time stamp of {one.time_authority}"}
+    trust = "" if one.time_trust == "trusted" else ", which this machine does not trust"
+    sources = {"claim": "the signer's own claim", "time_stamp": f"time stamp of {one.time_authority}{trust}"}
     return (
         one.field,
         one.signer or "unknown",

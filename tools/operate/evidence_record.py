@@ -1,4 +1,7 @@
-"""What `evidence.json` holds. `docs/evidence.schema.json` is made of these models: `python -m tools.operate.evidence_record`."""
+"""What `evidence.json` holds.
+
+`python -m tools.operate.evidence_record` prints its schema, which is in docs/evidence.schema.json.
+"""
 
 import json
 from datetime import datetime
@@ -62,12 +65,15 @@ class Version(Part):
 
 
 class Logs(Part):
-    """The lines about this signature request, oldest first. Each has the fields that the log holds."""
+    """The lines about this signature request, oldest first: docs/operations.md describes their fields."""
 
     groups: list[str]
     since: datetime
     until: datetime
     lines: list[dict[str, str]]
+
+    def count(self, message: str) -> int:
+        return sum(line.get("message") == message for line in self.lines)
 
 
 class Check(Part):

@@ -11,6 +11,7 @@ import signal
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -19,10 +20,10 @@ from operator import itemgetter
 from types import FrameType
 from typing import Any, Literal
 
-from asn1crypto.x509 import Certificate
 from cryptography.exceptions import UnsupportedAlgorithm
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pyhanko.keys import load_certs_from_pemder_data
 from pyhanko.pdf_utils.crypt import AuthStatus
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESIndeterminate as Problem
@@ -41,8 +42,13 @@ from pyhanko.sign.validation.status import (
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
+from tools.operate.command_line import CannotRun
+
 SECONDS = 60.0
 """The longest that one PDF may take: a hostile one may have thousands of signatures or endless structures."""
+
+State = Literal["signaturesIntact", "signaturesBroken", "signaturesUnread", "unsigned"]
+"""What is found about all signatures of a PDF."""
 
 Trust = Literal["trusted", "unknown_authority", "expired", "revoked", "weak_algorithm", "not_established"]
 _TRUST: dict[object, Trust] = {
@@ -140,22 +146,45 @@ def inspect_signatures(content: bytes) -> list[PdfSignature]:
 
 
 @contextmanager
-def inspecting() -> Iterator[Callable[[bytes], list[PdfSignature]]]:
-    """Yields `inspect_signatures` for any thread: it runs in other processes, one per CPU."""
+def judging() -> Iterator[Callable[[bytes], State]]:
+    """Yields a function that judges all signatures of a PDF. Any thread may call it: it runs in other processes.
+
+    It raises CannotRun if one of them was killed.
+    """
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(os.cpu_count(), context, signal.signal, ignore_interrupts) as pool:
-        yield lambda content: pool.submit(inspect_signatures, content).result()
+    with ProcessPoolExecutor(os.cpu_count(), context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+
+        def judge(content: bytes) -> State:
+            try:
+                return pool.submit(_judge_signatures, content).result()
+            except BrokenProcessPool as error:
+                raise CannotRun("A process that checked signatures was killed. Is there enough memory?") from error
+
+        yield judge
+
+
+def _judge_signatures(content: bytes) -> State:
+    try:
+        signatures = inspect_signatures(content)
+    except SignaturesUnreadable:
+        return "signaturesUnread"
+    if any(one.is_broken for one in signatures):
+        return "signaturesBroken"
+    if any(one.is_intact is None for one in signatures):
+        return "signaturesUnread"
+    return "signaturesIntact" if signatures else "unsigned"
 
 
 @cache
-def trusted_authorities() -> list[Certificate]:
-    """The authorities that this machine trusts: those of OpenSSL's default file, or of the one that SSL_CERT_FILE
-    names. Operating systems choose them for web sites; few of them issue certificates that sign documents."""
+def trusted_authorities() -> list[Any]:
+    """The certificates of the authorities that this machine trusts, from OpenSSL's default file or SSL_CERT_FILE.
+
+    Operating systems choose them for web sites; few of them issue certificates that sign documents.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
-    return [Certificate.load(one) for one in context.get_ca_certs(binary_form=True)]
+    return [one for der in context.get_ca_certs(binary_form=True) for one in load_certs_from_pemder_data(der)]
 
 
 @cache
