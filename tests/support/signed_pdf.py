@@ -18,6 +18,9 @@ from pypdf import PdfReader, PdfWriter
 
 from tools.local.seeds import certificate
 
+SEAL, FORMER, TIME_STAMPER = "Craftkit Seal", "Former Seal", "Time Stamper"
+"""Signers. The certificate of FORMER has expired."""
+
 STAMPED_AT = datetime(2026, 6, 5, 11, 42, 10, tzinfo=UTC)
 
 authority = cache(trustme.CA)
@@ -29,10 +32,14 @@ def unsigned() -> bytes:
 
 
 @cache
-def signer(name: str, key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> signers.SimpleSigner:
+def signer(name: str) -> signers.SimpleSigner:
     """A signer whose certificate `authority` has issued."""
     issued = authority().issue_cert(
-        "signer.example", common_name=name, organization_name="Provider GmbH", key_type=key_type
+        "signer.example",
+        common_name=name,
+        organization_name="Provider GmbH",
+        key_type=trustme.KeyType.RSA if name == TIME_STAMPER else trustme.KeyType.ECDSA,  # pyHanko's has no other keys
+        not_after=datetime(2026, 6, 4, tzinfo=UTC) if name == FORMER else None,
     )
     chain = list(load_certs_from_pemder_data(issued.cert_chain_pems[0].bytes()))
     store = SimpleCertificateStore.from_certs(chain)  # type: ignore[no-untyped-call]
@@ -40,25 +47,32 @@ def signer(name: str, key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> sign
     return signers.SimpleSigner(signing_cert=chain[0], signing_key=key, cert_registry=store)
 
 
+def subject(name: str) -> str:
+    return str(signer(name).signing_cert.subject.human_friendly)
+
+
 def time_stamper() -> DummyTimeStamper:
-    found = signer("Time Stamper", trustme.KeyType.RSA)  # it has no other keys
+    found = signer(TIME_STAMPER)
     return DummyTimeStamper(found.signing_cert, found.signing_key, fixed_dt=STAMPED_AT)
 
 
 @cache
 def sign(
-    content: bytes,
-    field: str = "Seal",
-    name: str = "Craftkit Seal",
-    *,
-    is_stamped: bool = False,
-    is_final: bool = False,
+    content: bytes, field: str = "Seal", name: str = SEAL, *, is_stamped: bool = False, digest: str = "sha256"
 ) -> bytes:
-    """Adds a signature; with a time stamp, or so that nothing may be added to the PDF afterwards."""
-    metadata = signers.PdfSignatureMetadata(
-        field_name=field, certify=is_final, docmdp_permissions=MDPPerm.NO_CHANGES if is_final else MDPPerm.FILL_FORMS
-    )
+    """Adds a signature, which permits later ones."""
+    metadata = signers.PdfSignatureMetadata(field_name=field, md_algorithm=digest)
     pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=time_stamper() if is_stamped else None)
+    return bytes(pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue())
+
+
+@cache
+def certify(content: bytes) -> bytes:
+    """Adds a signature that forbids changes."""
+    metadata = signers.PdfSignatureMetadata(
+        field_name="Seal", certify=True, docmdp_permissions=MDPPerm.NO_CHANGES, md_algorithm="sha256"
+    )
+    pdf_signer = signers.PdfSigner(metadata, signer(SEAL))
     return bytes(pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue())
 
 
@@ -73,7 +87,7 @@ def add_validation_data(content: bytes) -> bytes:
     """Adds what keeps signatures verifiable in the long term, which every signature allows."""
     output = io.BytesIO(content)
     signature = PdfFileReader(io.BytesIO(content)).embedded_signatures[0]
-    DocumentSecurityStore.add_dss(output, signature.pkcs7_content, certs=[signer("Craftkit Seal").signing_cert])
+    DocumentSecurityStore.add_dss(output, signature.pkcs7_content, certs=[signer(SEAL).signing_cert])
     return output.getvalue()
 
 
@@ -91,6 +105,18 @@ def change_byte(content: bytes) -> bytes:
     """Changes one byte of the page that the first signature covers."""
     position = content.index(b"/MediaBox [0 0 595") + len(b"/MediaBox [0 0 ")
     return content[:position] + b"4" + content[position + 1 :]
+
+
+def assemble(*objects: bytes) -> bytes:
+    """A PDF of these objects. The first is the catalogue."""
+    whole, offsets = b"%PDF-1.7\n", []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(whole))
+        whole += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    entries = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, entries)
+    trailer = b"trailer\n<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(whole))
+    return whole + table + trailer
 
 
 def encrypt(content: bytes, password: str) -> bytes:

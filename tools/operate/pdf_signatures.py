@@ -130,19 +130,10 @@ def inspect_signatures(content: bytes) -> list[PdfSignature]:
     A signature that can't be parsed or checked is not intact. Fetches nothing: revocation is known only as far as
     the signature holds it. Raises SignaturesUnreadable, also after SECONDS.
     """
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise _OutOfTime
-
-    handler = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)
     try:
         return asyncio.run(_inspect(content))
     except _OutOfTime:
         raise SignaturesUnreadable(f"not read within {SECONDS:.0f} seconds") from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
 
 
 @contextmanager
@@ -151,9 +142,9 @@ def judging() -> Iterator[Callable[[bytes], State]]:
 
     It raises CannotRun if one of them was killed.
     """
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(os.cpu_count(), context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    with ProcessPoolExecutor(
+        os.cpu_count(), get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
 
         def judge(content: bytes) -> State:
             try:
@@ -188,22 +179,39 @@ def trusted_authorities() -> list[Any]:
 
 
 @cache
-def _trust_manager() -> SimpleTrustManager:
+def make_trust_manager() -> SimpleTrustManager:
     return SimpleTrustManager.build(trust_roots=trusted_authorities())
 
 
 async def _inspect(content: bytes) -> list[PdfSignature]:
-    try:
-        reader = PdfFileReader(io.BytesIO(content), strict=False)
-        is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
-        # pyHanko's own list leaves out signatures of unknown kinds.
-        fields = [] if is_locked else list(enumerate_sig_fields(reader, filled_status=True))
-    except Exception as error:  # a hostile PDF raises anything, RecursionError too
-        raise SignaturesUnreadable(f"the structure of the PDF is damaged ({type(error).__name__})") from error
-    if is_locked:
-        raise SignaturesUnreadable("the PDF is encrypted, and needs a password")
-    found = [await _check(reader, name, field) for name, _, field in fields]
+    with _limiting_time():
+        try:
+            reader = PdfFileReader(io.BytesIO(content), strict=False)
+            is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
+            # pyHanko's own list leaves out signatures of unknown kinds.
+            fields = [] if is_locked else list(enumerate_sig_fields(reader, filled_status=True))
+        except Exception as error:  # a hostile PDF raises anything, RecursionError too
+            raise SignaturesUnreadable(f"the structure of the PDF is damaged ({type(error).__name__})") from error
+        if is_locked:
+            raise SignaturesUnreadable("the PDF is encrypted, and needs a password")
+        found = [await _check(reader, name, field) for name, _, field in fields]
     return [signature for _, signature in sorted(found, key=itemgetter(0))]
+
+
+@contextmanager
+def _limiting_time() -> Iterator[None]:
+    """Raises _OutOfTime after SECONDS, and again each second in case that something catches it."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _OutOfTime
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
 
 
 async def _check(reader: PdfFileReader, name: str, field: Any) -> tuple[int, PdfSignature]:
@@ -216,7 +224,7 @@ async def _check(reader: PdfFileReader, name: str, field: Any) -> tuple[int, Pdf
         if kind not in _KINDS:
             return revision, PdfSignature(field=name, problem=f"signatures of the kind {kind} are not supported")
         # Each has its own context, to which the certificates that it holds are added.
-        context = ValidationContext(trust_manager=_trust_manager(), allow_fetching=False)
+        context = ValidationContext(trust_manager=make_trust_manager(), allow_fetching=False)
         if embedded.sig_object_type == "/DocTimeStamp":
             stamp = await async_validate_pdf_timestamp(embedded, context)
             return revision, _describe(embedded, stamp, stamp)
