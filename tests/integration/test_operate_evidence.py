@@ -19,7 +19,7 @@ from pypdf import PdfReader
 from tests.support import signed_pdf
 from tests.support.operator import NO_URL, WRONG_STATUS, Operator, ScriptAws, before, run, signature_id
 from tests.support.pdf import pdf
-from tests.support.signed_pdf import STAMPED_AT, sign, signer, subject, unsigned
+from tests.support.signed_pdf import SEAL, STAMPED_AT, TIME_STAMPER, issuer, sign, subject, unsigned
 from tools.fake_cloud.server import Answer, reply
 from tools.local.aws import serve_aws
 from tools.local.resources import create_resources
@@ -34,7 +34,7 @@ ORIGIN = {"fetched-at": "2026-06-05T11:42:11Z", "provider-request-id": "req%2F1"
 REQUEST_ID = {"S": "req/1"}
 GROUPS = [f"craftkit-test-{name}CertificateLogGroup" for name in ("Download", "Archive")]
 NO_LOGS = "The log lines about downloads and refusals: a log group does not exist any more."
-NO_ORIGIN = "When it was fetched from the provider, and as which request, is not recorded with the certificate."
+NO_ORIGIN = "When it was fetched, and as which request of the provider, is not recorded with it."
 UNSIGNED = "The PDF has no digital signature of its own."
 
 
@@ -112,11 +112,11 @@ def test_the_evidence_about_an_intact_certificate(operate: Operator, script_aws:
     signature = {
         "field": "Seal",
         "kind": "signature",
-        "signer": subject("Craftkit Seal"),
-        "issuer": signer("Craftkit Seal").signing_cert.issuer.human_friendly,
+        "signer": subject(SEAL),
+        "issuer": issuer(),
         "signedAt": f"{STAMPED_AT:%Y-%m-%dT%H:%M:%SZ}",
         "timeSource": "time_stamp",
-        "timeAuthority": subject("Time Stamper"),
+        "timeAuthority": subject(TIME_STAMPER),
         "timeTrust": "unknown_authority",
         "isIntact": True,
         "trust": "unknown_authority",
@@ -133,9 +133,9 @@ def test_the_evidence_about_an_intact_certificate(operate: Operator, script_aws:
         "whole PDF": "The certificate is a whole PDF.",
         "retention": ANY,
         "origin": "It was fetched at 2026-06-05T11:42:11Z as the provider's request req/1.",
-        "signatures": "Signature Seal is intact, signed by an authority that this machine does not trust. "
+        "signature": "Signature Seal is intact, signed by an authority that this machine does not trust. "
         "It covers the whole file as it was then; only permitted additions were made afterwards.",
-        "logs": "The logs hold 1 downloads and 1 refusals since 2026-01-01 00:00:00 UTC.",
+        "logs": "Log lines since 2026-01-01 00:00:00 UTC: downloads 1, refusals 1.",
     }
     assert found == {
         "format": "craftkit-evidence-1",
@@ -227,11 +227,8 @@ def damage(operate: Operator) -> None:
     operate.archive(1, unsigned()[:-40], ChecksumSHA256="A" * 43 + "=")
 
 
-BROKEN = "Signature Seal is broken: the signed bytes or the signature were changed."
-FORBIDDEN = (
-    "Signature Seal is intact, signed by an authority that this machine does not trust. "
-    "It covers the whole file as it was then; forbidden changes were made afterwards."
-)
+BROKEN = "Signature Seal is broken: what it covers, or itself, was changed."
+FORBIDDEN = "Signature Seal is broken: forbidden changes were made afterwards."
 
 
 @pytest.mark.threat("wrong-bytes")
@@ -239,8 +236,8 @@ FORBIDDEN = (
     ("archive", "findings"),
     [
         (lambda _: None, ["The archive holds no certificate for this signature request."]),
-        (overwrite, ["The key was overwritten or deleted: it has 2 versions, 0 delete markers."]),
-        (hide, ["The key was overwritten or deleted: it has 1 versions, 1 delete markers."]),
+        (overwrite, ["The key was overwritten or deleted (versions: 2, delete markers: 0)."]),
+        (hide, ["The key was overwritten or deleted (versions: 1, delete markers: 1)."]),
         (
             damage,
             [
@@ -376,9 +373,9 @@ def test_log_lines_that_have_expired_are_stated(
     operate.archive(1, unsigned())
     script_aws("CLOUDWATCH_LOGS", answer, STARTED, results())
     _, found = collect(operate, *options)
-    words = f"Log lines before {begin} UTC, when it was archived already, have expired or were not asked for."
+    words = f"It was archived before {begin} UTC; earlier log lines have expired or were not asked for."
     assert words in found["notObtained"]
-    assert f"The logs hold 0 downloads and 0 refusals since {begin} UTC." in read_text()
+    assert f"Log lines since {begin} UTC: downloads 0, refusals 0." in read_text()
 
 
 def test_logs_are_read_as_far_back_as_they_are_kept(operate: Operator, script_aws: ScriptAws) -> None:
@@ -413,7 +410,7 @@ def test_versions_that_may_not_be_listed_and_retention_that_may_not_be_read_are_
     assert found["notObtained"][:3] == [
         "The versions of the key: AWS refused ListObjectVersions: no.",
         "S3 has stored no SHA-256 of the whole certificate.",
-        "S3 states no retention: there is none, or you lack the permission s3:GetObjectRetention.",
+        "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing.",
     ]
     assert (found["versions"], len(s3.requests)) == (None, 2)
 

@@ -36,6 +36,7 @@ from tools.template import REGION, ROOT, Stack
         ("archive", "reconcile"),
         ("archive", "verify"),
         ("archive", "status"),
+        ("evidence", "0f8fad5b-d9cb-469f-a165-000000000001", "--out", "out"),
         ("keys", "list"),
         ("keys", "create", "--project", "a"),
         ("keys", "revoke", "a"),
@@ -134,5 +135,5 @@ def test_the_installed_program_loads_nothing_that_only_development_needs(local_s
     assert json.loads(result.stdout)["waiting"] == 0
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "tools.operate.archive" in loaded
-    development = ("tools.local", "tools.template", "samtranslator", "moto", "rich")
+    development = ("tools.local", "tools.template", "samtranslator", "moto", "rich", "pyhanko", "fpdf")
     assert {name for name in loaded if name.startswith(development)} == set()

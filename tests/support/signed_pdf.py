@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import trustme
 from pyhanko.keys import load_certs_from_pemder_data, load_private_key_from_pemder_data
@@ -48,7 +49,13 @@ def signer(name: str) -> signers.SimpleSigner:
 
 
 def subject(name: str) -> str:
-    return str(signer(name).signing_cert.subject.human_friendly)
+    certificate: Any = signer(name).signing_cert
+    return str(certificate.subject.human_friendly)
+
+
+def issuer() -> str:
+    certificate: Any = signer(SEAL).signing_cert
+    return str(certificate.issuer.human_friendly)
 
 
 def time_stamper() -> DummyTimeStamper:

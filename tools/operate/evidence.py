@@ -13,10 +13,10 @@ from tools.operate.command_line import CannotRun, examples
 from tools.operate.output import Output
 from tools.operate.target import Target, on_a_stack
 
-_EXAMPLE = "certificates evidence d23f0824-128b-4f33-8c5c-7fd0a6a3a450 --local --out evidence"
 
-
-@click.command(epilog=examples(_EXAMPLE))
+@click.command(
+    epilog=examples("certificates evidence d23f0824-128b-4f33-8c5c-7fd0a6a3a450 \\", "  --local --out evidence")
+)
 @click.argument("id_", metavar="ID")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="A new or empty folder.")
 @click.option(

@@ -28,11 +28,41 @@ _ATTRIBUTES = (
     *("id", "projectId", "status", "certificateUrl", "providerRequestId"),
     *("renderId", "name", "createdAt", "completedAt"),
 )
+_SENTENCES = {
+    ("signature request", False): "The signature request breaks the rules of its table: {names}.",
+    ("certificate", False): "The archive holds no certificate for this signature request.",
+    ("versions", True): "The key has one version and no delete marker: it was never overwritten or deleted.",
+    ("versions", False): "The key was overwritten or deleted (versions: {versions}, delete markers: {markers}).",
+    ("versions", None): "The versions of the key: {error}",
+    ("SHA-256", True): "The certificate has the SHA-256 that S3 stored when it was archived.",
+    ("SHA-256", False): "The certificate does not have the SHA-256 that S3 stored when it was archived.",
+    ("SHA-256", None): "S3 has stored no SHA-256 of the whole certificate.",
+    ("copy", True): "The copy in this folder is the archived certificate, byte for byte.",
+    ("copy", False): "The copy in this folder differs from the archived certificate.",
+    ("whole PDF", True): "The certificate is a whole PDF.",
+    ("whole PDF", False): "The certificate is not a whole PDF.",
+    ("retention", True): "S3 Object Lock ({mode}) retains this version until {until}.",
+    ("retention", None): "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing.",
+    ("origin", True): "It was fetched at {at} as the provider's request {recorded}.",
+    ("origin", False): "It was fetched as the provider's request {recorded}; the signature request names {named}.",
+    ("origin", None): "When it was fetched, and as which request of the provider, is not recorded with it.",
+    ("signed", None): "The PDF has no digital signature of its own.",
+    ("signatures", None): "The digital signatures of the PDF could not be read: {error}.",
+    ("signature", True): "{name} is intact, {trust}. It covers {coverage}; {changes}.",
+    ("signature", False): "{name} is broken: {problem}.",
+    ("signature", None): "{name} could not be checked: {problem}.",
+    ("logs", True): "Log lines since {since}: downloads {served:,}, refusals {refused:,}.",
+    ("logs", False): "It was served to another project, {project}.",
+    ("logs", None): "The log lines about downloads and refusals: {error}.",
+    ("earlier logs", None): "It was archived before {since}; earlier log lines have expired or were not asked for.",
+    ("later logs", None): "Only the first {most:,} log lines were read. Give a later --since.",
+}
+"""By subject and outcome: confirmed, contradicted, or not obtained (None)."""
+
 _TRUST = {
     "trusted": "issued by an authority that this machine trusts",
     "unknown_authority": "signed by an authority that this machine does not trust",
     "expired": "with a certificate that is not valid at present",
-    "revoked": "with a certificate that was revoked",
     "weak_algorithm": "with an algorithm that is considered weak",
     "not_established": "with a certificate whose trust could not be established",
 }
@@ -64,13 +94,11 @@ class Collection:
         found = self._read_certificate(key, versions)
         certificate = signatures = None
         if found is None:
-            self._check(
-                "certificate", is_right=False, wrong="The archive holds no certificate for this signature request."
-            )
+            self._check("certificate", is_right=False)
         else:
             content, response = found
             certificate = self._write_certificate(content, response, folder)
-            self._check_lock(certificate)
+            self._check_lock(certificate.retention_mode, certificate.retained_until)
             self._check_origin(certificate.metadata, item.get("providerRequestId"))
             signatures = self._check_signatures(content)
         return Evidence(
@@ -95,10 +123,11 @@ class Collection:
             checks=self._checks,
         )
 
-    def _check(self, subject: str, *, is_right: bool | None, right: str = "", wrong: str = "") -> None:
-        """Notes a check. None: what it needs could not be obtained, which `wrong` says."""
+    def _check(self, subject: str, *, is_right: bool | None, **facts: object) -> None:
+        """Notes the outcome of a check. None: what it needs could not be obtained."""
         outcome = {True: "confirmed", False: "contradicted", None: "not_obtained"}[is_right]
-        self._checks.append(Check(subject=subject, outcome=outcome, sentence=right if is_right else wrong))
+        sentence = _SENTENCES[subject, is_right].format(**facts)
+        self._checks.append(Check(subject=subject, outcome=outcome, sentence=sentence))
 
     def _read_item(self) -> dict[str, Any]:
         key = {"id": {"S": self._id}}
@@ -109,8 +138,7 @@ class Collection:
         try:
             Signature.from_item(item)
         except InvalidRecord as error:
-            words = f"The signature request breaks the rules of its table: {', '.join(error.problems)}."
-            self._check("signature request", is_right=False, wrong=words)
+            self._check("signature request", is_right=False, names=", ".join(error.problems))
         return item
 
     def _read_versions(self, key: str) -> list[Version] | None:
@@ -123,20 +151,15 @@ class Collection:
                     raise ArchiveUnavailable("MalformedAnswer")
                 entries += [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         except ClientError as error:
-            self._check("versions", is_right=None, wrong=f"The versions of the key: {describe_error(error)}")
+            self._check("versions", is_right=None, error=describe_error(error))
             return None
-        versions = [_describe_version(entry) for entry in entries if entry["Key"] == key]
-        versions.sort(key=lambda one: (one.is_latest, one.created_at), reverse=True)
-        markers = sum(one.is_delete_marker for one in versions)
-        numbers = f"{len(versions) - markers} versions, {markers} delete markers"
-        if versions:
-            self._check(
-                "versions",
-                is_right=(len(versions), markers) == (1, 0),
-                right="The key has one version and no delete marker: it was never overwritten or deleted.",
-                wrong=f"The key was overwritten or deleted: it has {numbers}.",
-            )
-        return versions
+        found = [_describe_version(entry) for entry in entries if entry["Key"] == key]
+        found.sort(key=lambda one: (one.is_latest, one.created_at), reverse=True)
+        markers = sum(one.is_delete_marker for one in found)
+        versions = len(found) - markers
+        if found:
+            self._check("versions", is_right=(versions, markers) == (1, 0), versions=versions, markers=markers)
+        return found
 
     def _read_certificate(self, key: str, versions: list[Version] | None) -> tuple[bytes, Any] | None:
         """Reads the oldest version: the first archived copy is the certificate."""
@@ -160,26 +183,9 @@ class Collection:
         file.write_bytes(content)
         computed, stored = hashlib.sha256(content).hexdigest(), _read_checksum(response)
         in_folder = hashlib.sha256(file.read_bytes()).hexdigest()
-        self._check(
-            "SHA-256",
-            is_right=stored == computed if stored else None,
-            right="The certificate has the SHA-256 that S3 stored when it was archived.",
-            wrong="The certificate does not have the SHA-256 that S3 stored when it was archived."
-            if stored
-            else "S3 has stored no SHA-256 of the whole certificate.",
-        )
-        self._check(
-            "copy",
-            is_right=in_folder == computed,
-            right="The copy in this folder is the archived certificate, byte for byte.",
-            wrong="The copy in this folder differs from the archived certificate.",
-        )
-        self._check(
-            "whole PDF",
-            is_right=is_whole_pdf(content),
-            right="The certificate is a whole PDF.",
-            wrong="The certificate is not a whole PDF.",
-        )
+        self._check("SHA-256", is_right=stored == computed if stored else None)
+        self._check("copy", is_right=in_folder == computed)
+        self._check("whole PDF", is_right=is_whole_pdf(content))
         return Certificate(
             file=file.name,
             size=len(content),
@@ -194,84 +200,58 @@ class Collection:
             metadata=response["Metadata"],
         )
 
-    def _check_lock(self, certificate: Certificate) -> None:
-        until = certificate.retained_until
-        if until is None:
-            words = "S3 states no retention: there is none, or you lack the permission s3:GetObjectRetention."
-            self._check("retention", is_right=None, wrong=words)
-        elif until < datetime.now(UTC):
-            self._check(
-                "retention", is_right=None, wrong=f"S3 Object Lock retained this version until {_format_time(until)}."
-            )
+    def _check_lock(self, mode: str | None, until: datetime | None) -> None:
+        if until is None or until < datetime.now(UTC):
+            self._check("retention", is_right=None)
         else:
-            mode = certificate.retention_mode
-            self._check(
-                "retention",
-                is_right=True,
-                right=f"S3 Object Lock ({mode}) retains this version until {_format_time(until)}.",
-            )
+            self._check("retention", is_right=True, mode=mode, until=_format_time(until))
 
-    def _check_origin(self, metadata: Mapping[str, str], request_id: str | None) -> None:
+    def _check_origin(self, metadata: Mapping[str, str], named: str | None) -> None:
         if "fetched-at" not in metadata:
-            words = "When it was fetched from the provider, and as which request, is not recorded with the certificate."
-            self._check("origin", is_right=None, wrong=words)
+            self._check("origin", is_right=None)
             return
         recorded = unquote(metadata.get("provider-request-id", "(not recorded: too long)"))
-        self._check(
-            "origin",
-            is_right=recorded == request_id or "provider-request-id" not in metadata,
-            right=f"It was fetched at {metadata['fetched-at']} as the provider's request {recorded}.",
-            wrong=f"It was fetched as the provider's request {recorded}; the signature request names {request_id}.",
-        )
+        is_right = recorded == named or "provider-request-id" not in metadata
+        self._check("origin", is_right=is_right, at=metadata["fetched-at"], recorded=recorded, named=named)
 
     def _check_signatures(self, content: bytes) -> list[PdfSignature] | None:
         try:
             signatures = inspect_signatures(content)
         except SignaturesUnreadable as error:
-            self._check(
-                "signatures", is_right=None, wrong=f"The digital signatures of the PDF could not be read: {error}."
-            )
+            self._check("signatures", is_right=None, error=error)
             return None
         if not signatures:
-            self._check("signatures", is_right=None, wrong="The PDF has no digital signature of its own.")
+            self._check("signed", is_right=None)
         for one in signatures:
-            sentence = _describe_signature(one)
-            is_right = None if one.is_intact is None else not one.is_broken
-            self._check("signatures", is_right=is_right, right=sentence, wrong=sentence)
+            changes = _CHANGES.get(one.changes or "", "")
+            self._check(
+                "signature",
+                is_right=None if one.is_intact is None else not one.is_broken,
+                name=f"{'Time stamp' if one.kind == 'time_stamp' else 'Signature'} {one.field}",
+                trust=_TRUST.get(one.trust or ""),
+                coverage=_COVERAGE.get(one.coverage or ""),
+                changes=changes,
+                problem=one.problem or (changes if one.is_intact else "what it covers, or itself, was changed"),
+            )
         return signatures
 
     def _check_logs(self, since: datetime | None, project: str, certificate: Certificate | None) -> Logs | None:
         try:
             logs = read_logs(self._target, self._id, since)
         except LogsUnavailable as error:
-            self._check("logs", is_right=None, wrong=f"The log lines about downloads and refusals: {error}.")
+            self._check("logs", is_right=None, error=error)
             return None
         begin = _format_time(logs.since)
-        served, refused = logs.count("certificate_served"), logs.count("request_refused")
-        self._check(
-            "logs", is_right=True, right=f"The logs hold {served:,} downloads and {refused:,} refusals since {begin}."
-        )
-        if len(logs.lines) >= LIMIT:
-            self._check(
-                "logs", is_right=None, wrong=f"Only the first {LIMIT:,} log lines were read. Give a later --since."
-            )
+        served = [line for line in logs.lines if line.get("message") == "certificate_served"]
+        refused = sum(line.get("message") == "request_refused" for line in logs.lines)
+        self._check("logs", is_right=True, since=begin, served=len(served), refused=refused)
         if certificate and certificate.created_at < logs.since:
-            words = f"Log lines before {begin}, when it was archived already, have expired or were not asked for."
-            self._check("logs", is_right=None, wrong=words)
-        projects = {line.get("project_id", "") for line in logs.lines if line.get("message") == "certificate_served"}
-        for other in sorted(projects - {project}):
-            self._check("logs", is_right=False, wrong=f"It was served to another project, {other}.")
+            self._check("earlier logs", is_right=None, since=begin)
+        if len(logs.lines) >= LIMIT:
+            self._check("later logs", is_right=None, most=LIMIT)
+        for other in sorted({line.get("project_id", "") for line in served} - {project}):
+            self._check("logs", is_right=False, project=other)
         return logs
-
-
-def _describe_signature(one: PdfSignature) -> str:
-    name = f"{'Time stamp' if one.kind == 'time_stamp' else 'Signature'} {one.field}"
-    if one.is_intact is None:
-        return f"{name} could not be checked: {one.problem}."
-    if not one.is_intact:
-        return f"{name} is broken: {one.problem or 'the signed bytes or the signature were changed'}."
-    covered, changes = _COVERAGE[one.coverage or "part"], _CHANGES[one.changes or "forbidden"]
-    return f"{name} is intact, {_TRUST[one.trust or 'not_established']}. It covers {covered}; {changes}."
 
 
 def _describe_version(entry: Any) -> Version:

@@ -72,9 +72,6 @@ class Logs(Part):
     until: datetime
     lines: list[dict[str, str]]
 
-    def count(self, message: str) -> int:
-        return sum(line.get("message") == message for line in self.lines)
-
 
 class Check(Part):
     subject: str

@@ -28,7 +28,7 @@ from pyhanko.pdf_utils.crypt import AuthStatus
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESIndeterminate as Problem
 from pyhanko.sign.diff_analysis import ModificationLevel
-from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter, enumerate_sig_fields
+from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
@@ -50,23 +50,16 @@ SECONDS = 60.0
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesUnread", "unsigned"]
 """What is found about all signatures of a PDF."""
 
-Trust = Literal["trusted", "unknown_authority", "expired", "revoked", "weak_algorithm", "not_established"]
+Trust = Literal["trusted", "unknown_authority", "expired", "weak_algorithm", "not_established"]
 _TRUST: dict[object, Trust] = {
     Problem.NO_CERTIFICATE_CHAIN_FOUND: "unknown_authority",
     **dict.fromkeys((Problem.EXPIRED, Problem.OUT_OF_BOUNDS_NO_POE, Problem.OUT_OF_BOUNDS_NOT_REVOKED), "expired"),
-    **dict.fromkeys((Problem.REVOKED_NO_POE, Problem.REVOKED_CA_NO_POE), "revoked"),
     **dict.fromkeys((Problem.CRYPTO_CONSTRAINTS_FAILURE, Problem.CRYPTO_CONSTRAINTS_FAILURE_NO_POE), "weak_algorithm"),
 }
 Coverage = Literal["whole_file", "whole_revision", "part"]
 _COVERAGE: dict[object, Coverage] = {
     SignatureCoverageLevel.ENTIRE_FILE: "whole_file",
     SignatureCoverageLevel.ENTIRE_REVISION: "whole_revision",
-}
-Permitted = Literal["nothing", "forms", "annotations"]
-_PERMITTED: dict[object, Permitted] = {
-    MDPPerm.NO_CHANGES: "nothing",
-    MDPPerm.FILL_FORMS: "forms",
-    MDPPerm.ANNOTATE: "annotations",
 }
 _KINDS = {kind.value for kind in SigSeedSubFilter}
 # Like other readers, accepts certificates for digital signatures without the usage "non-repudiation".
@@ -114,8 +107,8 @@ class PdfSignature(BaseModel):
     changes: Literal["none", "permitted", "forbidden"] | None = Field(
         default=None, description="What was added to the file after this signature."
     )
-    permitted: Permitted | None = Field(
-        default=None, description="What the signature states that may be changed; null if it states nothing."
+    permitted: Literal["no_changes", "fill_forms", "annotate"] | None = Field(
+        default=None, description="The changes that the signature itself permits (DocMDP), if it says so."
     )
     problem: str | None = Field(default=None, description="Why it is not intact or can't be checked, if known.")
 
@@ -127,8 +120,8 @@ class PdfSignature(BaseModel):
 def inspect_signatures(content: bytes) -> list[PdfSignature]:
     """Returns the signatures of the form's fields, the oldest first. Call it in the main thread of a process only.
 
-    A signature that can't be parsed or checked is not intact. Fetches nothing: revocation is known only as far as
-    the signature holds it. Raises SignaturesUnreadable, also after SECONDS.
+    A malformed signature is not intact. Fetches nothing, so revocation is not looked up. Raises SignaturesUnreadable,
+    also after SECONDS.
     """
     try:
         return asyncio.run(_inspect(content))
@@ -173,8 +166,7 @@ def trusted_authorities() -> list[Any]:
 
     Operating systems choose them for web sites; few of them issue certificates that sign documents.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
+    context = ssl.create_default_context()
     return [one for der in context.get_ca_certs(binary_form=True) for one in load_certs_from_pemder_data(der)]
 
 
@@ -241,7 +233,7 @@ def _describe(
     status: PdfSignatureStatus | DocumentTimestampStatus,
     stamp: TimestampSignatureStatus | None,
 ) -> PdfSignature:
-    is_stamp_intact = stamp is not None and stamp.intact and stamp.valid
+    claim = getattr(status, "signer_reported_dt", None)
     is_forbidden = status.modification_level is ModificationLevel.OTHER or status.docmdp_ok is False
     is_unchanged = status.modification_level is ModificationLevel.NONE
     found = PdfSignature(
@@ -249,17 +241,17 @@ def _describe(
         kind="time_stamp" if status is stamp else "signature",
         signer=status.signing_cert.subject.human_friendly,
         issuer=status.signing_cert.issuer.human_friendly,
-        signed_at=getattr(status, "signer_reported_dt", None),
-        time_source="claim" if getattr(status, "signer_reported_dt", None) else None,
+        signed_at=claim,
+        time_source="claim" if claim else None,
         is_intact=status.intact and status.valid,
         trust=_find_trust(status),
         coverage=_COVERAGE.get(status.coverage, "part"),
         changes="forbidden" if is_forbidden else "none" if is_unchanged else "permitted",
-        permitted=_PERMITTED.get(embedded.docmdp_level),
+        permitted=embedded.docmdp_level.name.lower() if embedded.docmdp_level else None,
     )
     if stamp is None:
         return found
-    if not is_stamp_intact:
+    if not (stamp.intact and stamp.valid):
         return found.model_copy(update={"is_intact": False, "problem": "its time stamp is broken"})
     authority = stamp.signing_cert.subject.human_friendly
     time = {"signed_at": stamp.timestamp, "time_source": "time_stamp", "time_authority": authority}
