@@ -1,13 +1,15 @@
 """The digital signatures of a PDF: what is found about each, and hostile PDFs."""
 
 import os
+import signal
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import ANY
 
 import pytest
@@ -209,8 +211,21 @@ def test_nothing_about_a_hostile_pdf_is_written_to_the_terminal(capfd: pytest.Ca
 # ── archive verify --signatures ──────────────────────────────────────────────────────────────────────────────────────
 
 
+class ObservedPool(ProcessPoolExecutor):
+    """Notes which signals its processes block."""
+
+    blocked: ClassVar[list[int]] = []
+
+    def shutdown(self, *arguments: Any, **options: Any) -> None:
+        for pid in self._processes or ():
+            status = Path(f"/proc/{pid}/status").read_text()
+            self.blocked.append(int(status.partition("SigBlk:")[2].split()[0], 16))
+        super().shutdown(*arguments, **options)
+
+
 def test_verify_counts_certificates_by_their_signatures(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # each process takes a second of CPU to start
+    monkeypatch.setattr(pdf_signatures, "ProcessPoolExecutor", ObservedPool)
     contents = {
         1: sign(unsigned()),
         2: signed_pdf.change_byte(sign(unsigned())),
@@ -232,6 +247,8 @@ def test_verify_counts_certificates_by_their_signatures(operate: Operator, monke
     counts = {"scanned": 6, "available": 6, "intact": 3, "missing": 0, "damaged": 3, "altered": 0, "broken": 0}
     states = {"signaturesIntact": 1, "signaturesBroken": 2, "signaturesUnread": 1, "unsigned": 1}
     assert (result.exit_code, result.stderr, numbers) == (1, "", counts | states | {"seconds": ANY})
+    # Ctrl-C reaches all processes of a terminal, and these would print tracebacks.
+    assert [mask >> (signal.SIGINT - 1) & 1 for mask in ObservedPool.blocked] == [1]
 
 
 def test_a_certificate_whose_signatures_can_not_be_read_is_not_damaged(

@@ -131,15 +131,15 @@ def inspect_signatures(content: bytes) -> list[PdfSignature]:
 
 @contextmanager
 def judging() -> Iterator[Callable[[bytes], State]]:
-    """Yields a function that judges all signatures of a PDF. Any thread may call it: it runs in other processes.
+    """Yields a function that judges all signatures of a PDF. It runs in other processes, for any thread but the main one.
 
     It raises CannotRun if one of them was killed.
     """
-    with ProcessPoolExecutor(
-        os.cpu_count(), get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
 
         def judge(content: bytes) -> State:
+            # The processes inherit this. Ctrl-C is for the main thread; they would print tracebacks.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 return pool.submit(_judge_signatures, content).result()
             except BrokenProcessPool as error:
