@@ -184,7 +184,7 @@ def test_the_evidence_about_an_intact_certificate(operate: Operator, script_aws:
     }
     assert found["checks"][4]["sentence"].startswith("S3 Object Lock (GOVERNANCE) retains this version until 2036-")
     out = Path("out").absolute()
-    assert (result.stdout, result.stderr) == (f"No contradictions. The evidence is in {out}.\n", "")
+    assert (result.stdout, result.stderr) == (f"Contradictions: 0. The evidence is in {out}.\n", "")
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in out.iterdir()} == dict.fromkeys(
         (f"{ID}-certificate.pdf", "evidence.json", "evidence.pdf"), "0o600"
     )
@@ -344,7 +344,9 @@ RECENT = datetime.now(UTC) + timedelta(days=1)
         ([groups(), STARTED, QUERY_DENIED], "AWS refused GetQueryResults: You may not"),
         ([groups(), STARTED, results(status="Failed")], "the query ended as Failed"),
         ([groups(), STARTED, results(status="Running")], "the query ended as Running"),
-        ([reply(200, b"{}")], "a log group does not exist any more"),
+        ([reply(200, b'{"logGroups": []}')], "a log group does not exist any more"),
+        ([reply(200, b"<html/>")], "AWS gave no usable response"),
+        ([groups(), reply(200, b"{}")], "AWS gave no usable response"),
     ],
 )
 def test_logs_that_can_not_be_read_are_stated(
@@ -440,7 +442,7 @@ def test_the_local_stack_has_no_logs(local_stack: tuple[Stack, int, boto3.Sessio
     operate.archive(1, unsigned())
     result = run("evidence", ID, "--out", str(tmp_path / "out"), "--local", "--port", str(port))
     sentence = "The log lines about downloads and refusals: the local stack has no logs."
-    last = f"No contradictions. The evidence is in {tmp_path / 'out'}."
+    last = f"Contradictions: 0. The evidence is in {tmp_path / 'out'}."
     lines = [*(f"not obtained: {words}" for words in (NO_ORIGIN, UNSIGNED, sentence)), last]
     assert (result.exit_code, result.stdout.splitlines(), result.stderr) == (0, lines, "")
 

@@ -57,6 +57,6 @@ def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> 
     for check in found.checks:
         if check.outcome != "confirmed":
             output.write(f"{check.outcome.replace('_', ' ')}: {check.sentence}")
-    output.write(f"{len(found.findings) or 'No'} contradictions. The evidence is in {out}.")
+    output.write(f"Contradictions: {len(found.findings)}. The evidence is in {out}.")
     if found.findings:
         raise click.exceptions.Exit(1)

@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from botocore.exceptions import ClientError
 from certificates.aws import error_code
 from certificates.certificate import is_whole_pdf
 from certificates.errors import ArchiveUnavailable, InvalidRecord
-from certificates.models import Owned, Signature
+from certificates.models import Item, Owned, Signature
+from certificates.records import Records
 from tools.operate.command_line import CannotRun, describe_error
 from tools.operate.evidence_logs import LIMIT, LogsUnavailable, read_logs
 from tools.operate.evidence_record import Certificate, Check, Evidence, Logs, Place, Program, Version
@@ -89,7 +91,9 @@ class Collection:
         """
         made_at = datetime.now(UTC)
         item = self._read_item()
-        key = f"{Owned.from_item(item).project_id}/{self._id}.pdf"
+        request = {name: _write_text(item[name]) for name in _ATTRIBUTES if name in item}
+        project = Owned.from_item(item).project_id
+        key = f"{project}/{self._id}.pdf"
         versions = self._read_versions(key)
         found = self._read_certificate(key, versions)
         certificate = signatures = None
@@ -99,7 +103,7 @@ class Collection:
             content, response = found
             certificate = self._write_certificate(content, response, folder)
             self._check_lock(certificate.retention_mode, certificate.retained_until)
-            self._check_origin(certificate.metadata, item.get("providerRequestId"))
+            self._check_origin(certificate.metadata, request.get("providerRequestId"))
             signatures = self._check_signatures(content)
         return Evidence(
             made_at=made_at,
@@ -115,11 +119,11 @@ class Collection:
                 bucket=self._bucket,
                 key=key,
             ),
-            signature_request={name: item[name] for name in _ATTRIBUTES if name in item},
+            signature_request=request,
             certificate=certificate,
             versions=versions,
             signatures=signatures,
-            logs=self._check_logs(since, item["projectId"], certificate),
+            logs=self._check_logs(since, project, certificate),
             checks=self._checks,
         )
 
@@ -129,12 +133,10 @@ class Collection:
         sentence = _SENTENCES[subject, is_right].format(**facts)
         self._checks.append(Check(subject=subject, outcome=outcome, sentence=sentence))
 
-    def _read_item(self) -> dict[str, Any]:
-        key = {"id": {"S": self._id}}
-        answer = self._target.dynamodb().get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        if "Item" not in answer:
+    def _read_item(self) -> Item:
+        item = Records(self._target.dynamodb(), self._table).signature(self._id)
+        if item is None:
             raise CannotRun(f"There is no signature request {self._id}.")
-        item = {name: _read_text(value) for name, value in answer["Item"].items()}
         try:
             Signature.from_item(item)
         except InvalidRecord as error:
@@ -264,13 +266,13 @@ def _describe_version(entry: Any) -> Version:
     )
 
 
-def _read_text(value: Any) -> str | None:
-    """Returns texts and numbers as they are stored; other types, which no rule allows, as JSON."""
+def _write_text(value: object) -> str | None:
+    """Texts and numbers as they are stored; other types, which no rule allows, as JSON."""
     match value:
-        case {"S": str(text)} | {"N": str(text)}:
-            return text
-        case {"NULL": True}:
-            return None
+        case None | str():
+            return value
+        case Decimal():
+            return str(value)
     return json.dumps(value, default=str)
 
 

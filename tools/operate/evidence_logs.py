@@ -4,6 +4,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.parsers import ResponseParserError
+
 from certificates.aws import AwsError
 from tools.operate.command_line import describe_error
 from tools.operate.evidence_record import Logs
@@ -35,10 +37,12 @@ def read_logs(target: Target, id_: str, since: datetime | None) -> Logs:
         return _query(target.logs(), groups, id_, since, until)
     except AwsError as error:
         raise LogsUnavailable(describe_error(error).removesuffix(".")) from error
+    except (LookupError, ResponseParserError) as error:  # botocore parses a non-JSON body as an empty response
+        raise LogsUnavailable("AWS gave no usable response") from error
 
 
 def _query(client: Any, groups: list[str], id_: str, since: datetime | None, until: datetime) -> Logs:
-    found = client.describe_log_groups(logGroupIdentifiers=groups).get("logGroups", [])
+    found = client.describe_log_groups(logGroupIdentifiers=groups)["logGroups"]
     if {group["logGroupName"] for group in found} != set(groups):
         raise LogsUnavailable("a log group does not exist any more")
     since = since or min(_find_start(group, until) for group in found)

@@ -23,7 +23,7 @@ _LIMITS = (
     "content of the certificate is true, who held a key that was used, or whether a signer's certificate was revoked: "
     "no such information was fetched. A signing time that is a claim comes from the signer's own clock. An authority "
     "that this machine does not trust is not a defect of the signature: operating systems list authorities of web "
-    "sites. Times are UTC. evidence.json holds everything in full."
+    "sites. All times are in UTC. evidence.json holds everything in full."
 )
 
 
@@ -66,20 +66,17 @@ def render_evidence(evidence: Evidence) -> bytes:
         page.write_table(("Field", "Signer", "Time", "Where the time is from"), (12, 44, 18, 26), rows)
     if evidence.versions:
         page.write_heading("Versions of the key, newest first")
+        kinds = ["delete marker" if one.is_delete_marker else f"{one.size:,} bytes" for one in evidence.versions]
         versions = [
-            (
-                _format_time(one.created_at),
-                "delete marker" if one.is_delete_marker else f"{one.size:,} bytes",
-                one.version_id,
-            )
-            for one in evidence.versions
+            (_format_time(one.created_at), kind, one.version_id)
+            for one, kind in zip(evidence.versions, kinds, strict=True)
         ]
         page.write_table(("Created", "Kind", "Version"), (24, 18, 58), versions)
     if evidence.logs and evidence.logs.lines:
         page.write_heading(f"Downloads, refusals and archiving: {len(evidence.logs.lines):,} log lines, oldest first")
-        names = ("timestamp", "message", "status", "key_prefix", "request_id")
+        names = ("timestamp", "message", "status", "code", "key_prefix", "request_id")
         lines = [tuple(line.get(name, "") for name in names) for line in evidence.logs.lines]
-        page.write_table(("Time", "Event", "Status", "Key", "Request"), (23, 20, 8, 15, 34), lines)
+        page.write_table(("Time", "Event", "Status", "Error", "API key", "Request"), (20, 17, 6, 11, 13, 33), lines)
     page.write_heading("What this report says, and what it does not say")
     page.write_paragraph(_LIMITS)
     return bytes(page.output())
@@ -100,7 +97,7 @@ class _Page(FPDF):
         self.set_font("Helvetica", size=8)
 
     def write_paragraph(self, text: str, height: float = 4) -> None:
-        self.multi_cell(text=_make_safe(text), w=0, h=height, new_x="LMARGIN", new_y="NEXT", align="L")
+        self.multi_cell(text=text, w=0, h=height, new_x="LMARGIN", new_y="NEXT", align="L")
 
     def write_field(self, label: str, text: str | None) -> None:
         self.set_text_color(*_GREY)

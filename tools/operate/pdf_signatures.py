@@ -81,7 +81,7 @@ class _OutOfTime(BaseException):
 class PdfSignature(BaseModel):
     """One signature or document time stamp."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
     field: str = Field(description="Full name of the form field that holds it.")
     kind: Literal["signature", "time_stamp"] = "signature"
@@ -131,9 +131,9 @@ def inspect_signatures(content: bytes) -> list[PdfSignature]:
 
 @contextmanager
 def judging() -> Iterator[Callable[[bytes], State]]:
-    """Yields a function that judges all signatures of a PDF. It runs in other processes, for any thread but the main one.
+    """Yields a function that judges all signatures of a PDF in other processes. For any thread but the main one.
 
-    It raises CannotRun if one of them was killed.
+    It raises CannotRun if one of the processes was killed.
     """
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
 
