@@ -227,8 +227,8 @@ def damage(operate: Operator) -> None:
     operate.archive(1, unsigned()[:-40], ChecksumSHA256="A" * 43 + "=")
 
 
-BROKEN = "Signature Seal is broken: what it covers, or itself, was changed."
-FORBIDDEN = "Signature Seal is broken: forbidden changes were made afterwards."
+BROKEN = "Signature Seal is broken: what it covers was changed, or the signature itself."
+FORBIDDEN = "Signature Seal is broken: what it covers is unchanged, but forbidden changes were made afterwards."
 
 
 @pytest.mark.threat("wrong-bytes")

@@ -74,6 +74,7 @@ _CHANGES = {
     "permitted": "only permitted additions were made afterwards",
     "forbidden": "forbidden changes were made afterwards",
 }
+_ALTERED = "what it covers was changed, or the signature itself"
 
 
 class Collection:
@@ -233,7 +234,7 @@ class Collection:
                 trust=_TRUST.get(one.trust or ""),
                 coverage=_COVERAGE.get(one.coverage or ""),
                 changes=changes,
-                problem=one.problem or (changes if one.is_intact else "what it covers, or itself, was changed"),
+                problem=one.problem or (f"what it covers is unchanged, but {changes}" if one.is_intact else _ALTERED),
             )
         return signatures
 
