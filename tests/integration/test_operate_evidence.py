@@ -2,34 +2,42 @@
 
 import hashlib
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
-import boto3
 import jsonschema
-import moto
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 from click.testing import Result
 from pypdf import PdfReader
 
+from tests.conftest import STACK
 from tests.support import signed_pdf
-from tests.support.operator import NO_URL, WRONG_STATUS, Operator, ScriptAws, before, run, signature_id
+from tests.support.operator import (
+    NO_URL,
+    WRONG_STATUS,
+    Operator,
+    ScriptAws,
+    before,
+    operator,
+    scripted_services,
+    signature_id,
+)
 from tests.support.pdf import pdf
 from tests.support.signed_pdf import SEAL, STAMPED_AT, TIME_STAMPER, issuer, sign, subject, unsigned
 from tools.fake_cloud.server import Answer, reply
-from tools.local.aws import serve_aws
-from tools.local.resources import create_resources
-from tools.local.stack import make_stack, serving
 from tools.operate import evidence_logs
 from tools.operate.evidence_record import make_schema
 from tools.operate.output import make_printable
-from tools.template import ROOT, Stack
+from tools.template import ROOT
 
-ID = signature_id(1)
+SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/evidence.schema.json").read_text()))
 ORIGIN = {"fetched-at": "2026-06-05T11:42:11Z", "provider-request-id": "req%2F1"}
 REQUEST_ID = {"S": "req/1"}
 GROUPS = [f"craftkit-test-{name}CertificateLogGroup" for name in ("Download", "Archive")]
@@ -38,23 +46,61 @@ NO_ORIGIN = "When it was fetched, and as which request of the provider, is not r
 UNSIGNED = "The PDF has no digital signature of its own."
 
 
-@pytest.fixture(autouse=True)
-def short_query(monkeypatch: pytest.MonkeyPatch) -> None:
+@dataclass(frozen=True)
+class Case:
+    """The only signature request that a test uses."""
+
+    operate: Operator
+    number: int
+
+    @property
+    def id(self) -> str:
+        return signature_id(self.number)
+
+    def seed(self, **attributes: Any) -> None:
+        self.operate.seed(self.number, **attributes)
+
+    def archive(self, content: bytes, **arguments: Any) -> None:
+        self.operate.archive(self.number, content, **arguments)
+
+    def delete(self) -> None:
+        """Sets a delete marker."""
+        key = f"prj_1/{self.id}.pdf"
+        self.operate.aws.client("s3").delete_object(Bucket=self.operate.name("CertificatesBucket"), Key=key)
+
+    def collect(self, *options: str) -> tuple[Result, Any]:
+        """Runs the command. Returns its result and evidence.json, which matches the schema."""
+        result = self.operate("evidence", self.id, "--out", "out", *options)
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        found = json.loads(Path("out/evidence.json").read_text())
+        SCHEMA.validate(found)
+        assert result.exit_code == bool(found["findings"])
+        lines = [f"contradicted: {sentence}" for sentence in found["findings"]]
+        lines += [f"not obtained: {sentence}" for sentence in found["notObtained"]]
+        assert sorted(result.stdout.splitlines()[:-1]) == sorted(map(make_printable, lines))
+        return result, found
+
+
+@pytest.fixture(scope="module")
+def cases() -> Iterator[Iterator[Case]]:
+    """One stack for all tests: each creation takes longer than most tests."""
+    with operator(STACK) as operate:
+        yield (Case(operate, number) for number in itertools.count(1))
+
+
+@pytest.fixture
+def case(cases: Iterator[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     monkeypatch.setattr(evidence_logs, "PAUSE", 0)
     monkeypatch.setattr(evidence_logs, "ATTEMPTS", 3)
+    return next(cases)
 
 
-def collect(operate: Operator, *options: str) -> tuple[Result, Any]:
-    """Runs the command. Returns its result and evidence.json, which matches the schema."""
-    result = operate("evidence", ID, "--out", "out", *options)
-    assert isinstance(result.exception, SystemExit | None), result.exception
-    found = json.loads(Path("out/evidence.json").read_text())
-    jsonschema.Draft202012Validator(json.loads((ROOT / "docs/evidence.schema.json").read_text())).validate(found)
-    assert result.exit_code == bool(found["findings"])
-    lines = [f"contradicted: {sentence}" for sentence in found["findings"]]
-    lines += [f"not obtained: {sentence}" for sentence in found["notObtained"]]
-    assert sorted(result.stdout.splitlines()[:-1]) == sorted(map(make_printable, lines))
-    return result, found
+@pytest.fixture
+def script_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
+    with scripted_services(monkeypatch) as found:
+        yield found
 
 
 def read_text() -> str:
@@ -97,16 +143,14 @@ REFUSED = {
 }
 
 
-def test_the_evidence_about_an_intact_certificate(operate: Operator, script_aws: ScriptAws) -> None:
+def test_the_evidence_about_an_intact_certificate(case: Case, script_aws: ScriptAws) -> None:
     content = signed_pdf.add_validation_data(sign(unsigned(), is_stamped=True))
-    operate.seed(
-        1, providerRequestId=REQUEST_ID, name={"S": "Contract"}, secret={"S": "canary"}, completedAt={"N": "1"}
-    )
-    operate.archive(1, content, Metadata=ORIGIN)
+    case.seed(providerRequestId=REQUEST_ID, name={"S": "Contract"}, secret={"S": "canary"}, completedAt={"N": "1"})
+    case.archive(content, Metadata=ORIGIN)
     logs = script_aws(
         "CLOUDWATCH_LOGS", groups(), STARTED, results(status="Running"), results(row(**REFUSED), row(**SERVED, ptr="a"))
     )
-    result, found = collect(operate)
+    result, found = case.collect()
 
     sha256 = hashlib.sha256(content).hexdigest()
     signature = {
@@ -144,21 +188,21 @@ def test_the_evidence_about_an_intact_certificate(operate: Operator, script_aws:
         "place": {
             "stack": "craftkit-test",
             "region": "eu-central-1",
-            "table": operate.name("SignaturesTable"),
-            "bucket": operate.name("CertificatesBucket"),
-            "key": f"prj_1/{ID}.pdf",
+            "table": case.operate.name("SignaturesTable"),
+            "bucket": case.operate.name("CertificatesBucket"),
+            "key": f"prj_1/{case.id}.pdf",
         },
         "signatureRequest": {
-            "id": ID,
+            "id": case.id,
             "projectId": "prj_1",
             "status": "completed",
-            "certificateUrl": f"https://api.craftkit.example/v1/signatures/{ID}/certificate",
+            "certificateUrl": f"https://api.craftkit.example/v1/signatures/{case.id}/certificate",
             "providerRequestId": "req/1",
             "name": "Contract",
             "completedAt": "1",
         },
         "certificate": {
-            "file": f"{ID}-certificate.pdf",
+            "file": f"{case.id}-certificate.pdf",
             "size": len(content),
             "sha256Computed": sha256,
             "sha256Stored": sha256,
@@ -186,13 +230,13 @@ def test_the_evidence_about_an_intact_certificate(operate: Operator, script_aws:
     out = Path("out").absolute()
     assert (result.stdout, result.stderr) == (f"Contradictions: 0. The evidence is in {out}.\n", "")
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in out.iterdir()} == dict.fromkeys(
-        (f"{ID}-certificate.pdf", "evidence.json", "evidence.pdf"), "0o600"
+        (f"{case.id}-certificate.pdf", "evidence.json", "evidence.pdf"), "0o600"
     )
     assert oct(out.stat().st_mode & 0o777) == "0o700"
-    assert (out / f"{ID}-certificate.pdf").read_bytes() == content
+    assert (out / f"{case.id}-certificate.pdf").read_bytes() == content
     query = json.loads(logs.requests[1].body)
     assert (query["logGroupNames"], query["startTime"]) == (GROUPS, 1767225600)
-    assert query["queryString"].startswith(f'filter signature_id = "{ID}"\n')
+    assert query["queryString"].startswith(f'filter signature_id = "{case.id}"\n')
 
     text = read_text()
     assert "Nothing that was checked contradicts the certificate." in text
@@ -203,28 +247,24 @@ def test_the_evidence_about_an_intact_certificate(operate: Operator, script_aws:
 
 
 def test_the_schema_is_that_of_the_program() -> None:
-    assert json.loads((ROOT / "docs/evidence.schema.json").read_text()) == make_schema()
+    assert SCHEMA.schema == make_schema()
 
 
 # ── what contradicts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def delete(operate: Operator) -> None:
-    operate.aws.client("s3").delete_object(Bucket=operate.name("CertificatesBucket"), Key=f"prj_1/{ID}.pdf")
+def overwrite(case: Case) -> None:
+    case.archive(unsigned())
+    case.archive(unsigned() + b" ")
 
 
-def overwrite(operate: Operator) -> None:
-    operate.archive(1, unsigned())
-    operate.archive(1, unsigned() + b" ")
+def hide(case: Case) -> None:
+    case.archive(unsigned())
+    case.delete()
 
 
-def hide(operate: Operator) -> None:
-    operate.archive(1, unsigned())
-    delete(operate)
-
-
-def damage(operate: Operator) -> None:
-    operate.archive(1, unsigned()[:-40], ChecksumSHA256="A" * 43 + "=")
+def damage(case: Case) -> None:
+    case.archive(unsigned()[:-40], ChecksumSHA256="A" * 43 + "=")
 
 
 BROKEN = "Signature Seal is broken: what it covers was changed, or the signature itself."
@@ -245,58 +285,56 @@ FORBIDDEN = "Signature Seal is broken: what it covers is unchanged, but forbidde
                 "The certificate is not a whole PDF.",
             ],
         ),
-        (lambda operate: operate.archive(1, signed_pdf.change_byte(sign(unsigned()))), [BROKEN]),
-        (lambda operate: operate.archive(1, signed_pdf.change_page(sign(unsigned()))), [FORBIDDEN]),
+        (lambda case: case.archive(signed_pdf.change_byte(sign(unsigned()))), [BROKEN]),
+        (lambda case: case.archive(signed_pdf.change_page(sign(unsigned()))), [FORBIDDEN]),
         (
-            lambda operate: operate.archive(1, unsigned(), Metadata=ORIGIN | {"provider-request-id": "req_2"}),
+            lambda case: case.archive(unsigned(), Metadata=ORIGIN | {"provider-request-id": "req_2"}),
             ["It was fetched as the provider's request req_2; the signature request names req/1."],
         ),
     ],
     ids=["missing", "overwritten", "hidden", "damaged", "altered", "forbidden change", "other request"],
 )
-def test_each_contradiction_is_a_finding(
-    operate: Operator, archive: Callable[[Operator], None], findings: list[str]
-) -> None:
-    operate.seed(1, providerRequestId=REQUEST_ID)
-    archive(operate)
-    result, found = collect(operate)
+def test_each_contradiction_is_a_finding(case: Case, archive: Callable[["Case"], None], findings: list[str]) -> None:
+    case.seed(providerRequestId=REQUEST_ID)
+    archive(case)
+    result, found = case.collect()
     assert (result.exit_code, found["findings"]) == (1, findings)
     text = read_text()
     assert all(finding in text for finding in findings)
     assert f"{len(findings)} of {len(found['checks'])} checks contradict the certificate." in text
 
 
-def test_the_first_archived_copy_is_the_certificate(operate: Operator) -> None:
-    operate.seed(1)
-    overwrite(operate)
-    delete(operate)
-    _, found = collect(operate)
-    assert Path(f"out/{ID}-certificate.pdf").read_bytes() == unsigned()
+def test_the_first_archived_copy_is_the_certificate(case: Case) -> None:
+    case.seed()
+    overwrite(case)
+    case.delete()
+    _, found = case.collect()
+    assert Path(f"out/{case.id}-certificate.pdf").read_bytes() == unsigned()
     kinds = [(one["isDeleteMarker"], one["isLatest"], one["size"]) for one in found["versions"]]
     assert kinds == [(True, True, None), (False, False, len(unsigned()) + 1), (False, False, len(unsigned()))]
     assert found["certificate"]["versionId"] == found["versions"][2]["versionId"]
 
 
-def test_a_missing_certificate_is_reported_in_a_folder_without_it(operate: Operator) -> None:
-    operate.seed(1, **NO_URL)
-    result, found = collect(operate)
+def test_a_missing_certificate_is_reported_in_a_folder_without_it(case: Case) -> None:
+    case.seed(**NO_URL)
+    result, found = case.collect()
     assert (result.exit_code, found["certificate"], found["versions"], found["signatures"]) == (1, None, [], None)
     assert sorted(file.name for file in Path("out").iterdir()) == ["evidence.json", "evidence.pdf"]
 
 
-def test_an_item_that_breaks_the_rules_is_a_finding(operate: Operator) -> None:
-    operate.seed(1, **WRONG_STATUS, name={"L": [{"S": "a"}]})
-    operate.archive(1, unsigned())
-    _, found = collect(operate)
+def test_an_item_that_breaks_the_rules_is_a_finding(case: Case) -> None:
+    case.seed(**WRONG_STATUS, name={"L": [{"S": "a"}]})
+    case.archive(unsigned())
+    _, found = case.collect()
     assert found["findings"] == ["The signature request breaks the rules of its table: status."]
     assert found["signatureRequest"]["name"] == '{"L": [{"S": "a"}]}'
 
 
-def test_a_download_by_another_project_is_a_finding(operate: Operator, script_aws: ScriptAws) -> None:
-    operate.seed(1)
-    operate.archive(1, unsigned())
+def test_a_download_by_another_project_is_a_finding(case: Case, script_aws: ScriptAws) -> None:
+    case.seed()
+    case.archive(unsigned())
     script_aws("CLOUDWATCH_LOGS", groups(), STARTED, results(row(**SERVED | {"project_id": "prj_2"}), row(**REFUSED)))
-    _, found = collect(operate)
+    _, found = case.collect()
     assert found["findings"] == ["It was served to another project, prj_2."]
 
 
@@ -322,11 +360,11 @@ def test_a_download_by_another_project_is_a_finding(operate: Operator, script_aw
     ids=["unsigned", "encrypted", "damaged structure", "no checksum"],
 )
 def test_what_the_certificate_does_not_have_is_stated(
-    operate: Operator, content: bytes, options: dict[str, Any], sentence: str
+    case: Case, content: bytes, options: dict[str, Any], sentence: str
 ) -> None:
-    operate.seed(1)
-    operate.archive(1, content, **options)
-    result, found = collect(operate)
+    case.seed()
+    case.archive(content, **options)
+    result, found = case.collect()
     assert (result.exit_code, found["findings"]) == (0, [])
     assert {sentence, NO_ORIGIN, NO_LOGS} <= set(found["notObtained"])
     assert sentence in read_text()
@@ -350,12 +388,12 @@ RECENT = datetime.now(UTC) + timedelta(days=1)
     ],
 )
 def test_logs_that_can_not_be_read_are_stated(
-    operate: Operator, script_aws: ScriptAws, answers: list[Answer], reason: str
+    case: Case, script_aws: ScriptAws, answers: list[Answer], reason: str
 ) -> None:
-    operate.seed(1)
-    operate.archive(1, unsigned())
+    case.seed()
+    case.archive(unsigned())
     script_aws("CLOUDWATCH_LOGS", *answers)
-    result, found = collect(operate)
+    result, found = case.collect()
     sentence = f"The log lines about downloads and refusals: {reason}."
     assert (result.exit_code, found["logs"], found["notObtained"]) == (0, None, [NO_ORIGIN, UNSIGNED, sentence])
     assert sentence in read_text()
@@ -369,46 +407,46 @@ def test_logs_that_can_not_be_read_are_stated(
     ],
 )
 def test_log_lines_that_have_expired_are_stated(
-    operate: Operator, script_aws: ScriptAws, answer: Answer, options: tuple[str, ...], begin: str
+    case: Case, script_aws: ScriptAws, answer: Answer, options: tuple[str, ...], begin: str
 ) -> None:
-    operate.seed(1)
-    operate.archive(1, unsigned())
+    case.seed()
+    case.archive(unsigned())
     script_aws("CLOUDWATCH_LOGS", answer, STARTED, results())
-    _, found = collect(operate, *options)
+    _, found = case.collect(*options)
     words = f"It was archived before {begin} UTC; earlier log lines have expired or were not asked for."
     assert words in found["notObtained"]
     assert f"Log lines since {begin} UTC: downloads 0, refusals 0." in read_text()
 
 
-def test_logs_are_read_as_far_back_as_they_are_kept(operate: Operator, script_aws: ScriptAws) -> None:
-    operate.seed(1)
+def test_logs_are_read_as_far_back_as_they_are_kept(case: Case, script_aws: ScriptAws) -> None:
+    case.seed()
     script_aws("CLOUDWATCH_LOGS", groups(days=30), STARTED, results())
-    _, found = collect(operate)
+    _, found = case.collect()
     since, until = (datetime.fromisoformat(found["logs"][name]) for name in ("since", "until"))
     assert until - since == timedelta(days=30)
 
 
 def test_more_lines_than_a_query_returns_are_stated(
-    operate: Operator, script_aws: ScriptAws, monkeypatch: pytest.MonkeyPatch
+    case: Case, script_aws: ScriptAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.operate.evidence_collection.LIMIT", 40)
-    operate.seed(1)
-    operate.archive(1, unsigned())
+    case.seed()
+    case.archive(unsigned())
     script_aws("CLOUDWATCH_LOGS", groups(), STARTED, results(*[row(**SERVED)] * 40))
-    _, found = collect(operate)
+    _, found = case.collect()
     assert "Only the first 40 log lines were read. Give a later --since." in found["notObtained"]
     assert len(found["logs"]["lines"]) == 40
     assert "10 more are in evidence.json." in read_text()
 
 
 def test_versions_that_may_not_be_listed_and_retention_that_may_not_be_read_are_stated(
-    operate: Operator, script_aws: ScriptAws
+    case: Case, script_aws: ScriptAws
 ) -> None:
-    operate.seed(1)
+    case.seed()
     denied = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
     headers = {"ETag": '"e"', "Last-Modified": "Fri, 05 Jun 2026 11:42:10 GMT"}
     s3 = script_aws("S3", denied, reply(200, unsigned(), headers))
-    _, found = collect(operate)
+    _, found = case.collect()
     assert found["notObtained"][:3] == [
         "The versions of the key: AWS refused ListObjectVersions: no.",
         "S3 has stored no SHA-256 of the whole certificate.",
@@ -417,46 +455,24 @@ def test_versions_that_may_not_be_listed_and_retention_that_may_not_be_read_are_
     assert (found["versions"], len(s3.requests)) == (None, 2)
 
 
-def test_a_stack_of_an_earlier_version_names_no_log_groups(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_of_an_earlier_version_names_no_log_groups(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence_logs, "OUTPUTS", ("OfALaterVersion",))
-    operate.seed(1)
-    _, found = collect(operate)
+    case.seed()
+    _, found = case.collect()
     words = "the stack does not name its log groups: deploy this version first"
     assert f"The log lines about downloads and refusals: {words}." in found["notObtained"]
-
-
-@pytest.fixture
-def local_stack() -> Iterator[tuple[Stack, int, boto3.Session]]:
-    """The local stack without its functions, and its port."""
-    stack = make_stack(provider_port=1)
-    server = serve_aws(stack, "127.0.0.1", 0, {})
-    with moto.mock_aws(), serving(server):
-        create_resources(stack, "secret", boto3.Session(), f"http://127.0.0.1:{server.port}")
-        yield stack, server.port - 1, boto3.Session()
-
-
-def test_the_local_stack_has_no_logs(local_stack: tuple[Stack, int, boto3.Session], tmp_path: Path) -> None:
-    stack, port, aws = local_stack
-    operate = Operator(stack, aws)
-    operate.seed(1)
-    operate.archive(1, unsigned())
-    result = run("evidence", ID, "--out", str(tmp_path / "out"), "--local", "--port", str(port))
-    sentence = "The log lines about downloads and refusals: the local stack has no logs."
-    last = f"Contradictions: 0. The evidence is in {tmp_path / 'out'}."
-    lines = [*(f"not obtained: {words}" for words in (NO_ORIGIN, UNSIGNED, sentence)), last]
-    assert (result.exit_code, result.stdout.splitlines(), result.stderr) == (0, lines, "")
 
 
 # ── the folder ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_empty_folder_is_filled_and_any_other_is_refused(operate: Operator, tmp_path: Path) -> None:
-    operate.seed(1)
-    operate.archive(1, unsigned())
+def test_an_empty_folder_is_filled_and_any_other_is_refused(case: Case, tmp_path: Path) -> None:
+    case.seed()
+    case.archive(unsigned())
     out = tmp_path / "out"
     out.mkdir()
-    collect(operate)
-    again = operate("evidence", ID, "--out", "out")
+    case.collect()
+    again = case.operate("evidence", case.id, "--out", "out")
     message = f"Error: {out} exists and is not an empty folder.\n"
     assert (again.exit_code, again.stdout, again.stderr) == (2, "", message)
 
@@ -464,37 +480,34 @@ def test_an_empty_folder_is_filled_and_any_other_is_refused(operate: Operator, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((signature_id(2),), f"There is no signature request {signature_id(2)}."),
+        ((signature_id(0),), f"There is no signature request {signature_id(0)}."),
         (("1",), "Invalid value for ID: must be a UUID"),
-        ((ID, "--out", "missing/out"), "[Errno 2] No such file or directory: "),
+        ((signature_id(0), "--out", "missing/out"), "[Errno 2] No such file or directory: "),
     ],
 )
-def test_an_error_leaves_no_folder(operate: Operator, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
-    operate.seed(1)
-    result = operate("evidence", "--out", "out", *arguments)
+def test_an_error_leaves_no_folder(case: Case, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = case.operate("evidence", "--out", "out", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1].startswith(f"Error: {message}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_certificate_that_can_not_be_read_leaves_no_folder(
-    operate: Operator, script_aws: ScriptAws, tmp_path: Path
-) -> None:
-    operate.seed(1)
+def test_a_certificate_that_can_not_be_read_leaves_no_folder(case: Case, script_aws: ScriptAws, tmp_path: Path) -> None:
+    case.seed()
     denied = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
     script_aws("S3", denied)
-    result = operate("evidence", ID, "--out", "out")
+    result = case.operate("evidence", case.id, "--out", "out")
     assert (result.exit_code, result.stderr) == (2, "Error: AWS refused GetObject: no.\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interruption_leaves_no_folder(operate: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_interruption_leaves_no_folder(case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
-    operate.seed(1)
+    case.seed()
     before(monkeypatch, "s3.GetObject", interrupt)
-    result = operate("evidence", ID, "--out", "out")
+    result = case.operate("evidence", case.id, "--out", "out")
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
 
@@ -504,14 +517,14 @@ def test_an_interruption_leaves_no_folder(operate: Operator, monkeypatch: pytest
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e<b>**\u5951\U0001f58a" + "x" * 5000
 
 
-def test_hostile_texts_reach_neither_the_terminal_nor_the_pdf(operate: Operator, script_aws: ScriptAws) -> None:
-    operate.seed(1, name={"S": HOSTILE}, renderId={"S": HOSTILE}, completedAt={"S": HOSTILE})
-    operate.archive(1, unsigned(), Metadata=ORIGIN | {"provider-request-id": "%1B%5D0;owned%07"})
+def test_hostile_texts_reach_neither_the_terminal_nor_the_pdf(case: Case, script_aws: ScriptAws) -> None:
+    case.seed(name={"S": HOSTILE}, renderId={"S": HOSTILE}, completedAt={"S": HOSTILE})
+    case.archive(unsigned(), Metadata=ORIGIN | {"provider-request-id": "%1B%5D0;owned%07"})
     line = dict.fromkeys(SERVED, HOSTILE)
     script_aws(
         "CLOUDWATCH_LOGS", groups(), STARTED, results(row(**line), row(**line | {"message": "certificate_served"}))
     )
-    result, found = collect(operate)
+    result, found = case.collect()
     assert found["signatureRequest"]["name"] == HOSTILE
     assert len(found["findings"]) == 2
     text = read_text()

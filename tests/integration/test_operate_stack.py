@@ -122,6 +122,17 @@ def test_the_local_service_is_found_by_its_port_whatever_the_users_configuration
     assert find_local(port).parameters == stack.parameters
 
 
+def test_the_local_service_has_no_logs_about_a_certificate(local_stack: tuple[Stack, int], tmp_path: Path) -> None:
+    stack, port = local_stack
+    operate, out = Operator(stack, boto3.Session()), tmp_path / "out"
+    id_ = operate.seed(1)
+    operate.archive(1)
+    result = run("evidence", id_, "--out", str(out), "--local", "--port", str(port))
+    line = "not obtained: The log lines about downloads and refusals: the local stack has no logs."
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-2:] == [line, f"Contradictions: 0. The evidence is in {out}."]
+
+
 def test_the_installed_program_loads_nothing_that_only_development_needs(local_stack: tuple[Stack, int]) -> None:
     _, port = local_stack
     program = Path(sys.executable).with_name("certificates")
