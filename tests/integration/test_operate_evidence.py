@@ -304,10 +304,21 @@ def test_each_contradiction_is_a_finding(case: Case, archive: Callable[["Case"],
     assert f"{len(findings)} of {len(found['checks'])} checks contradict the certificate." in text
 
 
+def test_an_origin_without_the_providers_request_is_confirmed(case: Case) -> None:
+    case.seed(providerRequestId=REQUEST_ID)
+    case.archive(unsigned(), Metadata={"fetched-at": "2026-06-05T11:42:11Z"})
+    _, found = case.collect()
+    (origin,) = [check for check in found["checks"] if check["subject"] == "origin"]
+    words = "It was fetched at 2026-06-05T11:42:11Z as the provider's request (not recorded: too long)."
+    assert (origin["outcome"], origin["sentence"]) == ("confirmed", words)
+
+
 def test_the_first_archived_copy_is_the_certificate(case: Case) -> None:
     case.seed()
     overwrite(case)
     case.delete()
+    bucket, other = case.operate.name("CertificatesBucket"), f"prj_1/{case.id}.pdf.old"
+    case.operate.aws.client("s3").put_object(Bucket=bucket, Key=other, Body=b"another key")
     _, found = case.collect()
     assert Path(f"out/{case.id}-certificate.pdf").read_bytes() == unsigned()
     kinds = [(one["isDeleteMarker"], one["isLatest"], one["size"]) for one in found["versions"]]
@@ -437,15 +448,20 @@ def test_more_lines_than_a_query_returns_are_stated(
     assert "Only the first 40 log lines were read. Give a later --since." in found["notObtained"]
     assert len(found["logs"]["lines"]) == 40
     assert "10 more are in evidence.json." in read_text()
+    assert read_text().count(SERVED["request_id"]) == 30
 
 
-def test_versions_that_may_not_be_listed_and_retention_that_may_not_be_read_are_stated(
+DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
+STORED = {"ETag": '"e"', "Last-Modified": "Fri, 05 Jun 2026 11:42:10 GMT"}
+
+
+def test_versions_that_may_not_be_listed_and_retention_that_has_ended_are_stated(
     case: Case, script_aws: ScriptAws
 ) -> None:
     case.seed()
-    denied = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
-    headers = {"ETag": '"e"', "Last-Modified": "Fri, 05 Jun 2026 11:42:10 GMT"}
-    s3 = script_aws("S3", denied, reply(200, unsigned(), headers))
+    ended = {"x-amz-object-lock-mode": "COMPLIANCE", "x-amz-object-lock-retain-until-date": "2026-06-06T00:00:00Z"}
+    s3 = script_aws("S3", DENIED, reply(200, unsigned(), STORED | ended))
     _, found = case.collect()
     assert found["notObtained"][:3] == [
         "The versions of the key: AWS refused ListObjectVersions: no.",
@@ -492,13 +508,34 @@ def test_an_error_leaves_no_folder(case: Case, tmp_path: Path, arguments: tuple[
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_certificate_that_can_not_be_read_leaves_no_folder(case: Case, script_aws: ScriptAws, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([DENIED], "AWS refused GetObject: no."),
+        ([reply(200, b"<html/>")], "AWS gave no usable response: MalformedAnswer."),
+        (
+            [NO_VERSIONS, reply(200, unsigned()[:-1], STORED | {"Content-Length": str(len(unsigned()))})],
+            "AWS gave no usable response: IncompleteRead.",
+        ),
+    ],
+)
+def test_a_certificate_that_can_not_be_read_leaves_no_folder(
+    case: Case, script_aws: ScriptAws, tmp_path: Path, answers: list[Answer], message: str
+) -> None:
     case.seed()
-    denied = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
-    script_aws("S3", denied)
+    script_aws("S3", *answers)
     result = case.operate("evidence", case.id, "--out", "out")
-    assert (result.exit_code, result.stderr) == (2, "Error: AWS refused GetObject: no.\n")
+    assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_differs_from_the_archive_is_a_finding(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.seed()
+    case.archive(unsigned())
+    write_bytes = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: write_bytes(path, content + b" "))
+    _, found = case.collect()
+    assert found["findings"] == ["The copy in this folder differs from the archived certificate."]
 
 
 def test_an_interruption_leaves_no_folder(case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

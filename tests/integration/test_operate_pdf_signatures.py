@@ -1,5 +1,6 @@
 """The digital signatures of a PDF: what is found about each, and hostile PDFs."""
 
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 from unittest.mock import ANY
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from tests.support import signed_pdf
 from tests.support.operator import Operator, json_lines, signature_id
@@ -149,6 +151,20 @@ def test_a_signature_of_an_unknown_kind_is_neither_intact_nor_broken() -> None:
     assert one.problem == "signatures of the kind /adbe.x509.rsa_sha1 are not supported"
 
 
+def test_a_signature_whose_time_stamp_is_broken_is_broken() -> None:
+    (one,) = inspect_signatures(signed_pdf.break_stamp(sign(unsigned(), is_stamped=True)))
+    assert one.model_dump() == found(is_intact=False, problem="its time stamp is broken")
+
+
+def test_a_signature_with_an_unknown_algorithm_is_neither_intact_nor_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise UnsupportedAlgorithm("")
+
+    monkeypatch.setattr(pdf_signatures, "async_validate_pdf_signature", fail)
+    (one,) = inspect_signatures(sign(unsigned()))
+    assert (one.is_intact, one.is_broken, one.problem) == (None, False, "its algorithm is not supported")
+
+
 # ── hostile PDFs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 PAGES = b"<</Type/Pages/Kids[]/Count 0>>"
@@ -202,7 +218,10 @@ def test_a_pdf_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     assert len(inspect_signatures(sign(unsigned()))) == 1
 
 
-def test_nothing_about_a_hostile_pdf_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_about_a_hostile_pdf_is_written_to_the_terminal(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # without pytest's, Python writes warnings itself
     inspect_signatures(form(b"<</FT/Sig/T(a)/V 4 0 R>>", SIGNATURE.replace(b"adbe.pkcs7.detached", b"#1b[2J")))
     inspect_signatures(sign(unsigned(), digest="sha1"))
     assert capfd.readouterr() == ("", "")

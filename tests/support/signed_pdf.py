@@ -114,6 +114,13 @@ def change_byte(content: bytes) -> bytes:
     return content[:position] + b"4" + content[position + 1 :]
 
 
+def break_stamp(content: bytes) -> bytes:
+    """Changes the last digit of the time stamp's own signature, which is the last value in that of the PDF."""
+    start = content.index(b"/Contents <")
+    last = len(content[: content.index(b">", start)].rstrip(b"0")) - 1
+    return content[:last] + (b"1" if content[last : last + 1] != b"1" else b"2") + content[last + 1 :]
+
+
 def assemble(*objects: bytes) -> bytes:
     """A PDF of these objects. The first is the catalogue."""
     whole, offsets = b"%PDF-1.7\n", []
