@@ -31,8 +31,8 @@ READERS = 8
 
 READ_ATTEMPTS = 3
 
-UNREAD = "signatures_unread"
-"""The problem of a certificate that may be intact: its signatures can't be read, or are of a kind that is unknown."""
+NUMBERS = {"missing": "missing", "signatures_unread": "signaturesUnread"}
+"""Where a certificate with this problem is counted; with any other it is damaged."""
 
 Finding = Mapping[str, str | int]
 """A `problem`, and the signature request or the key that has it."""
@@ -75,8 +75,7 @@ def verify(target: Target, *, as_json: bool, with_signatures: bool) -> None:
                 for line in page.broken:
                     output.remark(line)
                 for finding in findings:
-                    if finding["problem"] != UNREAD:
-                        counts["missing" if finding["problem"] == "missing" else "damaged"] += 1
+                    counts[NUMBERS.get(str(finding["problem"]), "damaged")] += 1
                     show(finding)
                 counts.update(scanned=page.scanned, available=len(page.available), broken=len(page.broken))
                 counts["intact"] = counts["available"] - counts["missing"] - counts["damaged"]
@@ -96,15 +95,16 @@ def _checking_signatures(counts: Counter[str]) -> Iterator[Callable[[bytes], str
     """Yields a function that counts a certificate by its digital signatures and returns its problem, for any thread."""
     from tools.operate.pdf_signatures import judging  # noqa: PLC0415 - takes seconds to import
 
-    problems = {"signaturesIntact": None, "signaturesBroken": "broken_signature", "signaturesUnread": UNREAD}
-    counts.update(dict.fromkeys((*problems, "unsigned"), 0))
+    problems = {"signaturesBroken": "broken_signature", "signaturesUnread": "signatures_unread"}
+    counts.update(dict.fromkeys(("signaturesIntact", *problems, "unsigned"), 0))
     counting = threading.Lock()
     with judging() as judge:
 
         def find_problem(content: bytes) -> str | None:
             state = judge(content)
-            with counting:
-                counts[state] += 1
+            if state != "signaturesUnread":
+                with counting:
+                    counts[state] += 1
             return problems.get(state)
 
         yield find_problem
