@@ -198,8 +198,8 @@ def _limiting_time() -> Iterator[None]:
         raise _OutOfTime
 
     handler = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)
     try:
+        signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
