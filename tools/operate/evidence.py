@@ -1,4 +1,4 @@
-"""`evidence`: a folder about one certificate that a court can be shown."""
+"""`evidence`: collects the evidence about one certificate in a folder, for a court."""
 
 import json
 import shutil

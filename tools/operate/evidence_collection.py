@@ -22,7 +22,7 @@ from certificates.models import Item, Owned, Signature
 from certificates.records import Records
 from tools.operate.command_line import CannotRun, describe_error
 from tools.operate.evidence_logs import LIMIT, LogsUnavailable, read_logs
-from tools.operate.evidence_record import Certificate, Check, Evidence, Logs, Place, Program, Version
+from tools.operate.evidence_record import Certificate, Check, Evidence, Logs, Place, Program, Version, format_time
 from tools.operate.pdf_signatures import PdfSignature, SignaturesUnreadable, inspect_signatures, trusted_authorities
 from tools.operate.target import Target
 
@@ -43,7 +43,7 @@ _SENTENCES = {
     ("copy", False): "The copy in this folder differs from the archived certificate.",
     ("whole PDF", True): "The certificate is a whole PDF.",
     ("whole PDF", False): "The certificate is not a whole PDF.",
-    ("retention", True): "S3 Object Lock ({mode}) retains this version until {until}.",
+    ("retention", True): "S3 Object Lock ({mode}) retains this version until {until}. Legal hold: {hold}.",
     ("retention", None): "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing.",
     ("origin", True): "It was fetched at {at} as the provider's request {recorded}.",
     ("origin", False): "It was fetched as the provider's request {recorded}; the signature request names {named}.",
@@ -103,7 +103,7 @@ class Collection:
         else:
             content, response = found
             certificate = self._write_certificate(content, response, folder)
-            self._check_lock(certificate.retention_mode, certificate.retained_until)
+            self._check_lock(certificate)
             self._check_origin(certificate.metadata, request.get("providerRequestId"))
             signatures = self._check_signatures(content)
         return Evidence(
@@ -203,11 +203,13 @@ class Collection:
             metadata=response["Metadata"],
         )
 
-    def _check_lock(self, mode: str | None, until: datetime | None) -> None:
+    def _check_lock(self, certificate: Certificate) -> None:
+        until, hold = certificate.retained_until, certificate.legal_hold or "not stated"
         if until is None or until < datetime.now(UTC):
             self._check("retention", is_right=None)
         else:
-            self._check("retention", is_right=True, mode=mode, until=_format_time(until))
+            mode = certificate.retention_mode
+            self._check("retention", is_right=True, mode=mode, until=format_time(until), hold=hold)
 
     def _check_origin(self, metadata: Mapping[str, str], named: str | None) -> None:
         if "fetched-at" not in metadata:
@@ -244,7 +246,7 @@ class Collection:
         except LogsUnavailable as error:
             self._check("logs", is_right=None, error=error)
             return None
-        begin = _format_time(logs.since)
+        begin = format_time(logs.since)
         served = [line for line in logs.lines if line.get("message") == "certificate_served"]
         refused = sum(line.get("message") == "request_refused" for line in logs.lines)
         self._check("logs", is_right=True, since=begin, served=len(served), refused=refused)
@@ -281,7 +283,3 @@ def _read_checksum(response: Any) -> str | None:
     """The checksum of an object that was written in parts is one of their checksums."""
     text = response.get("ChecksumSHA256", "")
     return b64decode(text).hex() if re.fullmatch(r"[A-Za-z0-9+/]{43}=", text) else None
-
-
-def _format_time(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

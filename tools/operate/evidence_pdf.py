@@ -1,13 +1,12 @@
 """Renders `evidence.pdf`: one or two pages for people who do not read JSON."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 
-from tools.operate.evidence_record import Evidence
+from tools.operate.evidence_record import Evidence, format_time
 from tools.operate.output import make_printable
 from tools.operate.pdf_signatures import PdfSignature
 
@@ -37,7 +36,7 @@ def render_evidence(evidence: Evidence) -> bytes:
     page.write_paragraph("Evidence about a completion certificate", 9)
     page.set_font("Helvetica", size=9)
     made_by = f"{evidence.program.name} {evidence.program.version} and pyHanko {evidence.program.py_hanko}"
-    page.write_paragraph(f"Made on {_format_time(evidence.made_at)} by {made_by}.")
+    page.write_paragraph(f"Made on {format_time(evidence.made_at)} by {made_by}.")
     page.ln(2)
     page.set_font("Helvetica", "B", 11)
     page.set_text_color(*(_RED if evidence.findings else (0, 0, 0)))
@@ -53,7 +52,7 @@ def render_evidence(evidence: Evidence) -> bytes:
     if certificate:
         page.write_field("File in this folder", f"{certificate.file}, {certificate.size:,} bytes")
         page.write_field("SHA-256", certificate.sha256_computed)
-        page.write_field("Archived at", f"{_format_time(certificate.created_at)}, version {certificate.version_id}")
+        page.write_field("Archived at", f"{format_time(certificate.created_at)}, version {certificate.version_id}")
 
     page.write_heading("Checks")
     checks = [
@@ -68,7 +67,7 @@ def render_evidence(evidence: Evidence) -> bytes:
         page.write_heading("Versions of the key, newest first")
         kinds = ["delete marker" if one.is_delete_marker else f"{one.size:,} bytes" for one in evidence.versions]
         versions = [
-            (_format_time(one.created_at), kind, one.version_id)
+            (format_time(one.created_at), kind, one.version_id)
             for one, kind in zip(evidence.versions, kinds, strict=True)
         ]
         page.write_table(("Created", "Kind", "Version"), (24, 18, 58), versions)
@@ -140,10 +139,6 @@ def _describe_signature(one: PdfSignature) -> tuple[str, str, str, str]:
     return (
         one.field,
         one.signer or "unknown",
-        _format_time(one.signed_at) if one.signed_at else "unknown",
+        format_time(one.signed_at) if one.signed_at else "unknown",
         sources.get(one.time_source or "", "unknown"),
     )
-
-
-def _format_time(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

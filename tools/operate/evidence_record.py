@@ -4,7 +4,7 @@
 """
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -102,6 +102,10 @@ class Evidence(Part):
     @property
     def not_obtained(self) -> list[str]:
         return [check.sentence for check in self.checks if check.outcome == "not_obtained"]
+
+
+def format_time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def make_schema() -> dict[str, Any]:
