@@ -36,6 +36,7 @@ from tools.template import REGION, ROOT, Stack
         ("archive", "reconcile"),
         ("archive", "verify"),
         ("archive", "status"),
+        ("evidence", "0f8fad5b-d9cb-469f-a165-000000000001", "--out", "out"),
         ("keys", "list"),
         ("keys", "create", "--project", "a"),
         ("keys", "revoke", "a"),
@@ -121,6 +122,17 @@ def test_the_local_service_is_found_by_its_port_whatever_the_users_configuration
     assert find_local(port).parameters == stack.parameters
 
 
+def test_the_local_service_has_no_logs_about_a_certificate(local_stack: tuple[Stack, int], tmp_path: Path) -> None:
+    stack, port = local_stack
+    operate, out = Operator(stack, boto3.Session()), tmp_path / "out"
+    id_ = operate.seed(1)
+    operate.archive(1)
+    result = run("evidence", id_, "--out", str(out), "--local", "--port", str(port))
+    line = "not obtained: The log lines about downloads and refusals: the local stack has no logs."
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-2:] == [line, f"Contradictions: 0. The evidence is in {out}."]
+
+
 def test_the_installed_program_loads_nothing_that_only_development_needs(local_stack: tuple[Stack, int]) -> None:
     _, port = local_stack
     program = Path(sys.executable).with_name("certificates")
@@ -134,5 +146,5 @@ def test_the_installed_program_loads_nothing_that_only_development_needs(local_s
     assert json.loads(result.stdout)["waiting"] == 0
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "tools.operate.archive" in loaded
-    development = ("tools.local", "tools.template", "samtranslator", "moto", "rich")
+    development = ("tools.local", "tools.template", "samtranslator", "moto", "rich", "pyhanko", "fpdf")
     assert {name for name in loaded if name.startswith(development)} == set()

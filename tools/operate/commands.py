@@ -2,13 +2,14 @@
 
 from tools.operate.archive import archive
 from tools.operate.command_line import HELP_OPTIONS, Commands, examples
+from tools.operate.evidence import evidence
 from tools.operate.keys import keys
 from tools.operate.provider import provider
 from tools.operate.smoke import smoke
 
 main = Commands(
     "certificates",
-    commands=[archive, keys, provider, smoke],
+    commands=[archive, evidence, keys, provider, smoke],
     help=__doc__,
     epilog=examples(
         "certificates archive status --local",

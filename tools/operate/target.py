@@ -73,6 +73,13 @@ class Target:
     def cloudwatch(self) -> "CloudWatchClient":
         return self.session.client("cloudwatch", **self.options)
 
+    def logs(self) -> Any:
+        return self.session.client("logs", **self.options)
+
+    @property
+    def is_local(self) -> bool:
+        return self.options["endpoint_url"] is not None
+
 
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that choose a stack to a command, and passes it the chosen one."""

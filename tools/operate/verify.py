@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -35,6 +35,9 @@ READ_ATTEMPTS = 3
 FAULTS = ("missing", "damaged", "altered", "replicaFailed", "replicaMissing", "replicaDiffers")
 """The numbers of which none may be above 0."""
 
+NUMBERS = {"missing": "missing", "signatures_unread": "signaturesUnread"}
+"""Where a certificate with this problem is counted; with any other it is damaged."""
+
 Finding = Mapping[str, str | int]
 """A `problem`, and the signature request or the key that has it."""
 
@@ -42,8 +45,9 @@ Finding = Mapping[str, str | int]
 @click.command(epilog=examples("certificates archive verify --stack craftkit-certificates --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the numbers.")
 @click.option("--replica", "with_replica", is_flag=True, help="Compare the archive with its second copy, too.")
+@click.option("--signatures", "with_signatures", is_flag=True, help="Check the PDFs' digital signatures, too.")
 @on_a_stack
-def verify(target: Target, *, as_json: bool, with_replica: bool) -> None:
+def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures: bool) -> None:
     """Read every available certificate from the archive and check it.
 
     Checks that it exists, matches its checksum and is a whole PDF, and that no key of the archive was ever deleted or
@@ -52,6 +56,9 @@ def verify(target: Target, *, as_json: bool, with_replica: bool) -> None:
 
     With --replica, also if a certificate is missing in the second copy, could not be copied, or differs there. One that
     is still waiting to be copied is only reported. Needs permission to read that bucket, too, and to use its key.
+
+    With --signatures, a certificate is also damaged if a digital signature in it is broken, or forbids a change that
+    was made afterwards.
     """
     output, started = Output(), time.monotonic()
     signatures = Signatures(target)
@@ -79,18 +86,43 @@ def verify(target: Target, *, as_json: bool, with_replica: bool) -> None:
                 for line in page.broken:
                     output.remark(line)
                 for finding in findings:
-                    counts["missing" if finding["problem"] == "missing" else "damaged"] += 1
+                    counts[NUMBERS.get(str(finding["problem"]), "damaged")] += 1
                     show(finding)
                 counts.update(scanned=page.scanned, available=len(page.available), broken=len(page.broken))
-                counts["intact"] += len(page.available) - len(findings)
+                counts["intact"] = counts["available"] - counts["missing"] - counts["damaged"]
                 advance(page.scanned)
 
-            _read_all(target, signatures, report)
+            with _checking_signatures(counts) if with_signatures else nullcontext(_find_nothing) as find_more:
+                _read_all(target, signatures, find_more, report)
     except KeyboardInterrupt as error:
         raise Interrupted(f"Interrupted after {counts['scanned']:,} items.") from error
     output.write_numbers({**counts, "seconds": round(time.monotonic() - started)}, as_json=as_json)
     if any(counts[name] for name in FAULTS):
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _checking_signatures(counts: Counter[str]) -> Iterator[Callable[[bytes], str | None]]:
+    """Yields a function that counts a certificate by its digital signatures and returns its problem, for any thread."""
+    from tools.operate.pdf_signatures import judging  # noqa: PLC0415 - takes seconds to import
+
+    problems = {"signaturesBroken": "broken_signature", "signaturesUnread": "signatures_unread"}
+    counts.update(dict.fromkeys(("signaturesIntact", *problems, "unsigned"), 0))
+    counting = threading.Lock()
+    with judging() as judge:
+
+        def find_problem(content: bytes) -> str | None:
+            state = judge(content)
+            if state != "signaturesUnread":
+                with counting:
+                    counts[state] += 1
+            return problems.get(state)
+
+        yield find_problem
+
+
+def _find_nothing(_: bytes) -> None:
+    """Finds no further problem in a certificate."""
 
 
 def _find_altered(target: Target, advance: Callable[[int], None]) -> Iterator[Finding]:
@@ -117,7 +149,12 @@ def _list_versions(target: Target, advance: Callable[[int], None]) -> Iterator[t
         advance(len(entries))
 
 
-def _read_all(target: Target, signatures: Signatures, report: Callable[[Page, list[Finding]], None]) -> None:
+def _read_all(
+    target: Target,
+    signatures: Signatures,
+    find_more: Callable[[bytes], str | None],
+    report: Callable[[Page, list[Finding]], None],
+) -> None:
     """Reports pages one at a time, from several threads."""
     s3, bucket = target.s3(), target.output("CertificatesBucketName")
     reporting = threading.Lock()
@@ -126,7 +163,7 @@ def _read_all(target: Target, signatures: Signatures, report: Callable[[Page, li
 
         def work(segment: int, stop: threading.Event) -> None:
             def check(signature: Signature) -> str | None:
-                return None if stop.is_set() else _find_problem(s3, bucket, signature)
+                return None if stop.is_set() else _find_problem(s3, bucket, signature, find_more)
 
             for page in signatures.pages(segment, SEGMENTS):
                 checks = zip(page.available, readers.map(check, page.available), strict=True)
@@ -143,7 +180,9 @@ def _read_all(target: Target, signatures: Signatures, report: Callable[[Page, li
         run_in_parallel(list(range(SEGMENTS)), work)
 
 
-def _find_problem(s3: "S3Client", bucket: str, signature: Signature) -> str | None:
+def _find_problem(
+    s3: "S3Client", bucket: str, signature: Signature, find_more: Callable[[bytes], str | None]
+) -> str | None:
     try:
         content, sha256 = _read(s3, bucket, signature.object_key)
     except FlexibleChecksumError:
@@ -156,7 +195,7 @@ def _find_problem(s3: "S3Client", bucket: str, signature: Signature) -> str | No
         return "no_checksum"
     if sha256 != Certificate(content).sha256:
         return "wrong_checksum"
-    return None if is_whole_pdf(content) else "not_a_pdf"
+    return find_more(content) if is_whole_pdf(content) else "not_a_pdf"
 
 
 def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:

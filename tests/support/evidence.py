@@ -1,0 +1,127 @@
+"""Runs `certificates evidence`, and what CloudWatch Logs and S3 answer to it."""
+
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from botocore.retries.standard import ExponentialBackoff
+from click.testing import Result
+from pypdf import PdfReader
+
+from tests.conftest import STACK
+from tests.support.operator import Operator, ScriptAws, operator, scripted_services, signature_id
+from tools.fake_cloud.server import Answer, reply
+from tools.operate import evidence_logs
+from tools.operate.output import make_printable
+from tools.template import ROOT
+
+SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/evidence.schema.json").read_text()))
+ORIGIN = {"fetched-at": "2026-06-05T11:42:11Z", "provider-request-id": "req%2F1"}
+REQUEST_ID = {"S": "req/1"}
+GROUPS = [f"craftkit-test-{name}CertificateLogGroup" for name in ("Download", "Archive")]
+NO_LOGS = "The log lines about downloads and refusals: a log group does not exist any more."
+NO_ORIGIN = "When it was fetched, and as which request of the provider, is not recorded with it."
+UNSIGNED = "The PDF has no digital signature of its own."
+
+
+@dataclass(frozen=True)
+class Case:
+    """The only signature request that a test uses."""
+
+    operate: Operator
+    number: int
+    script: ScriptAws
+
+    @property
+    def id(self) -> str:
+        return signature_id(self.number)
+
+    def seed(self, **attributes: Any) -> None:
+        self.operate.seed(self.number, **attributes)
+
+    def archive(self, content: bytes, **arguments: Any) -> None:
+        self.operate.archive(self.number, content, **arguments)
+
+    def delete(self) -> None:
+        """Sets a delete marker."""
+        key = f"prj_1/{self.id}.pdf"
+        self.operate.aws.client("s3").delete_object(Bucket=self.operate.name("CertificatesBucket"), Key=key)
+
+    def collect(self, *options: str) -> tuple[Result, Any]:
+        """Runs the command. Returns its result and evidence.json, which matches the schema."""
+        result = self.operate("evidence", self.id, "--out", "out", *options)
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        found = json.loads(Path("out/evidence.json").read_text())
+        SCHEMA.validate(found)
+        assert result.exit_code == bool(found["findings"])
+        lines = [f"contradicted: {sentence}" for sentence in found["findings"]]
+        lines += [f"not obtained: {sentence}" for sentence in found["notObtained"]]
+        assert sorted(result.stdout.splitlines()[:-1]) == sorted(map(make_printable, lines))
+        return result, found
+
+
+@pytest.fixture(scope="module", name="cases")
+def make_cases() -> Iterator[Iterator[tuple[Operator, int]]]:
+    """One stack for all tests of a file: each creation takes longer than most tests."""
+    with operator(STACK) as operate:
+        yield ((operate, number) for number in itertools.count(1))
+
+
+@pytest.fixture(name="case")
+def make_case(cases: Iterator[tuple[Operator, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    monkeypatch.setattr(evidence_logs, "PAUSE", 0)
+    monkeypatch.setattr(evidence_logs, "ATTEMPTS", 3)
+    with scripted_services(monkeypatch) as script:
+        yield Case(*next(cases), script)
+
+
+def read_text() -> str:
+    """The text of evidence.pdf, with single spaces."""
+    pages = PdfReader(io.BytesIO(Path("out/evidence.pdf").read_bytes())).pages
+    return " ".join(" ".join(page.extract_text() for page in pages).split())
+
+
+def row(**fields: str) -> list[dict[str, str]]:
+    """A log line as Logs Insights returns it."""
+    return [{"field": name.replace("timestamp", "@timestamp"), "value": value} for name, value in fields.items()]
+
+
+def groups(days: int | None = 365, created: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> Answer:
+    times = {"creationTime": round(created.timestamp() * 1000)} | ({"retentionInDays": days} if days else {})
+    return reply(200, json.dumps({"logGroups": [{"logGroupName": name} | times for name in GROUPS]}).encode())
+
+
+def results(*rows: list[dict[str, str]], status: str = "Complete") -> Answer:
+    return reply(200, json.dumps({"status": status, "results": rows}).encode())
+
+
+STARTED = reply(200, b'{"queryId": "1"}')
+SERVED = {
+    "timestamp": "2026-06-05 11:43:01.123",
+    "message": "certificate_served",
+    "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    "method": "GET",
+    "status": "200",
+    "key_prefix": "ck_live_aBcDe",
+    "project_id": "prj_1",
+    "source": "archive",
+    "bytes": "2000",
+}
+REFUSED = {
+    "timestamp": "2026-06-05 11:42:59.001",
+    "message": "request_refused",
+    "status": "401",
+    "code": "unauthorized",
+}
+DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
+STORED = {"ETag": '"e"', "Last-Modified": "Fri, 05 Jun 2026 11:42:10 GMT"}

@@ -1,0 +1,310 @@
+"""`certificates evidence`: a whole report, what contradicts a certificate, and the folder."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import ANY
+
+import pytest
+
+from tests.support import signed_pdf
+from tests.support.evidence import (  # noqa: F401
+    DENIED,
+    GROUPS,
+    NO_VERSIONS,
+    ORIGIN,
+    REFUSED,
+    REQUEST_ID,
+    SCHEMA,
+    SERVED,
+    STARTED,
+    STORED,
+    Case,
+    groups,
+    make_case,
+    make_cases,
+    read_text,
+    results,
+    row,
+)
+from tests.support.operator import NO_URL, WRONG_STATUS, before, signature_id
+from tests.support.signed_pdf import SEAL, STAMPED_AT, TIME_STAMPER, issuer, sign, subject, unsigned
+from tools.fake_cloud.server import Answer, reply
+from tools.operate.evidence_record import make_schema
+
+
+def test_the_evidence_about_an_intact_certificate(case: Case) -> None:
+    content = signed_pdf.add_validation_data(sign(unsigned(), is_stamped=True))
+    case.seed(providerRequestId=REQUEST_ID, name={"S": "Contract"}, secret={"S": "canary"}, completedAt={"N": "1"})
+    case.archive(content, Metadata=ORIGIN)
+    logs = case.script(
+        "CLOUDWATCH_LOGS", groups(), STARTED, results(status="Running"), results(row(**REFUSED), row(**SERVED, ptr="a"))
+    )
+    result, found = case.collect()
+
+    sha256 = hashlib.sha256(content).hexdigest()
+    signature = {
+        "field": "Seal",
+        "kind": "signature",
+        "signer": subject(SEAL),
+        "issuer": issuer(),
+        "signedAt": f"{STAMPED_AT:%Y-%m-%dT%H:%M:%SZ}",
+        "timeSource": "time_stamp",
+        "timeAuthority": subject(TIME_STAMPER),
+        "timeTrust": "unknown_authority",
+        "isIntact": True,
+        "trust": "unknown_authority",
+        "coverage": "whole_revision",
+        "changes": "permitted",
+        "permitted": None,
+        "problem": None,
+    }
+    created = found["certificate"]["createdAt"]
+    sentences = {
+        "versions": "The key has one version and no delete marker: it was never overwritten or deleted.",
+        "SHA-256": "The certificate has the SHA-256 that S3 stored when it was archived.",
+        "copy": "The copy in this folder is the archived certificate, byte for byte.",
+        "whole PDF": "The certificate is a whole PDF.",
+        "retention": ANY,
+        "origin": "It was fetched at 2026-06-05T11:42:11Z as the provider's request req/1.",
+        "signature": "Signature Seal is intact, signed by an authority that this machine does not trust. "
+        "It covers the whole file as it was then; only permitted additions were made afterwards.",
+        "logs": "Log lines since 2026-01-01 00:00:00 UTC: downloads 1, refusals 1.",
+    }
+    assert found == {
+        "format": "craftkit-evidence-1",
+        "madeAt": ANY,
+        "program": {"name": "craftkit-certificates", "version": ANY, "pyHanko": ANY, "trustedAuthorities": ANY},
+        "place": {
+            "stack": "craftkit-test",
+            "region": "eu-central-1",
+            "table": case.operate.name("SignaturesTable"),
+            "bucket": case.operate.name("CertificatesBucket"),
+            "key": f"prj_1/{case.id}.pdf",
+        },
+        "signatureRequest": {
+            "id": case.id,
+            "projectId": "prj_1",
+            "status": "completed",
+            "certificateUrl": f"https://api.craftkit.example/v1/signatures/{case.id}/certificate",
+            "providerRequestId": "req/1",
+            "name": "Contract",
+            "completedAt": "1",
+        },
+        "certificate": {
+            "file": f"{case.id}-certificate.pdf",
+            "size": len(content),
+            "sha256Computed": sha256,
+            "sha256Stored": sha256,
+            "sha256InFolder": sha256,
+            "versionId": found["versions"][0]["versionId"],
+            "createdAt": created,
+            "retentionMode": "GOVERNANCE",
+            "retainedUntil": ANY,
+            "legalHold": None,
+            "metadata": ORIGIN,
+        },
+        "versions": [
+            {"versionId": ANY, "createdAt": created, "size": len(content), "isDeleteMarker": False, "isLatest": True}
+        ],
+        "signatures": [signature],
+        "logs": {"groups": GROUPS, "since": "2026-01-01T00:00:00Z", "until": ANY, "lines": [REFUSED, SERVED]},
+        "checks": [
+            {"subject": subject, "outcome": "confirmed", "sentence": sentence}
+            for subject, sentence in sentences.items()
+        ],
+        "findings": [],
+        "notObtained": [],
+    }
+    assert found["checks"][4]["sentence"].startswith("S3 Object Lock (GOVERNANCE) retains this version until 2036-")
+    out = Path("out").absolute()
+    assert (result.stdout, result.stderr) == (f"Contradictions: 0. The evidence is in {out}.\n", "")
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in out.iterdir()} == dict.fromkeys(
+        (f"{case.id}-certificate.pdf", "evidence.json", "evidence.pdf"), "0o600"
+    )
+    assert oct(out.stat().st_mode & 0o777) == "0o700"
+    assert (out / f"{case.id}-certificate.pdf").read_bytes() == content
+    query = json.loads(logs.requests[1].body)
+    assert (query["logGroupNames"], query["startTime"]) == (GROUPS, 1767225600)
+    assert query["queryString"].startswith(f'filter signature_id = "{case.id}"\n')
+
+    text = read_text()
+    assert "Nothing that was checked contradicts the certificate." in text
+    assert all(one["sentence"] in text for one in found["checks"])
+    for shown in (sha256, "Contract", "2026-06-05 11:42:10 UTC", "ck_live_aBcDe", SERVED["request_id"], "Page 1 of "):
+        assert shown in text
+    assert "canary" not in text + Path("out/evidence.json").read_text()
+
+
+def test_the_schema_is_that_of_the_program() -> None:
+    assert SCHEMA.schema == make_schema()
+
+
+# ── what contradicts ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def overwrite(case: Case) -> None:
+    case.archive(unsigned())
+    case.archive(unsigned() + b" ")
+
+
+def hide(case: Case) -> None:
+    case.archive(unsigned())
+    case.delete()
+
+
+def damage(case: Case) -> None:
+    case.archive(unsigned()[:-40], ChecksumSHA256="A" * 43 + "=")
+
+
+BROKEN = "Signature Seal is broken: what it covers was changed, or the signature itself."
+FORBIDDEN = "Signature Seal is broken: what it covers is unchanged, but forbidden changes were made afterwards."
+
+
+@pytest.mark.threat("wrong-bytes")
+@pytest.mark.parametrize(
+    ("archive", "findings"),
+    [
+        (lambda _: None, ["The archive holds no certificate for this signature request."]),
+        (overwrite, ["The key was overwritten or deleted (versions: 2, delete markers: 0)."]),
+        (hide, ["The key was overwritten or deleted (versions: 1, delete markers: 1)."]),
+        (
+            damage,
+            [
+                "The certificate does not have the SHA-256 that S3 stored when it was archived.",
+                "The certificate is not a whole PDF.",
+            ],
+        ),
+        (lambda case: case.archive(signed_pdf.change_byte(sign(unsigned()))), [BROKEN]),
+        (lambda case: case.archive(signed_pdf.change_page(sign(unsigned()))), [FORBIDDEN]),
+        (
+            lambda case: case.archive(unsigned(), Metadata=ORIGIN | {"provider-request-id": "req_2"}),
+            ["It was fetched as the provider's request req_2; the signature request names req/1."],
+        ),
+    ],
+    ids=["missing", "overwritten", "hidden", "damaged", "altered", "forbidden change", "other request"],
+)
+def test_each_contradiction_is_a_finding(case: Case, archive: Callable[["Case"], None], findings: list[str]) -> None:
+    case.seed(providerRequestId=REQUEST_ID)
+    archive(case)
+    result, found = case.collect()
+    assert (result.exit_code, found["findings"]) == (1, findings)
+    text = read_text()
+    assert all(finding in text for finding in findings)
+    assert f"{len(findings)} of {len(found['checks'])} checks contradict the certificate." in text
+
+
+def test_an_origin_without_the_providers_request_is_confirmed(case: Case) -> None:
+    case.seed(providerRequestId=REQUEST_ID)
+    case.archive(unsigned(), Metadata={"fetched-at": "2026-06-05T11:42:11Z"})
+    _, found = case.collect()
+    (origin,) = [check for check in found["checks"] if check["subject"] == "origin"]
+    words = "It was fetched at 2026-06-05T11:42:11Z as the provider's request (not recorded: too long)."
+    assert (origin["outcome"], origin["sentence"]) == ("confirmed", words)
+
+
+def test_the_first_archived_copy_is_the_certificate(case: Case) -> None:
+    case.seed()
+    overwrite(case)
+    case.delete()
+    bucket, other = case.operate.name("CertificatesBucket"), f"prj_1/{case.id}.pdf.old"
+    case.operate.aws.client("s3").put_object(Bucket=bucket, Key=other, Body=b"another key")
+    _, found = case.collect()
+    assert Path(f"out/{case.id}-certificate.pdf").read_bytes() == unsigned()
+    kinds = [(one["isDeleteMarker"], one["isLatest"], one["size"]) for one in found["versions"]]
+    assert kinds == [(True, True, None), (False, False, len(unsigned()) + 1), (False, False, len(unsigned()))]
+    assert found["certificate"]["versionId"] == found["versions"][2]["versionId"]
+
+
+def test_a_missing_certificate_is_reported_in_a_folder_without_it(case: Case) -> None:
+    case.seed(**NO_URL)
+    result, found = case.collect()
+    assert (result.exit_code, found["certificate"], found["versions"], found["signatures"]) == (1, None, [], None)
+    assert sorted(file.name for file in Path("out").iterdir()) == ["evidence.json", "evidence.pdf"]
+
+
+def test_an_item_that_breaks_the_rules_is_a_finding(case: Case) -> None:
+    case.seed(**WRONG_STATUS, name={"L": [{"S": "a"}]})
+    case.archive(unsigned())
+    _, found = case.collect()
+    assert found["findings"] == ["The signature request breaks the rules of its table: status."]
+    assert found["signatureRequest"]["name"] == '{"L": [{"S": "a"}]}'
+
+
+def test_a_download_by_another_project_is_a_finding(case: Case) -> None:
+    case.seed()
+    case.archive(unsigned())
+    case.script("CLOUDWATCH_LOGS", groups(), STARTED, results(row(**SERVED | {"project_id": "prj_2"}), row(**REFUSED)))
+    _, found = case.collect()
+    assert found["findings"] == ["It was served to another project, prj_2."]
+
+
+# ── the folder ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_empty_folder_is_filled_and_any_other_is_refused(case: Case, tmp_path: Path) -> None:
+    case.seed()
+    case.archive(unsigned())
+    out = tmp_path / "out"
+    out.mkdir()
+    case.collect()
+    again = case.operate("evidence", case.id, "--out", "out")
+    message = f"Error: {out} exists and is not an empty folder.\n"
+    assert (again.exit_code, again.stdout, again.stderr) == (2, "", message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((signature_id(0),), f"There is no signature request {signature_id(0)}."),
+        (("1",), "Invalid value for ID: must be a UUID"),
+        ((signature_id(0), "--out", "missing/out"), "[Errno 2] No such file or directory: "),
+    ],
+)
+def test_an_error_leaves_no_folder(case: Case, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = case.operate("evidence", "--out", "out", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith(f"Error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([DENIED], "AWS refused GetObject: no."),
+        ([reply(200, b"<html/>")], "AWS gave no usable response: MalformedAnswer."),
+        (
+            [NO_VERSIONS, reply(200, unsigned()[:-1], STORED | {"Content-Length": str(len(unsigned()))})],
+            "AWS gave no usable response: IncompleteRead.",
+        ),
+    ],
+)
+def test_a_certificate_that_can_not_be_read_leaves_no_folder(
+    case: Case, tmp_path: Path, answers: list[Answer], message: str
+) -> None:
+    case.seed()
+    case.script("S3", *answers)
+    result = case.operate("evidence", case.id, "--out", "out")
+    assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_differs_from_the_archive_is_a_finding(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.seed()
+    case.archive(unsigned())
+    write_bytes = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: write_bytes(path, content + b" "))
+    _, found = case.collect()
+    assert found["findings"] == ["The copy in this folder differs from the archived certificate."]
+
+
+def test_an_interruption_leaves_no_folder(case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    case.seed()
+    before(monkeypatch, "s3.GetObject", interrupt)
+    result = case.operate("evidence", case.id, "--out", "out")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted.\n")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,62 @@
+"""`evidence`: collects the evidence about one certificate in a folder, for a court."""
+
+import json
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from certificates.models import parse_signature_id
+from tools.operate.command_line import CannotRun, examples
+from tools.operate.output import Output
+from tools.operate.target import Target, on_a_stack
+
+
+@click.command(
+    epilog=examples("certificates evidence d23f0824-128b-4f33-8c5c-7fd0a6a3a450 \\", "  --local --out evidence")
+)
+@click.argument("id_", metavar="ID")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="A new or empty folder.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    metavar="TIME",
+    help="Read the logs from then on: 2026-06-05T00:00:00Z.",
+)
+@on_a_stack
+def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> None:
+    """Collect the evidence about one certificate in a folder.
+
+    ID is a signature request. The folder gets the certificate, evidence.json and evidence.pdf, readable by you alone.
+    Exit code 1: something contradicts the certificate, or there is none.
+    """
+    try:
+        id_ = parse_signature_id(id_)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="ID") from None
+    out = out.absolute()
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise CannotRun(f"{out} exists and is not an empty folder.")
+    # They take seconds to import.
+    from tools.operate.evidence_collection import Collection  # noqa: PLC0415
+    from tools.operate.evidence_pdf import render_evidence  # noqa: PLC0415
+
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        found = Collection(target, id_).collect(folder, since)
+        (folder / "evidence.json").write_text(json.dumps(found.model_dump(mode="json", by_alias=True), indent=2) + "\n")
+        (folder / "evidence.pdf").write_bytes(render_evidence(found))
+        for file in folder.iterdir():
+            file.chmod(0o600)
+        folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    output = Output()
+    for check in found.checks:
+        if check.outcome != "confirmed":
+            output.write(f"{check.outcome.replace('_', ' ')}: {check.sentence}")
+    output.write(f"Contradictions: {len(found.findings)}. The evidence is in {out}.")
+    if found.findings:
+        raise click.exceptions.Exit(1)
