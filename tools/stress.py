@@ -1,11 +1,13 @@
 """Runs the test suite again and again under stress: in random order, beside two processes that burn the CPU, the first
 time with a cold page cache. `make stress RUNS=5`.
 
-Prints the seed of each run, and at the end each test that failed, with the seeds of its runs.
+Prints the seed of each run, and at the end each test that failed, with the seeds of its runs. To repeat a run:
+`python -m pytest -p randomly --randomly-seed=SEED`.
 """
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,7 @@ def main() -> None:
     runs = parser.parse_args().runs
     failed: dict[str, list[int]] = defaultdict(list)
     drop_page_cache()
-    for seed in range(1, runs + 1):
+    for seed in random.sample(range(2**31), runs):
         started = time.monotonic()
         names = run_suite(seed)
         for name in names:
