@@ -82,7 +82,7 @@ deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
 	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
 
-docs: .venv/ready ## write the API reference, a page for any web server, to .site
+docs: .venv/ready ## write the API reference to .site, for any web server
 	@$(PYTHON) -m tools.api_page .site
 
 lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and templates
@@ -101,7 +101,7 @@ format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
 	ruff format .
 
-lock: .venv/ready ## update the locks from pyproject.toml
+lock: .venv/ready ## update all locks
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo uv | $(COMPILE) --no-config --upgrade - -o requirements-uv.txt
@@ -122,7 +122,7 @@ $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .site .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .site .mypy_cache .pytest_cache .ruff_cache .coverage*
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
