@@ -56,7 +56,7 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
 
 def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
-    told = re.findall(r"^\| `(\w+Alarm)` \|", page, re.MULTILINE)
+    told = re.findall(r"^- `(\w+Alarm)`[:,]", page, re.MULTILINE)
     replica = Stack("replica", {}, REPLICA_TEMPLATE)
     alarms = [name for one in (stack, replica) for name in one.of_type("AWS::CloudWatch::Alarm")]
     assert sorted(told) == sorted(alarms)
