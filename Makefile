@@ -46,7 +46,7 @@ check: lint test ## run everything that CI checks (the default)
 run: .venv/ready ## run the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1, PROVIDER=static or oauth)
 	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST) --provider $(PROVIDER)
 
-unit: .venv/ready ## the unit tests alone, without a build
+unit: .venv/ready ## run the unit tests alone, without a build
 	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/unit
 
 test: build .preflight/ready .ministack/ready ## run the whole test suite, with branch coverage

@@ -108,6 +108,12 @@ def test_the_dashboard_shows_existing_alarms_and_metrics(parameters: dict[str, s
             assert set(values) <= KNOWN_VALUES | {stack.physical_id(name) for name in stack.resources}
 
 
+def test_a_dashboard_is_named_after_its_region_because_dashboards_are_global(stack: Stack) -> None:
+    """Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html"""
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    assert dashboard["DashboardName"] == f"{stack.name}-{REGION}"
+
+
 def test_widgets_fill_the_dashboards_rows(stack: Stack) -> None:
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
     rows: dict[int, int] = {}
