@@ -57,8 +57,8 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures
     With --replica, also if a certificate is missing in the second copy, could not be copied, or differs there. One that
     is still waiting to be copied is only reported. Needs permission to read that bucket, too, and to use its key.
 
-    With --signatures, a certificate is also damaged if a digital signature in it is broken, or forbids a change that
-    was made afterwards.
+    With --signatures, a certificate is also damaged if a digital signature in it is broken, or a forbidden change was
+    made after it.
     """
     output, started = Output(), time.monotonic()
     signatures = Signatures(target)
