@@ -49,7 +49,7 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 unit: .venv/ready ## run the unit tests alone, without a build
 	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/unit
 
-test: build .preflight/ready .ministack/ready ## run the whole test suite, with branch coverage
+test: build .preflight/ready .ministack/ready ## run the whole test suite, and measure branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
 
 stress: build .preflight/ready .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
