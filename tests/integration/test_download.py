@@ -276,7 +276,7 @@ def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
     (line,), metrics = service.written()
     assert line.pop("milliseconds") > 0
     assert line.pop("timestamp")
-    assert line.pop("location").startswith("handler:")
+    assert "handler" in line.pop("location")
     assert line == {
         "level": "INFO",
         "message": "certificate_served",
