@@ -11,6 +11,7 @@ import pytest
 from certificates import provider
 from certificates.aws import connect_sqs
 from certificates.telemetry import logger
+from certificates.urls import UrlTemplate
 from functions.archive_certificate import delays
 from functions.archive_certificate import handler as archive
 from functions.archive_certificate.archiving import Services
@@ -198,6 +199,24 @@ def test_every_failure_of_the_provider_is_tried_later(
     assert len(service.provider.requests) == 1
 
 
+def test_a_batch_is_archived_with_the_services_of_a_cold_start(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a pace of one fetch per hour and execution environment."""
+    url = f"{service.provider.url}/v1/requests/{{providerRequestId}}/certificate"
+    values = {"provider_certificate_url": UrlTemplate.parse(url), "archive_fetches_per_minute": 1}
+    settings = archive.SETTINGS.model_copy(update=values | {"archive_maximum_concurrency": 60})
+    monkeypatch.setattr(archive, "SERVICES", archive.connect(settings))
+    bodies = [message(other(number)) for number in range(2)]
+    for number in range(2):
+        service.seed(signature_id=other(number))
+    (failed,) = receive(*bodies)
+    assert failed in bodies
+    assert [service.archived(signature_id=other(number)) for number in range(2)].count(pdf()) == 1
+    lines, _ = service.written()
+    assert {line.get("error") for line in lines} == {None, "NoTurn"}
+
+
 def test_a_message_that_is_tried_later_comes_back(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,8 +357,9 @@ def test_fetches_keep_to_their_pace() -> None:
 def test_without_a_turn_the_provider_is_not_asked(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of 300 seconds, 272 are left for the turn: the fetch and the write need the others."""
     services = archive.SERVICES
-    slow = Services(services.records, services.archive, services.provider, Pace(1, 100))
+    slow = Services(services.records, services.archive, services.provider, Pace(5, 23))  # one every 276 s
     monkeypatch.setattr(archive, "SERVICES", slow)
     for number in range(3):
         service.seed(signature_id=other(number))

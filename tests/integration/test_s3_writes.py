@@ -1,7 +1,5 @@
 """Faults of S3 while a first download is archived, played by a scripted server."""
 
-import hashlib
-from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -10,12 +8,12 @@ from tests.integration.conftest import PROJECT, Place, Service, get
 from tests.support.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, whole
 from tests.support.pdf import pdf
 from tools.fake_cloud.cloud import s3_error
-from tools.fake_cloud.memory import etag
+from tools.fake_cloud.memory import etag, sha256
 from tools.fake_cloud.server import Answer, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()
-SHA256 = b64encode(hashlib.sha256(PDF).digest()).decode()
+SHA256 = sha256(PDF)
 OTHER = pdf(seed=9)
 MISSING = s3_error(404, "NoSuchKey")
 DENIED, SLOW_DOWN = s3_error(403, "AccessDenied"), s3_error(503, "SlowDown")
@@ -141,11 +139,19 @@ def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Servic
     answers = [MISSING, DENIED, MISSING]
     place("S3", *answers)
     assert service(get(range="bytes=0-9")) == whole(PDF, f'"{SHA256}"')
+    largest = pdf(4_500_000)
+    service.provider.answers = [reply(body=largest)]
+    place("S3", *answers)
+    assert service(get()) == whole(largest, f'"{sha256(largest)}"')
     service.provider.answers = [reply(body=pdf(4_500_001))]
     place("S3", *answers)
-    assert service(get())["statusCode"] == 413
+    response = service(get())
+    assert (response["statusCode"], "has 4500001 bytes" in response["body"]) == (413, True)
+    service.output()
     place("S3", *answers)
     assert service(get(range="bytes=0-9")) == UNAVAILABLE
+    (_, line), _ = service.written()
+    assert line["detail"] == {"cause": "TooLargeToServeWhole"}
 
 
 def test_conditions_hold_for_an_unarchived_certificate(service: Service, place: Place) -> None:
@@ -160,6 +166,7 @@ def test_conditions_hold_for_an_unarchived_certificate(service: Service, place: 
         "body": "",
         "isBase64Encoded": False,
     }
+    assert service.written()[1]["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
 
 
 # ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

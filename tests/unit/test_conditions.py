@@ -16,7 +16,7 @@ def test_if_match_matches(condition: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "condition", ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"', 'w/"a1"', 'W/ "a1"', 'x"a1"y']
+    "condition", ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"', 'w/"a1"', 'W/ "a1"', 'x"a1"y', 'X"a1"']
 )
 def test_if_match_does_not_match(condition: str) -> None:
     assert not matches_strongly(condition, ETAG)
@@ -27,7 +27,7 @@ def test_if_none_match_matches(condition: str) -> None:
     assert matches_weakly(condition, ETAG)
 
 
-@pytest.mark.parametrize("condition", ['"b2"', "", "a1", 'w/"a1', '"a1', '"a,1"', '"x\\"a1"'])
+@pytest.mark.parametrize("condition", ['"b2"', "", "a1", 'w/"a1', '"a1', '"a,1"', '"x\\"a1"', 'X"a1"'])
 def test_if_none_match_does_not_match(condition: str) -> None:
     assert not matches_weakly(condition, ETAG)
 
