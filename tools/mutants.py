@@ -1,5 +1,5 @@
-"""Mutation tests: mutmut makes small changes to the functions and the layer, one at a time, and a test should fail for
-each. `make mutants`.
+"""Mutation tests: mutmut makes thousands of small changes to the functions and the layer, one at a time, and a test
+should fail for each. `make mutants`.
 
 mutmut derives a module's name from its path, and leaves decorated classes and functions alone. It therefore works on a
 copy, in which the layer's package is at the top and decorators are called below what they decorate.
@@ -7,6 +7,7 @@ copy, in which the layer's package is at the top and decorators are called below
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,35 +18,37 @@ FOLDER = ROOT / ".mutants"
 SOURCES = {"certificates": ROOT / "layers/certificates/certificates", "functions": ROOT / "functions"}
 NEEDED = 95
 """Per cent of the mutants."""
-UNNOTICED = {0, 33}
-"""The exit codes that mutmut keeps of a mutant whose tests pass, and of one that no test runs. Any other is a failed test
-or a time-out."""
+SURVIVED = {0, 33}
+"""mutmut's codes for a mutant whose tests pass, and for one without tests. Others are a failed test or a time-out."""
 
 
 def main() -> None:
     prepare_copy()
-    subprocess.run(["mutmut", "run", "--max-children", "2", *sys.argv[1:]], cwd=FOLDER, check=True)
-    tested = unnoticed = 0
-    print(f"\n{'module':44}{'mutants':>9}{'noticed':>9}")
-    for path in sorted(FOLDER.rglob("*.py.meta")):
+    subprocess.run(["mutmut", "run"], cwd=FOLDER, check=True)
+    total = survived = 0
+    print(f"\n{'module':44}{'mutants':>9}{'killed':>9}")
+    for path in results():
         codes = json.loads(path.read_text())["exit_code_by_key"]
-        left = [name for name, code in codes.items() if code in UNNOTICED]
+        survivors = [name for name, code in codes.items() if code in SURVIVED]
         if codes:
             module = path.relative_to(FOLDER / "mutants").with_suffix("")
-            print(f"{module!s:44}{len(codes):>9}{len(codes) - len(left):>9}", *left, sep="\n    ")
-        tested, unnoticed = tested + len(codes), unnoticed + len(left)
-    share = 100 * (tested - unnoticed) / tested
-    print(f"{'all':44}{tested:>9}{tested - unnoticed:>9}   {share:.1f} %")
-    print("To see one: cd .mutants && mutmut show NAME")
+            print(f"{module!s:44}{len(codes):>9}{len(codes) - len(survivors):>9}", *survivors, sep="\n    ")
+        total, survived = total + len(codes), survived + len(survivors)
+    share = 100 * (total - survived) / total
+    print(f"{'all':44}{total:>9}{total - survived:>9}   {share:.1f} %\nTo see one: cd .mutants && mutmut show NAME")
     sys.exit(share < NEEDED)
 
 
+def results() -> list[Path]:
+    return sorted(FOLDER.rglob("*.py.meta"))
+
+
 def prepare_copy() -> None:
-    """Files that would not change keep their times: mutmut tests only what is new."""
+    """Keeps the results of functions that have not changed since the last run, but tries its survivors again."""
     FOLDER.mkdir(exist_ok=True)
     for name in ("tests", "pyproject.toml"):
-        if not (FOLDER / name).is_symlink():
-            (FOLDER / name).symlink_to(ROOT / name)
+        (FOLDER / name).unlink(missing_ok=True)
+        (FOLDER / name).symlink_to(ROOT / name)
     for package, source in SOURCES.items():
         for file in source.rglob("*.py"):
             copy = FOLDER / package / file.relative_to(source)
@@ -53,6 +56,12 @@ def prepare_copy() -> None:
             if not copy.exists() or copy.read_text() != code:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_text(code)
+    shutil.rmtree(FOLDER / "mutants/tests", ignore_errors=True)
+    (FOLDER / "mutants/mutmut-stats.json").unlink(missing_ok=True)
+    for path in results():
+        found = json.loads(path.read_text())
+        codes = found["exit_code_by_key"].items()
+        path.write_text(json.dumps(found | {"exit_code_by_key": {k: None if c in SURVIVED else c for k, c in codes}}))
 
 
 def call_decorators_below(code: str) -> str:
@@ -60,10 +69,10 @@ def call_decorators_below(code: str) -> str:
     for node in reversed(list(ast.walk(ast.parse(code)))):  # a class after its methods
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             for decorator in node.decorator_list:
-                text = ast.unparse(decorator)
-                if text != "classmethod":
+                name = ast.unparse(decorator)
+                if name != "classmethod":
                     lines[decorator.lineno - 1] = "\n"
-                    lines[node.end_lineno - 1] += f"{' ' * node.col_offset}{node.name} = {text}({node.name})\n"
+                    lines[(node.end_lineno or 0) - 1] += f"{' ' * node.col_offset}{node.name} = {name}({node.name})\n"
     return "".join(lines)
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from certificates import provider
 from certificates.aws import connect_sqs
+from certificates.errors import ProviderFailed
 from certificates.telemetry import logger
 from certificates.urls import UrlTemplate
 from functions.archive_certificate import delays
 from functions.archive_certificate import handler as archive
-from functions.archive_certificate.archiving import Services
+from functions.archive_certificate.archiving import Services, archive_certificate
 from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
 from functions.archive_certificate.settings import ArchiveSettings
 from tests.integration.conftest import PROJECT, S3, SQS, Service
@@ -271,6 +272,19 @@ def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) 
     started = time.monotonic()
     assert receive(*[message(other(number)) for number in range(10)]) == []
     assert time.monotonic() - started < 2.5
+
+
+@pytest.mark.usefixtures("receive")
+def test_a_fetch_ends_in_time_for_the_write(service: Service) -> None:
+    def slow(connection: Any) -> None:
+        time.sleep(1)
+        reply(body=pdf())(connection)
+
+    service.seed()
+    service.provider.answers = [slow]
+    left = iter([300, 9.7])  # 0.2 s for the fetch
+    with pytest.raises(ProviderFailed, match="timed_out"):
+        archive_certificate(ID, archive.SERVICES, lambda: next(left))
 
 
 @pytest.mark.fault("archive-s3-412")

@@ -16,7 +16,8 @@ def test_if_match_matches(condition: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "condition", ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"', 'w/"a1"', 'W/ "a1"', 'x"a1"y', 'X"a1"']
+    "condition",
+    ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"', 'w/"a1"', 'W/ "a1"', 'x"a1"y', 'X"a1"'],
 )
 def test_if_match_does_not_match(condition: str) -> None:
     assert not matches_strongly(condition, ETAG)
