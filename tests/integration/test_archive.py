@@ -1,9 +1,11 @@
 """The archive function: the outcome of each message."""
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,7 +84,9 @@ def test_an_available_certificate_is_archived(service: Service, receive: Receive
     assert (head["ContentLength"], head["ContentType"]) == (2000, "application/pdf")
     assert head["ChecksumSHA256"]
     (line,), metrics = service.written()
-    assert (line["message"], line["signature_id"], line["bytes"]) == ("certificate_archived", ID, 2000)
+    assert line.pop("milliseconds") > 0
+    del line["timestamp"], line["location"], line["service"]
+    assert line == {"level": "INFO", "message": "certificate_archived", "signature_id": ID, "bytes": 2000}
     assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
@@ -99,7 +103,7 @@ def test_an_archived_certificate_is_done(service: Service, receive: Receive) -> 
     assert service.archived() == pdf(seed=3)
     assert service.provider.requests == []
     (line,), metrics = service.written()
-    assert (line["message"], metrics) == ("already_archived", {})
+    assert (line["message"], line["signature_id"], metrics) == ("already_archived", ID, {})
 
 
 @pytest.mark.fault("archive-unknown")
@@ -262,16 +266,16 @@ def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) ->
 
 
 def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) -> None:
-    def slow(connection: Any) -> None:
-        time.sleep(0.3)
+    ten = threading.Barrier(10)
+
+    def wait_for_the_others(connection: Any) -> None:
+        ten.wait(10)
         reply(body=pdf())(connection)
 
-    service.provider.answers = [slow]
+    service.provider.answers = [wait_for_the_others]
     for number in range(10):
         service.seed(signature_id=other(number))
-    started = time.monotonic()
     assert receive(*[message(other(number)) for number in range(10)]) == []
-    assert time.monotonic() - started < 2.5
 
 
 @pytest.mark.usefixtures("receive")
@@ -324,6 +328,8 @@ def test_without_its_delay_a_message_still_stays(
         assert receive("nonsense") == ["nonsense"]
     lines, _ = service.written()
     assert [line["message"] for line in lines] == ["unknown_signature_dropped", "archive_later", "delay_not_set"]
+    assert lines[2]["detail"] == {"cause": "AccessDenied"}
+    assert lines[2]["message_id"] == lines[1]["message_id"]
 
 
 # ── Delays and pace ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -356,15 +362,18 @@ def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
     assert delay_before_next_try(1, 10**9) == 3600
 
 
-def test_fetches_keep_to_their_pace() -> None:
-    pace = Pace(per_minute=1200, environments=2)  # one every 0.1 s in each execution environment
-    started = time.monotonic()
-    for _ in range(4):
+def test_fetches_keep_to_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(waits), sleep=waits.append)
+    monkeypatch.setattr(delays, "time", clock)
+    pace = Pace(per_minute=120, environments=4)  # one every 2 s in each execution environment
+    for _ in range(3):
         pace.wait_for_turn(10)
-    assert 0.3 <= time.monotonic() - started < 0.6
+    assert waits == [0, 2, 2]
     with pytest.raises(NoTurn):
-        pace.wait_for_turn(0.01)
-    pace.wait_for_turn(0.2)
+        pace.wait_for_turn(1.9)
+    pace.wait_for_turn(2)
+    assert sum(waits) == 6
 
 
 @pytest.mark.fault("archive-too-fast")

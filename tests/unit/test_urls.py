@@ -6,6 +6,7 @@ from certificates.urls import HostRule, Url, UrlTemplate
 @pytest.mark.parametrize(
     ("text", "url"),
     [
+        ("https://X.example.com/a", Url("https", "x.example.com", 443, "/a")),
         ("https://files.example.com/a?b=c", Url("https", "files.example.com", 443, "/a?b=c")),
         ("https://Files.Example.COM/A", Url("https", "files.example.com", 443, "/A")),
         ("https://files.example.com", Url("https", "files.example.com", 443, "/")),
