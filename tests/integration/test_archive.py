@@ -167,13 +167,22 @@ def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, rec
     assert [m["Body"] for m in SQS.receive_message(QueueUrl=dead)["Messages"]] == ["nonsense"]
 
 
-@pytest.mark.parametrize("broken", [{"status": {"S": "done"}}, {"providerRequestId": None}])
+@pytest.mark.parametrize(
+    ("broken", "problems"),
+    [
+        ({"status": {"S": "done"}}, {"status": "literal_error"}),
+        ({"providerRequestId": None}, {"providerRequestId": "missing"}),
+    ],
+)
 @pytest.mark.fault("archive-broken-item")
-def test_a_broken_item_is_tried_later(service: Service, receive: Receive, broken: dict[str, Any]) -> None:
+def test_a_broken_item_is_tried_later(
+    service: Service, receive: Receive, broken: dict[str, Any], problems: dict[str, str]
+) -> None:
     service.seed(**broken)
     assert receive(message()) == [message()]
     (line,), _ = service.written()
     assert (line["level"], line["error"], line["signature_id"]) == ("ERROR", "InvalidRecord", ID)
+    assert line["detail"] == {"record": "signatures", "problems": problems}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from certificates.aws import (
     OutOfTime,
@@ -13,6 +14,7 @@ from certificates.aws import (
     connect_s3,
     connect_secrets_manager,
     connect_sqs,
+    error_code,
     limit_calls,
 )
 
@@ -49,3 +51,16 @@ def test_an_attempt_begins_only_with_time_to_connect_to_read_and_to_reply(
     with limit_calls(lambda: needed - 0.01), pytest.raises(OutOfTime):
         begin_attempt()
     begin_attempt()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ClientError({"Error": {"Code": "SlowDown", "Message": "canary"}}, "Operation"), "SlowDown"),
+        (ClientError({"Error": {"Message": "canary"}}, "Operation"), ""),
+        (ClientError({}, "Operation"), ""),
+        (KeyError("canary"), "KeyError"),
+    ],
+)
+def test_an_error_is_named_without_its_text(error: Exception, code: str) -> None:
+    assert error_code(error) == code
