@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from certificates import https
 from certificates.errors import ProviderFailed
@@ -45,6 +46,21 @@ def test_without_a_budget_no_request_is_made() -> None:
     assert isinstance(failure, ProviderFailed)
     assert failure.reason == "timed_out"
     assert server.requests == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_may_take_only_a_part_of_the_budget(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    timeouts: list[object] = []
+
+    def connect(connection: HTTPConnection) -> None:
+        timeouts.append(connection.timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr(HTTPConnection, "connect", connect)
+    monkeypatch.setattr(HTTPSConnection, "connect", connect)
+    with pytest.raises(ProviderFailed, match="unreachable"):
+        provider_at(f"{scheme}://127.0.0.1:1").fetch("req_1", 15)
+    assert timeouts == [5, 5]
 
 
 @pytest.mark.parametrize("retry_after", ["3600", "99999999999999999999", "Fri, 31 Dec 2027 23:59:59 GMT"])
