@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import uuid
 from base64 import b64decode, b64encode
 from typing import Any
 
@@ -241,6 +242,7 @@ def test_an_event_of_another_kind_is_a_defect(service: Service, event: Any) -> N
     assert (response["statusCode"], response["body"]) == (500, INTERNAL["body"])
     (line,), metrics = service.written()
     assert line["detail"]["trace"]
+    assert response["headers"]["X-Request-Id"] == str(uuid.UUID(line["request_id"]))  # Lambda's
     assert metrics == {"RequestsRefused": [{"code": "internal", "service": "download_certificate"}]}
 
 
@@ -298,6 +300,9 @@ def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
     (line,), metrics = service.written()
     assert (line["status"], line["source"], line["bytes"]) == (206, "archive", 10)
     assert metrics == {"CertificatesServed": [{"service": "download_certificate", "source": "archive"}]}
+    service(get(if_none_match="*"))
+    (line,), _ = service.written()
+    assert (line["status"], line["source"], line["bytes"]) == (304, "archive", 0)
 
 
 @pytest.mark.parametrize("headers", [{}, {"range": "bytes=0-9"}, {"if_none_match": "*"}, {"if_match": '"a"'}])

@@ -1,6 +1,8 @@
 """A slow provider: one time budget covers everything, including pauses and TLS."""
 
+import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
@@ -39,6 +41,21 @@ def test_the_budget_holds_whatever_drips(answer: Answer) -> None:
     assert failure.reason == "timed_out"
     assert time.monotonic() - started < 1.2
     assert server.connections == 1
+
+
+def test_the_budget_holds_although_a_name_is_still_being_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+    resolved: list[bool] = []
+
+    def resolve(*_: object, **__: object) -> None:
+        resolved.append(is_over.wait(20))
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(ProviderFailed, match="timed_out"):
+        provider_at("https://files.example.com").fetch("req_1", 0.2)
+    assert resolved == []
+    is_over.set()
 
 
 def test_without_a_budget_no_request_is_made() -> None:
