@@ -172,6 +172,7 @@ def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, rec
     [
         ({"status": {"S": "done"}}, {"status": "literal_error"}),
         ({"providerRequestId": None}, {"providerRequestId": "missing"}),
+        ({"certificateUrl": {"S": f"/v1/signatures/{other(1)}/certificate"}}, {"item": "value_error"}),
     ],
 )
 @pytest.mark.fault("archive-broken-item")

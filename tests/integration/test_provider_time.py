@@ -87,6 +87,10 @@ def test_a_pause_longer_than_the_budget_is_not_waited_for(retry_after: str) -> N
     assert time.monotonic() - started < 1
 
 
+def test_a_pause_that_leaves_too_little_time_is_not_waited_for() -> None:
+    assert refusal(reply(429, headers={"Retry-After": "1"}), seconds=2.5) == ("status", 429, 1)
+
+
 @pytest.mark.parametrize("retry_after", ["0", "soon", "", "-5", "1.5", "Fri, 05 Jun 2026 11:42:08 GMT"])
 def test_an_invalid_pause_is_a_short_one(retry_after: str) -> None:
     assert refusal(reply(429, headers={"Retry-After": retry_after})) == ("status", 429, 2)

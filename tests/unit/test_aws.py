@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from certificates.aws import (
     connect_secrets_manager,
     connect_sqs,
     error_code,
+    find_seconds_left,
     limit_calls,
 )
 
@@ -51,6 +53,11 @@ def test_an_attempt_begins_only_with_time_to_connect_to_read_and_to_reply(
     with limit_calls(lambda: needed - 0.01), pytest.raises(OutOfTime):
         begin_attempt()
     begin_attempt()
+
+
+def test_the_time_left_is_in_seconds() -> None:
+    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 28_500)
+    assert find_seconds_left(context) == 28.5
 
 
 @pytest.mark.parametrize(
