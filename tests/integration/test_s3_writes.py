@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import PROJECT, Place, Service, get
-from tests.support.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, whole
+from tests.support.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, UPSTREAM, whole
 from tests.support.pdf import pdf
 from tools.fake_cloud.cloud import s3_error
 from tools.fake_cloud.memory import etag, sha256
-from tools.fake_cloud.server import Answer, reply, reset
+from tools.fake_cloud.server import Answer, raw, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()
@@ -49,14 +49,16 @@ def test_when_our_own_copy_is_archived_and_cannot_be_read_it_is_served(
     assert service(get()) == whole(PDF, f'"{SHA256}"')
 
 
-@pytest.mark.parametrize("answer", [SLOW_DOWN, MISSING])
+@pytest.mark.parametrize(("answer", "cause"), [(SLOW_DOWN, "SlowDown"), (MISSING, "OtherCopyMissing")])
 @pytest.mark.parametrize("lost", [[EXISTS], [CONFLICT] * 3])
 def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(
-    service: Service, place: Place, lost: list[Answer], answer: Answer
+    service: Service, place: Place, lost: list[Answer], answer: Answer, cause: str
 ) -> None:
     service.seed()
     place("S3", MISSING, *lost, answer)
     assert service(get()) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"] == {"cause": cause}
 
 
 def test_a_concurrent_write_is_waited_for(service: Service, place: Place) -> None:
@@ -187,6 +189,15 @@ def test_without_time_to_read_back_the_bytes_are_served_only_if_they_were_writte
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: left[len(server.requests)])
     assert service(get()) == expected
     assert [request.method for request in server.requests] == ["GET", "PUT"]
+
+
+def test_a_fetch_ends_in_time_for_the_write(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.seed()
+    service.provider.answers = [raw(b"", pause=1), reply(body=PDF)]
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 9_700)  # 0.2 s for the fetch
+    assert service(get()) == UPSTREAM
+    (line,), _ = service.written()
+    assert line["detail"] == {"reason": "timed_out", "transient": False}
 
 
 @pytest.mark.parametrize("again", [CONFLICT, SLOW_DOWN, reset], ids=["conflict", "slow down", "reset"])
