@@ -49,6 +49,7 @@ def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -
     same = service.services
     monkeypatch.setattr(archive, "SERVICES", Services(same.records, same.archive, same.provider, Pace(1_000_000, 1)))
     monkeypatch.setattr(logger, "service", "archive_certificate")
+    logger.thread_safe_clear_keys()  # of the download function's tests
 
     def run(*bodies: str, receives: int = 1) -> Any:
         for body in bodies:
@@ -336,6 +337,8 @@ def test_without_its_delay_a_message_still_stays(
         monkeypatch.setattr(archive, "SQS", connect_sqs())
         assert receive(message()) == []
         assert receive("nonsense") == ["nonsense"]
+    asked = json.loads(refusing.requests[0].body)
+    assert (asked["VisibilityTimeout"], bool(asked["ReceiptHandle"])) == (0, True)
     lines, _ = service.written()
     assert [line["message"] for line in lines] == ["unknown_signature_dropped", "archive_later", "delay_not_set"]
     assert lines[2]["detail"] == {"cause": "AccessDenied"}
