@@ -54,6 +54,14 @@ def test_the_archived_object_is_as_the_contract_says(service: Service) -> None:
     assert head["ChecksumSHA256"] == b64encode(hashlib.sha256(pdf()).digest()).decode()
 
 
+@pytest.mark.usefixtures("short_pauses")
+def test_a_transient_fault_of_the_provider_is_not_the_clients(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [reply(503), reply(body=pdf())]
+    assert service(get()) == SERVED
+    assert len(service.provider.requests) == 2
+
+
 def test_an_archived_certificate_needs_no_provider(service: Service) -> None:
     service.seed(providerRequestId=None)
     etag = service.archive(pdf(seed=7))
