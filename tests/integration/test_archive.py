@@ -84,9 +84,8 @@ def test_an_available_certificate_is_archived(service: Service, receive: Receive
     assert (head["ContentLength"], head["ContentType"]) == (2000, "application/pdf")
     assert head["ChecksumSHA256"]
     (line,), metrics = service.written()
-    assert line.pop("milliseconds") > 0
-    del line["timestamp"], line["location"], line["service"]
-    assert line == {"level": "INFO", "message": "certificate_archived", "signature_id": ID, "bytes": 2000}
+    assert line.items() >= {"message": "certificate_archived", "signature_id": ID, "bytes": 2000}.items()
+    assert line["milliseconds"] > 0
     assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
@@ -225,7 +224,6 @@ def test_a_batch_is_archived_with_the_services_of_a_cold_start(
     for number in range(2):
         service.seed(signature_id=other(number))
     assert len(receive(*[message(other(number)) for number in range(2)])) == 1
-    assert [service.archived(signature_id=other(number)) for number in range(2)].count(pdf()) == 1
     lines, _ = service.written()
     assert {line.get("error") for line in lines} == {None, "NoTurn"}
 
@@ -330,12 +328,10 @@ def test_without_its_delay_a_message_still_stays(
         monkeypatch.setattr(archive, "SQS", connect_sqs())
         assert receive(message()) == []
         assert receive("nonsense") == ["nonsense"]
-    asked = json.loads(refusing.requests[0].body)
-    assert (asked["VisibilityTimeout"], bool(asked["ReceiptHandle"])) == (0, True)
+    assert json.loads(refusing.requests[0].body)["ReceiptHandle"]
     lines, _ = service.written()
     assert [line["message"] for line in lines] == ["unknown_signature_dropped", "archive_later", "delay_not_set"]
-    assert lines[2]["detail"] == {"cause": "AccessDenied"}
-    assert lines[2]["message_id"] == lines[1]["message_id"]
+    assert (lines[2]["detail"], lines[2]["message_id"]) == ({"cause": "AccessDenied"}, lines[1]["message_id"])
 
 
 @pytest.mark.fault("archive-too-fast")
