@@ -39,7 +39,8 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test stress fuzz corpus sam-local build deploy deploy-local smoke bench docs lint format lock release clean help
+.PHONY: check run unit test stress fuzz mutants corpus sam-local build deploy deploy-local smoke bench docs lint format lock \
+  release clean help
 
 check: lint test ## run everything that CI checks (the default)
 
@@ -57,6 +58,9 @@ stress: build .preflight/ready .ministack/ready ## run the suite in random order
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
 	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz
+
+mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a test should fail for each (an hour)
+	@$(PYTHON) -m tools.mutants
 
 corpus: .venv/ready ## count which PDFs of a folder, and which damaged copies of them, are accepted (DIR=…)
 	@$(PYTHON) -m tools.corpus '$(DIR)'
@@ -122,7 +126,7 @@ $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .site .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .mutants .site .mypy_cache .pytest_cache .ruff_cache .coverage*
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

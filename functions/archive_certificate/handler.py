@@ -24,7 +24,7 @@ from certificates.aws import (
 from certificates.errors import ArchiveUnavailable, CertificateError, NotAvailable, ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.records import Records
-from certificates.telemetry import count, describe_error, logger
+from certificates.telemetry import count, describe_error, logger, milliseconds_since
 from functions.archive_certificate.archiving import Services, UnknownSignature, archive_certificate
 from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
 from functions.archive_certificate.message import parse_message
@@ -80,7 +80,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFail
             signature_id = ids[record.message_id]
             _finish(record, signature_id, work[signature_id])
 
-        return process_partial_response(event=event, record_handler=finish, processor=PROCESSOR, context=context)
+        return process_partial_response(event=event, record_handler=finish, processor=PROCESSOR)
 
 
 def _archive(signature_id: str | None, seconds_left: "Callable[[], float]") -> None:
@@ -89,7 +89,7 @@ def _archive(signature_id: str | None, seconds_left: "Callable[[], float]") -> N
     started = time.perf_counter()
     with limit_calls(seconds_left):
         size = archive_certificate(signature_id, SERVICES, seconds_left)
-    extra = {"signature_id": signature_id, "milliseconds": round((time.perf_counter() - started) * 1000, 1)}
+    extra = {"signature_id": signature_id, "milliseconds": milliseconds_since(started)}
     if size is None:
         logger.info("already_archived", extra=extra)
     else:

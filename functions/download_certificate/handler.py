@@ -22,7 +22,7 @@ from certificates.aws import connect_dynamodb, connect_s3, connect_secrets_manag
 from certificates.errors import ArchiveUnavailable, ProviderFailed, RecordsUnavailable
 from certificates.provider import Provider, Secret
 from certificates.records import Records
-from certificates.telemetry import count, describe_error, logger
+from certificates.telemetry import count, describe_error, logger, milliseconds_since
 from functions.download_certificate.download import Services, download_certificate
 from functions.download_certificate.request import Request
 from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, error_response, success_response
@@ -78,8 +78,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Response:
         response = _refuse(error, request_id)
         message = "request_refused"
     write = logger.error if response["statusCode"] >= 500 else logger.info
-    milliseconds = round((time.perf_counter() - started) * 1000, 1)
-    write(message, extra={"status": response["statusCode"], "milliseconds": milliseconds})
+    write(message, extra={"status": response["statusCode"], "milliseconds": milliseconds_since(started)})
     return response
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from certificates.aws import connect_kms, connect_secrets_manager, find_seconds_left, limit_calls
 from certificates.budgets import TOKEN_RETRY_SECONDS
 from certificates.errors import ProviderFailed
-from certificates.telemetry import count, describe_error, logger
+from certificates.telemetry import count, describe_error, logger, milliseconds_since
 from functions.refresh_credential.credentials import RefreshFailed, Secrets, failing_as
 from functions.refresh_credential.grants import REFUSALS
 from functions.refresh_credential.refreshing import Services, refresh_credential
@@ -53,21 +53,17 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     count("CredentialsRefreshed")
     if refreshed.seconds is not None and refreshed.seconds < SETTINGS.provider_token_minutes * 60 + TOKEN_RETRY_SECONDS:
         count("CredentialsShortLived")
-    fields = asdict(refreshed) | {"milliseconds": _milliseconds_since(started)}
+    fields = asdict(refreshed) | {"milliseconds": milliseconds_since(started)}
     logger.info("credential_refreshed", extra=fields)
     return fields
 
 
 def _fail(error: Exception, started: float) -> dict[str, Any]:
     reason = error.reason if isinstance(error, ProviderFailed | RefreshFailed) else "internal"
-    fields = {"reason": reason, "milliseconds": _milliseconds_since(started)}
+    fields = {"reason": reason, "milliseconds": milliseconds_since(started)}
     logger.error("credential_refresh_failed", extra=fields | {"detail": describe_error(error)})
     count("CredentialRefreshFailures", reason=reason)
     if reason not in PERMANENT:
         raise RefreshFailed(reason) from None
     count("CredentialsRefused")
     return fields
-
-
-def _milliseconds_since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 1)

@@ -4,7 +4,6 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,16 +11,17 @@ from moto.core.utils import unix_time_millis
 
 from certificates import provider
 from certificates.aws import connect_sqs
+from certificates.errors import ProviderFailed
 from certificates.telemetry import logger
-from functions.archive_certificate import delays
+from certificates.urls import UrlTemplate
 from functions.archive_certificate import handler as archive
-from functions.archive_certificate.archiving import Services
-from functions.archive_certificate.delays import FIRST_DELAY, NoTurn, Pace, delay_before_next_try
+from functions.archive_certificate.archiving import Services, archive_certificate
+from functions.archive_certificate.delays import FIRST_DELAY, Pace
 from functions.archive_certificate.settings import ArchiveSettings
 from tests.integration.conftest import PROJECT, S3, SQS, Service
 from tests.support.answers import ID
 from tests.support.pdf import pdf
-from tools.fake_cloud.server import ScriptedServer, reply, reset
+from tools.fake_cloud.server import ScriptedServer, raw, reply, reset
 from tools.local.runtime import Context
 
 SERVICE = {"service": "archive_certificate"}
@@ -47,6 +47,7 @@ def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -
     same = service.services
     monkeypatch.setattr(archive, "SERVICES", Services(same.records, same.archive, same.provider, Pace(1_000_000, 1)))
     monkeypatch.setattr(logger, "service", "archive_certificate")
+    logger.thread_safe_clear_keys()  # of the download function's tests
 
     def run(*bodies: str, receives: int = 1) -> Any:
         for body in bodies:
@@ -82,7 +83,8 @@ def test_an_available_certificate_is_archived(service: Service, receive: Receive
     assert (head["ContentLength"], head["ContentType"]) == (2000, "application/pdf")
     assert head["ChecksumSHA256"]
     (line,), metrics = service.written()
-    assert (line["message"], line["signature_id"], line["bytes"]) == ("certificate_archived", ID, 2000)
+    assert line.items() >= {"message": "certificate_archived", "signature_id": ID, "bytes": 2000}.items()
+    assert line["milliseconds"] > 0
     assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
@@ -99,7 +101,7 @@ def test_an_archived_certificate_is_done(service: Service, receive: Receive) -> 
     assert service.archived() == pdf(seed=3)
     assert service.provider.requests == []
     (line,), metrics = service.written()
-    assert (line["message"], metrics) == ("already_archived", {})
+    assert (line["message"], line["signature_id"], metrics) == ("already_archived", ID, {})
 
 
 @pytest.mark.fault("archive-unknown")
@@ -163,13 +165,23 @@ def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, rec
     assert [m["Body"] for m in SQS.receive_message(QueueUrl=dead)["Messages"]] == ["nonsense"]
 
 
-@pytest.mark.parametrize("broken", [{"status": {"S": "done"}}, {"providerRequestId": None}])
+@pytest.mark.parametrize(
+    ("broken", "problems"),
+    [
+        ({"status": {"S": "done"}}, {"status": "literal_error"}),
+        ({"providerRequestId": None}, {"providerRequestId": "missing"}),
+        ({"certificateUrl": {"S": f"/v1/signatures/{other(1)}/certificate"}}, {"item": "value_error"}),
+    ],
+)
 @pytest.mark.fault("archive-broken-item")
-def test_a_broken_item_is_tried_later(service: Service, receive: Receive, broken: dict[str, Any]) -> None:
+def test_a_broken_item_is_tried_later(
+    service: Service, receive: Receive, broken: dict[str, Any], problems: dict[str, str]
+) -> None:
     service.seed(**broken)
     assert receive(message()) == [message()]
     (line,), _ = service.written()
     assert (line["level"], line["error"], line["signature_id"]) == ("ERROR", "InvalidRecord", ID)
+    assert line["detail"] == {"record": "signatures", "problems": problems}
 
 
 @pytest.mark.parametrize(
@@ -198,6 +210,21 @@ def test_every_failure_of_the_provider_is_tried_later(
     assert metrics["UpstreamFailures"] == [SERVICE]
     assert metrics["ArchiveRetries"] == [{"error": "ProviderFailed"} | SERVICE]
     assert len(service.provider.requests) == 1
+
+
+def test_a_batch_is_archived_with_the_services_of_a_cold_start(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a pace of one fetch per hour and execution environment."""
+    url = f"{service.provider.url}/v1/requests/{{providerRequestId}}/certificate"
+    values = {"provider_certificate_url": UrlTemplate.parse(url), "archive_fetches_per_minute": 1}
+    settings = archive.SETTINGS.model_copy(update=values | {"archive_maximum_concurrency": 60})
+    monkeypatch.setattr(archive, "SERVICES", archive.connect(settings))
+    for number in range(2):
+        service.seed(signature_id=other(number))
+    assert len(receive(*[message(other(number)) for number in range(2)])) == 1
+    lines, _ = service.written()
+    assert {line.get("error") for line in lines} == {None, "NoTurn"}
 
 
 def test_a_message_that_is_tried_later_comes_back(
@@ -245,16 +272,25 @@ def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) ->
 
 
 def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) -> None:
-    all_are_asked_for = threading.Barrier(10)
+    ten = threading.Barrier(10)
 
-    def fetch_together(connection: Any) -> None:
-        all_are_asked_for.wait(60)
+    def wait_for_the_others(connection: Any) -> None:
+        ten.wait(60)
         reply(body=pdf())(connection)
 
-    service.provider.answers = [fetch_together]
+    service.provider.answers = [wait_for_the_others]
     for number in range(10):
         service.seed(signature_id=other(number))
     assert receive(*[message(other(number)) for number in range(10)]) == []
+
+
+@pytest.mark.usefixtures("receive")
+def test_a_fetch_ends_in_time_for_the_write(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [raw(b"", pause=1)]
+    left = iter([300, 9.7])  # 0.2 s for the fetch
+    with pytest.raises(ProviderFailed, match="timed_out"):
+        archive_certificate(ID, archive.SERVICES, lambda: next(left))
 
 
 @pytest.mark.fault("archive-s3-412")
@@ -292,58 +328,19 @@ def test_without_its_delay_a_message_still_stays(
         monkeypatch.setattr(archive, "SQS", connect_sqs())
         assert receive(message()) == []
         assert receive("nonsense") == ["nonsense"]
+    assert json.loads(refusing.requests[0].body)["ReceiptHandle"]
     lines, _ = service.written()
     assert [line["message"] for line in lines] == ["unknown_signature_dropped", "archive_later", "delay_not_set"]
-
-
-# ── Delays and pace ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_message_is_tried_for_at_least_a_day(service: Service) -> None:
-    receives = service.stack.resources["ArchiveQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
-    shortest = sum(0.75 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
-    assert shortest > 32 * 3600
-    assert sum(delay_before_next_try(n, None) for n in range(1, receives)) >= shortest - receives
-    longest = sum(1.25 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
-    kept = service.stack.resources["ArchiveQueue"]["Properties"]["MessageRetentionPeriod"]
-    assert longest < kept / 2
-
-
-@pytest.mark.parametrize(
-    ("receives", "shortest", "longest"), [(1, 22, 38), (2, 45, 75), (8, 2700, 4500), (999, 2700, 4500)]
-)
-def test_delays_grow_and_differ(receives: int, shortest: int, longest: int) -> None:
-    seen = {delay_before_next_try(receives, None) for _ in range(200)}
-    assert min(seen) >= shortest
-    assert max(seen) <= longest
-    assert len(seen) > 5
-
-
-@pytest.mark.fault("archive-provider-fails")
-def test_what_the_provider_asks_to_wait_is_kept_to_within_bounds() -> None:
-    assert delay_before_next_try(1, 600) == 600
-    assert delay_before_next_try(1, 1) >= 22
-    assert delay_before_next_try(1, 10**9) == 3600
-
-
-def test_fetches_keep_to_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(delays, "time", SimpleNamespace(monotonic=lambda: 100 + sum(waits), sleep=waits.append))
-    pace = Pace(per_minute=120, environments=2)  # one a second in each execution environment
-    for _ in range(4):
-        pace.wait_for_turn(10)
-    with pytest.raises(NoTurn):
-        pace.wait_for_turn(0.9)
-    pace.wait_for_turn(1)
-    assert waits == [0, 1, 1, 1, 1]
+    assert (lines[2]["detail"], lines[2]["message_id"]) == ({"cause": "AccessDenied"}, lines[1]["message_id"])
 
 
 @pytest.mark.fault("archive-too-fast")
 def test_without_a_turn_the_provider_is_not_asked(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of 300 seconds, 272 are left for the turn: the fetch and the write need the others."""
     services = archive.SERVICES
-    slow = Services(services.records, services.archive, services.provider, Pace(1, 100))
+    slow = Services(services.records, services.archive, services.provider, Pace(5, 23))  # one every 276 s
     monkeypatch.setattr(archive, "SERVICES", slow)
     for number in range(3):
         service.seed(signature_id=other(number))

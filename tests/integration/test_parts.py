@@ -104,6 +104,13 @@ def test_a_current_copy_is_not_sent_again(service: Service, condition: str) -> N
     assert service(get(if_none_match=condition.format(etag=etag), range="bytes=9999-")) == not_modified(etag)
 
 
+def test_a_condition_on_a_first_download_is_evaluated_after_the_fetch(service: Service) -> None:
+    service.seed()
+    assert service(get(if_none_match="*"))["statusCode"] == 304
+    (line,), _ = service.written()
+    assert line["source"] == "provider"
+
+
 def test_another_copy_is_replaced(service: Service) -> None:
     service.seed()
     etag = service.archive(pdf())

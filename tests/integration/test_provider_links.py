@@ -19,6 +19,7 @@ def test_a_link_is_followed_without_the_secret() -> None:
     (request,) = store.requests
     assert request.target == "/c?sig=a%2Fb"
     assert set(request.headers) == {"host", "accept-encoding", "user-agent", "accept"}
+    assert request.headers["accept"] == "*/*"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,8 @@ def test_an_element_that_an_array_lacks_is_not_ready(field: str) -> None:
 def test_a_missing_link_is_not_ready(document: str) -> None:
     failure, api, store = linked(document=document)
     assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, len(api.requests), store.connections) == ("link_missing", 1, 0)
+    assert (failure.reason, failure.upstream_status) == ("link_missing", 200)
+    assert (len(api.requests), store.connections) == (1, 0)
 
 
 def test_a_refusal_of_the_links_host_does_not_read_the_secret_again() -> None:

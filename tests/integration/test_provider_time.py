@@ -1,11 +1,14 @@
 """A slow provider: one time budget covers everything, including pauses and TLS."""
 
+import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import trustme
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from certificates import https
 from certificates.errors import ProviderFailed
@@ -45,6 +48,21 @@ def test_the_budget_holds_whatever_drips(answer: Answer) -> None:
     assert server.connections <= 1
 
 
+def test_the_budget_holds_although_a_name_is_still_being_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+    resolved: list[bool] = []
+
+    def resolve(*_: object, **__: object) -> None:
+        resolved.append(is_over.wait(20))
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(ProviderFailed, match="timed_out"):
+        provider_at("https://files.example.com").fetch("req_1", 0.2)
+    assert resolved == []
+    is_over.set()
+
+
 def test_without_a_budget_no_request_is_made() -> None:
     failure, server = fetch(reply(body=PDF), seconds=-1)
     assert isinstance(failure, ProviderFailed)
@@ -52,11 +70,30 @@ def test_without_a_budget_no_request_is_made() -> None:
     assert server.requests == []
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_may_take_only_a_part_of_the_budget(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    timeouts: list[object] = []
+
+    def connect(connection: HTTPConnection) -> None:
+        timeouts.append(connection.timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr(HTTPConnection, "connect", connect)
+    monkeypatch.setattr(HTTPSConnection, "connect", connect)
+    with pytest.raises(ProviderFailed, match="unreachable"):
+        provider_at(f"{scheme}://127.0.0.1:1").fetch("req_1", 15)
+    assert timeouts == [5, 5]
+
+
 @pytest.mark.parametrize("retry_after", ["3600", "99999999999999999999", "Fri, 31 Dec 2027 23:59:59 GMT"])
 def test_a_pause_longer_than_the_budget_is_not_waited_for(retry_after: str) -> None:
     started = time.monotonic()
     assert refusal(reply(429, headers={"Retry-After": retry_after})) == ("status", 429, 1)
     assert time.monotonic() - started < LONG
+
+
+def test_a_pause_that_leaves_too_little_time_is_not_waited_for() -> None:
+    assert refusal(reply(429, headers={"Retry-After": "1"}), seconds=2.5) == ("status", 429, 1)
 
 
 @pytest.mark.parametrize("retry_after", ["0", "soon", "", "-5", "1.5", "Fri, 05 Jun 2026 11:42:08 GMT"])

@@ -65,6 +65,9 @@ def test_a_refresh_token_that_stays_is_not_written_again(run: Refresh) -> None:
 
 def test_an_assertion_is_signed_by_the_key(run: Refresh) -> None:
     run.put(ASSERTING)
+    sent: list[dict[str, Any]] = []
+    client = refresh.SERVICES.sign.args[0]  # type: ignore[attr-defined]
+    client.meta.events.register("provide-client-params.kms.Sign", lambda params, **_: sent.append(params))
     run()
     (form,) = run.forms()
     assert form.keys() == {"grant_type", "assertion"}
@@ -72,6 +75,14 @@ def test_an_assertion_is_signed_by_the_key(run: Refresh) -> None:
     signed, _, signature = form["assertion"].rpartition(".")
     key = load_der_public_key(KMS.get_public_key(KeyId=refresh.SETTINGS.provider_signing_key_arn)["PublicKey"])
     assert isinstance(key, RSAPublicKey)
+    assert sent == [
+        {
+            "KeyId": refresh.SETTINGS.provider_signing_key_arn,
+            "Message": signed.encode(),
+            "MessageType": "RAW",
+            "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
+        }
+    ]
     key.verify(urlsafe_b64decode(signature + "=="), signed.encode(), padding.PKCS1v15(), SHA256())
     assert run.token() == "access-1"
 

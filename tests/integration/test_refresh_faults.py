@@ -131,7 +131,11 @@ def test_a_fault_of_aws_is_raised(run: Refresh, operation: str, secret: str | No
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-        assert run.failure() == reason
+        with pytest.raises(RefreshFailed, match=reason):
+            run()
+    (line,), metrics = run.written()
+    assert (line["reason"], line["detail"]) == (reason, {"reason": reason, "cause": code})
+    assert metrics == {"CredentialRefreshFailures": [SERVICE | {"reason": reason}]}
     assert (run.token(), run.endpoint.connections) == ("access-0", 0 if operation in {"GetSecretValue", "Sign"} else 1)
 
 

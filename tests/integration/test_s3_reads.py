@@ -170,6 +170,7 @@ def test_a_truncated_response_is_never_served(service: Service, place: Place, ki
         (found(headers=checksum("canary")), "Error"),  # from binascii
         (found(b"<html>"), "NoChecksum"),
         (found(PDF[:-20]), "NoChecksum"),
+        (found(b""), "NoChecksum"),
         (found(b"<html>", {"x-amz-checksum-sha256": sha256(b"<html>")}), "NoChecksum"),
         (WHOLE.answer(status=206), "MalformedAnswer"),
     ],
@@ -244,6 +245,8 @@ def test_bytes_are_those_that_the_conditions_were_evaluated_for(
     server = place("S3", described('"old"'), GONE, described('"new"'), NEW)
     assert service(get(**headers)) == whole(pdf(seed=2), '"new"')
     assert [request.headers.get("if-match") for request in server.requests] == [None, '"old"', None, '"new"']
+    (line,), _ = service.written()
+    assert line["source"] == "archive"
 
 
 def test_the_new_object_may_fail_the_condition(service: Service, place: Place) -> None:

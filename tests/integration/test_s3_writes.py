@@ -1,21 +1,19 @@
 """Faults of S3 while a first download is archived, played by a scripted server."""
 
-import hashlib
-from base64 import b64encode
 from typing import Any
 
 import pytest
 
 from tests.integration.conftest import PROJECT, Place, Service, get
-from tests.support.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, whole
+from tests.support.answers import COMMON, ID, REQUEST_ID, UNAVAILABLE, UPSTREAM, whole
 from tests.support.pdf import pdf
 from tools.fake_cloud.cloud import s3_error
-from tools.fake_cloud.memory import etag
-from tools.fake_cloud.server import Answer, reply, reset
+from tools.fake_cloud.memory import etag, sha256
+from tools.fake_cloud.server import Answer, raw, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()
-SHA256 = b64encode(hashlib.sha256(PDF).digest()).decode()
+SHA256 = sha256(PDF)
 OTHER = pdf(seed=9)
 MISSING = s3_error(404, "NoSuchKey")
 DENIED, SLOW_DOWN = s3_error(403, "AccessDenied"), s3_error(503, "SlowDown")
@@ -51,14 +49,16 @@ def test_when_our_own_copy_is_archived_and_cannot_be_read_it_is_served(
     assert service(get()) == whole(PDF, f'"{SHA256}"')
 
 
-@pytest.mark.parametrize("answer", [SLOW_DOWN, MISSING])
+@pytest.mark.parametrize(("answer", "cause"), [(SLOW_DOWN, "SlowDown"), (MISSING, "OtherCopyMissing")])
 @pytest.mark.parametrize("lost", [[EXISTS], [CONFLICT] * 3])
 def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(
-    service: Service, place: Place, lost: list[Answer], answer: Answer
+    service: Service, place: Place, lost: list[Answer], answer: Answer, cause: str
 ) -> None:
     service.seed()
     place("S3", MISSING, *lost, answer)
     assert service(get()) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"] == {"cause": cause}
 
 
 def test_a_concurrent_write_is_waited_for(service: Service, place: Place) -> None:
@@ -141,11 +141,19 @@ def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Servic
     answers = [MISSING, DENIED, MISSING]
     place("S3", *answers)
     assert service(get(range="bytes=0-9")) == whole(PDF, f'"{SHA256}"')
+    largest = pdf(4_500_000)
+    service.provider.answers = [reply(body=largest)]
+    place("S3", *answers)
+    assert service(get()) == whole(largest, f'"{sha256(largest)}"')
     service.provider.answers = [reply(body=pdf(4_500_001))]
     place("S3", *answers)
-    assert service(get())["statusCode"] == 413
+    response = service(get())
+    assert (response["statusCode"], "has 4500001 bytes" in response["body"]) == (413, True)
+    service.output()
     place("S3", *answers)
     assert service(get(range="bytes=0-9")) == UNAVAILABLE
+    (_, line), _ = service.written()
+    assert line["detail"] == {"cause": "TooLargeToServeWhole"}
 
 
 def test_conditions_hold_for_an_unarchived_certificate(service: Service, place: Place) -> None:
@@ -160,6 +168,7 @@ def test_conditions_hold_for_an_unarchived_certificate(service: Service, place: 
         "body": "",
         "isBase64Encoded": False,
     }
+    assert service.written()[1]["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
 
 
 # ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,6 +189,15 @@ def test_without_time_to_read_back_the_bytes_are_served_only_if_they_were_writte
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: left[len(server.requests)])
     assert service(get()) == expected
     assert [request.method for request in server.requests] == ["GET", "PUT"]
+
+
+def test_a_fetch_ends_in_time_for_the_write(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.seed()
+    service.provider.answers = [raw(b"", pause=1), reply(body=PDF)]
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 9_700)  # 0.2 s for the fetch
+    assert service(get()) == UPSTREAM
+    (line,), _ = service.written()
+    assert line["detail"] == {"reason": "timed_out", "transient": False}
 
 
 @pytest.mark.parametrize("again", [CONFLICT, SLOW_DOWN, reset], ids=["conflict", "slow down", "reset"])

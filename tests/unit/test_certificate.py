@@ -114,6 +114,15 @@ def test_a_linearized_file_has_the_length_that_it_states() -> None:
     assert is_whole_pdf(revise(whole, b"later"))
 
 
+def test_only_the_first_object_states_a_linearized_files_length() -> None:
+    assert is_whole_pdf(plain(b"/Linearized 1/L 99999"))
+
+
+@pytest.mark.parametrize("covered", [b"0 99999 0 0", b"0 9 99999 0", b"0 9 9 99999"])
+def test_a_signature_covers_no_bytes_beyond_the_end(covered: bytes) -> None:
+    assert not is_whole_pdf(plain(b"/ByteRange [" + covered + b"]"))
+
+
 def test_a_signature_covers_existing_bytes() -> None:
     whole = PDFS["signed"]
     for padding in (b"", b"\n%%EOF\n"):
@@ -131,7 +140,21 @@ def test_a_pdf_that_was_decoded_as_text_is_refused(make: Callable[[bytes], bytes
     assert is_whole_pdf(whole)
     assert not is_whole_pdf(whole.decode("utf-8", "replace").encode())
     assert not is_whole_pdf(whole.decode("latin-1").encode())
+    assert not is_whole_pdf(BYTE_ORDER_MARK + whole.decode("latin-1").encode())
     assert not is_whole_pdf(whole.decode("cp1252", "replace").encode())
+
+
+def test_two_replaced_bytes_are_enough() -> None:
+    whole = plain().replace(HEADER, b"%PDF-1.7\n%\xff\xff\n")
+    assert is_whole_pdf(whole)
+    assert not is_whole_pdf(whole.decode("utf-8", "replace").encode())
+
+
+def test_a_revision_that_was_decoded_as_text_is_refused() -> None:
+    """The first `startxref` leads where it should, the last one does not."""
+    whole = revise(plain().replace(HEADER, b"%PDF-1.7\n%text\n"), STREAM)
+    assert is_whole_pdf(whole)
+    assert not is_whole_pdf(whole.decode("latin-1").encode())
 
 
 def test_a_pdf_made_of_text_is_accepted() -> None:
@@ -139,8 +162,16 @@ def test_a_pdf_made_of_text_is_accepted() -> None:
     assert is_whole_pdf(plain().replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n\n"))
     assert is_whole_pdf(plain().replace(HEADER, b"%PDF-1.7\n\n"))
     assert is_whole_pdf(plain(replacements).replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n"))
-    # Offsets count from the header or are wrong. Readers then rebuild the table.
-    assert is_whole_pdf(b" " * 7 + plain(replacements).replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n"))
+    # Offsets count from the header, or from the first byte.
+    text = plain(replacements).replace(HEADER, b"%PDF-1.7\n%\xc2\xb5\xc2\xb5\n")
+    assert is_whole_pdf(b" " * 7 + text)
+    assert is_whole_pdf(b" " * 7 + re.sub(rb"(?<=startxref\n)[0-9]+", lambda m: b"%d" % (int(m[0]) + 7), text))
+
+
+def test_bytes_that_end_within_a_character_are_not_text() -> None:
+    decoded = plain(STREAM).decode("latin-1").encode()
+    assert not is_whole_pdf(decoded)
+    assert is_whole_pdf(decoded + b"\xc3")
 
 
 def test_a_binary_pdf_whose_cross_references_readers_rebuild_is_accepted() -> None:

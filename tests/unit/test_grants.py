@@ -85,6 +85,10 @@ def test_an_assertion_is_a_jwt_that_the_public_key_verifies(scope: dict[str, str
     assert "=" not in jwt
 
 
+def test_an_assertion_ends_with_the_whole_signature() -> None:
+    assert make_jwt(JwtBearer.model_validate(JWT), lambda _: b"\0\0\x17", NOW).endswith(".AAAX")
+
+
 def decode(part: str) -> bytes:
     return urlsafe_b64decode(part + "=" * (-len(part) % 4))
 

@@ -42,6 +42,7 @@ def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: 
         ("PROVIDER_AUTH_HEADER", "X: {secret}\r\nY: canary", "Name: value"),
         ("PROVIDER_AUTH_HEADER", "X: \u00e9{secret}", "Name: value"),
         ("PROVIDER_LINK_HOSTS", "a.com,https://canary.com", "host names"),
+        ("PROVIDER_LINK_HOSTS", "a.com,\tcanary.com", "host names"),
         ("PROVIDER_LINK_FIELD", "canary", "PROVIDER_LINK_HOSTS"),
         ("MAX_CERTIFICATE_BYTES", "canary", "integer"),
         ("MAX_CERTIFICATE_BYTES", "0", "greater than 0"),
@@ -58,6 +59,20 @@ def test_a_wrong_value_names_its_variable_and_not_itself(
     assert message in str(error.value)
     assert "canary" not in str(error.value)
     assert error.value.__cause__ is None
+
+
+def test_every_wrong_variable_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("API_KEYS_TABLE")
+    environment.setenv("MAX_CERTIFICATE_BYTES", "0")
+    with pytest.raises(SettingsError) as error:
+        DownloadSettings.from_environment()
+    problems = {"MAX_CERTIFICATE_BYTES: Input should be greater than 0", "API_KEYS_TABLE: Field required"}
+    assert set(str(error.value).split("; ")) == problems
+
+
+def test_hosts_are_separated_by_commas_and_blanks(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PROVIDER_LINK_HOSTS", "X.com,  y.com ")
+    assert [rule.host for rule in DownloadSettings.from_environment().provider_link_hosts] == ["x.com", "y.com"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from certificates.urls import HostRule, Url, UrlTemplate
 @pytest.mark.parametrize(
     ("text", "url"),
     [
+        ("https://X.example.com/a", Url("https", "x.example.com", 443, "/a")),
         ("https://files.example.com/a?b=c", Url("https", "files.example.com", 443, "/a?b=c")),
         ("https://Files.Example.COM/A", Url("https", "files.example.com", 443, "/A")),
         ("https://files.example.com", Url("https", "files.example.com", 443, "/")),
@@ -92,6 +93,8 @@ def test_a_url_that_two_parsers_could_read_differently_is_refused(text: str) -> 
         ("HTTPS://Files.Example.COM/A b", Url("https", "files.example.com", 443, "/A%20b")),
         (" https://files.example.com/\u00e9\r\n", Url("https", "files.example.com", 443, "/%C3%A9")),
         ("https://files.example.com?[x]", Url("https", "files.example.com", 443, "/?%5Bx%5D")),
+        ("https://files.example.com?x#a", Url("https", "files.example.com", 443, "/?x")),
+        ("https://files.example.com/X", Url("https", "files.example.com", 443, "/X")),
         ("https://files.example.com/%20#a b", Url("https", "files.example.com", 443, "/%20")),
         ("https://files.example.com/" + "a" * 8166, Url("https", "files.example.com", 443, "/" + "a" * 8166)),
     ],
@@ -105,6 +108,7 @@ def test_a_link_is_encoded_as_browsers_do(link: str, url: Url) -> None:
     [
         "https://files.example.com/" + "a" * 8167,
         "https://files.example.com#a",
+        "https://files.example.com/\x0b",
         "https://files.example.com\\.evil.example.com/",
         "https://files.example.com/\\",
         "https://files.example.com/\x00",
@@ -193,6 +197,8 @@ def test_an_invalid_template_is_refused(template: str) -> None:
         ("127.0.0.1", "http://127.0.0.1:5000/"),
         ("127.0.0.1:5000", "http://127.0.0.1:5000/"),
         ("localhost", "http://localhost:5000/"),
+        ("[::1]", "http://[::1]:5000/"),
+        ("X.example.com", "https://x.example.com/"),
     ],
 )
 def test_a_listed_host_is_allowed(rule: str, link: str) -> None:

@@ -12,7 +12,7 @@ from certificates.errors import InvalidRecord, ProviderFailed
 from certificates.https import REDIRECTS, Answer, Exchange, is_header_value, run_within
 from certificates.models import Signature
 from certificates.settings import ProviderSettings
-from certificates.telemetry import measure
+from certificates.telemetry import measure, milliseconds_since
 from certificates.urls import HostRule, Url
 
 if TYPE_CHECKING:
@@ -184,4 +184,4 @@ def fetch_certificate(
     try:
         return provider.fetch(signature.provider_request_id, min(PROVIDER_SECONDS, seconds), second_try=second_try)
     finally:
-        measure("ProviderMilliseconds", (time.perf_counter() - started) * 1000)
+        measure("ProviderMilliseconds", milliseconds_since(started))

@@ -5,6 +5,7 @@ A metric is written the moment it is known: none is lost if the execution enviro
 
 import json
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -22,7 +23,12 @@ def count(metric: str, **dimensions: str) -> None:
 
 
 def measure(metric: str, milliseconds: float) -> None:
-    _record(metric, MetricUnit.Milliseconds, round(milliseconds, 1), {})
+    _record(metric, MetricUnit.Milliseconds, milliseconds, {})
+
+
+def milliseconds_since(started: float) -> float:
+    """`started` is a time of time.perf_counter()."""
+    return round((time.perf_counter() - started) * 1000, 1)
 
 
 def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
