@@ -35,7 +35,7 @@ def main() -> None:
         names = run_suite(seed)
         for name in names:
             failed[name].append(seed)
-        print(f"seed {seed}: {len(names)} failed, {time.monotonic() - started:.0f} s", flush=True)
+        print(f"seed {seed}: {time.monotonic() - started:.0f} s, failed: {' '.join(names) or 'none'}", flush=True)
     for name, seeds in sorted(failed.items()):
         print(f"{name}: seeds {', '.join(map(str, seeds))}")
     sys.exit(bool(failed))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.answers import UNAUTHORIZED, whole
-from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke
+from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke, warm_up
 from tests.support.faults import PDF, SERVICE, signature_id
 from tools.fake_cloud.cloud import Cloud, Script, succeed
 from tools.fake_cloud.memory import etag
@@ -97,8 +97,9 @@ def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_
         cloud.script(id_, {"GetObject": [DRIPPING]})
         with instances.borrow() as instance:
             assert send_through_gateway(stack, instance, id_) == GATEWAY_ERROR
-        cloud.script(id_, {})
-        assert instances(download_event(id_)).reply == whole(PDF, etag(PDF), id_)
+            cloud.script(id_, {})
+            warm_up(instance)
+            assert invoke(instance, download_event(id_)).reply == whole(PDF, etag(PDF), id_)
 
 
 @pytest.mark.fault("fifty-at-once")

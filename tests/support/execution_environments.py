@@ -58,7 +58,7 @@ class ExecutionEnvironments:
         """Starts all of them. On a busy machine, a cold start would use up the time of the first request."""
         for _ in range(self.number):
             instance = self._running.enter_context(ExecutionEnvironment(self._package, self._variables))
-            _warm_up(instance)
+            warm_up(instance)
             self._free.put(instance)
         return self
 
@@ -79,7 +79,7 @@ class ExecutionEnvironments:
             self._free.put(instance)
 
 
-def _warm_up(instance: ExecutionEnvironment) -> None:
+def warm_up(instance: ExecutionEnvironment) -> None:
     """Sends an event that neither function knows, so no other service is called. Repeats a start that exceeds the
     function's time-out."""
     for _ in range(10):
