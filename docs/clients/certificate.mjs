@@ -35,7 +35,7 @@ export async function update(file, url, key) {
   return true;
 }
 
-/** Returns the certificate's content and etag, or null if it is still that of `etag`. */
+/** Returns the certificate's content and etag, or null if `etag` is still current. */
 export async function download(url, key, etag = null) {
   if (!KEY.test(key)) throw failure("CRAFTKIT_API_KEY is not an API key.");
   const response = await waitForCertificate(url, key, etag ? { "If-None-Match": etag } : {});
@@ -109,7 +109,7 @@ async function get(url, key, more) {
   }
 }
 
-/** Returns the seconds, which may come as a date (RFC 9110 §10.2.3), or null if it holds neither. */
+/** Returns the seconds, also if the value is a date (RFC 9110 §10.2.3), or null if it is invalid. */
 function readRetryAfter({ headers }) {
   const text = headers.get("Retry-After") ?? "";
   if (SECONDS.test(text)) return Number(text);
@@ -135,10 +135,10 @@ function describeError({ status, body }) {
 /** A terminal obeys control characters. */
 const failure = (text) => new Error(text.replace(/[^ -~]/g, "?").slice(0, 300));
 
-/** As in Repr-Digest. */
+/** Returns the digest in the form of Repr-Digest. */
 const digest = (content) => `sha-256=:${createHash("sha256").update(content).digest("base64")}:`;
 
-/** Returns null unless the copy still is what was saved. */
+/** Returns the copy's entity tag, or null if the copy has changed since it was saved. */
 function readTag(file, tagFile) {
   if (!existsSync(file) || !existsSync(tagFile)) return null;
   const matched = TAG_FILE.exec(readFileSync(tagFile, "latin1"));

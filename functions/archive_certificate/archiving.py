@@ -38,7 +38,7 @@ def archive_certificate(signature_id: str, services: Services, seconds_left: Cal
         services.archive.describe(signature.object_key)
     except NotArchived:
         services.pace.wait_for_turn(seconds_left() - PROVIDER_SECONDS - ARCHIVE_SECONDS)
-        # The queue is the second try: it waits for nothing, and keeps to the pace.
+        # The queue retries instead: a second try here would wait, and ignore the pace.
         seconds = seconds_left() - ARCHIVE_SECONDS
         certificate = fetch_certificate(signature, services.provider, seconds, second_try=False)
         if services.archive.create(signature, certificate):

@@ -111,7 +111,7 @@ def _finish(record: "SQSRecord", signature_id: str | None, work: Future[None]) -
 
 def _try_later(record: "SQSRecord", signature_id: str | None, error: Exception) -> None:
     receives = int(record.attributes.approximate_receive_count)
-    # A malformed message never gets better: it is soon where someone looks at it.
+    # A malformed message never gets better: without a delay, it soon reaches the dead-letter queue.
     delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, _find_retry_after(error))
     extra = {
         "message_id": record.message_id,

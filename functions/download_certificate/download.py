@@ -8,22 +8,12 @@ from enum import Enum, auto
 from certificates.archive import Archive, Part, Stored
 from certificates.budgets import ARCHIVE_SECONDS
 from certificates.certificate import Certificate
-from certificates.errors import (
-    ArchiveUnavailable,
-    CertificateError,
-    CertificateTooLarge,
-    NotArchived,
-)
+from certificates.errors import ArchiveUnavailable, CertificateError, CertificateTooLarge, NotArchived
 from certificates.models import ApiKey, Item, Owned, Signature
 from certificates.provider import Provider, fetch_certificate
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger
-from functions.download_certificate.conditions import (
-    matches_strongly,
-    matches_weakly,
-    parse_range,
-    range_still_applies,
-)
+from functions.download_certificate.conditions import matches_strongly, matches_weakly, parse_range, range_still_applies
 from functions.download_certificate.request import Request
 
 INLINE_LIMIT = 4_500_000
@@ -72,8 +62,7 @@ class Write(Enum):
 
 def download_certificate(request: Request, services: Services, seconds_left: Callable[[], float]) -> Download:
     """Serves the archived certificate. One that is not archived is fetched, archived and read back: every client gets
-    the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no
-    others.
+    the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no others.
 
     Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
     `certificates.errors` but NotArchived.

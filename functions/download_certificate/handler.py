@@ -59,7 +59,7 @@ def prepare_calls() -> None:
 
 
 register_before_snapshot(prepare_calls)
-# Execution environments that start from one snapshot would all draw the same pauses before they try again.
+# Execution environments that start from one snapshot would all draw the same pauses before retries.
 register_after_restore(random.seed)
 
 

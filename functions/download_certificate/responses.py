@@ -1,4 +1,4 @@
-"""Every answer of the endpoint: the table of refusals, and the headers of what is served."""
+"""Every response of the endpoint: the table of refusals, and the headers of what is served."""
 
 import json
 from binascii import b2a_base64
@@ -17,13 +17,7 @@ from certificates.errors import (
     RangeNotSatisfiable,
     RecordsUnavailable,
 )
-from functions.download_certificate.download import (
-    INLINE_LIMIT,
-    Download,
-    NotFound,
-    PreconditionFailed,
-    Unauthorized,
-)
+from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
 
 Response = dict[str, Any]
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
@@ -62,9 +56,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ),
     InvalidRecord: Refusal(500, "internal", "Something went wrong on our side."),
     ProviderFailed: Refusal(
-        502,
-        "upstream_error",
-        "The completion certificate could not be retrieved from the signature service.",
+        502, "upstream_error", "The completion certificate could not be retrieved from the signature service."
     ),
     RecordsUnavailable: Refusal(
         503, "service_unavailable", "The service is temporarily unavailable.", {"Retry-After": "5"}
@@ -74,7 +66,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ),
 }
 INTERNAL = REFUSALS[InvalidRecord]
-"""The answer to every error that is not in the table."""
+"""The response to every error that is not in the table."""
 
 
 def success_response(download: Download, signature_id: str, request_id: str) -> Response:
@@ -106,9 +98,5 @@ def error_response(refusal: Refusal, error: Exception, request_id: str) -> Respo
 def _response(
     status: int, headers: dict[str, str], request_id: str, body: str = "", *, is_base64: bool = False
 ) -> Response:
-    headers |= {
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-        "X-Request-Id": request_id,
-    }
+    headers |= {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
     return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": is_base64}

@@ -45,7 +45,7 @@ class ByteRange:
         return self.last is None
 
     def positions(self, size: int) -> range:
-        """Those of a certificate of so many bytes. None of them if the range lies outside it."""
+        """The positions in a certificate of `size` bytes. The result is empty if the range lies outside it."""
         if self.first is None:
             return range(max(0, size - (self.last or 0)), size)
         return range(self.first, size if self.last is None else min(self.last + 1, size))
@@ -64,8 +64,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes of an archived certificate, from the offset `first`. `sha256` is that of the whole, in base64, where it
-    need not be computed."""
+    """Bytes of an archived certificate, from the offset `first`. `sha256` is the whole certificate's, in base64, if S3
+    sent it."""
 
     stored: Stored
     content: bytes
@@ -85,16 +85,9 @@ class Archive:
         """
         return _read_range(self._get(key, Range=str(FIRST_BYTE)), FIRST_BYTE, 1).stored
 
-    def read(
-        self,
-        key: str,
-        *,
-        limit: int,
-        byte_range: ByteRange | None = None,
-        etag: str | None = None,
-    ) -> Part:
-        """At most `limit` bytes: the whole certificate, or the first part of one byte range. With `etag`, those of the
-        certificate that has it, and of no other: else ArchiveUnavailable, whose cause is PreconditionFailed.
+    def read(self, key: str, *, limit: int, byte_range: ByteRange | None = None, etag: str | None = None) -> Part:
+        """At most `limit` bytes: the whole certificate, or the first part of one byte range. If the certificate has
+        another entity tag than `etag`, raises ArchiveUnavailable with the cause PreconditionFailed.
 
         boto3 verifies the SHA-256 of a whole certificate while it reads. S3 has no checksum for a range.
         Raises NotArchived, ArchiveUnavailable, RangeNotSatisfiable, and CertificateTooLarge if the whole, or a range
@@ -159,7 +152,7 @@ def _describe_origin(signature: "Signature") -> dict[str, str]:
     """When the certificate was fetched, which is now, and from which of the provider's requests: nobody can find this
     out later. S3 keeps it with the object, as user metadata.
 
-    S3 takes 2 KB of US-ASCII. A longer id is left out, because a part of it would name another request.
+    S3 accepts 2 KB of US-ASCII. A longer id is left out, because a part of it would name another request.
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
     """
     origin = {"fetched-at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
@@ -213,7 +206,7 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
 
 
 def _read_whole(answer: Mapping[str, Any], limit: int) -> Part:
-    # closing(), since StreamingBody's own context manager hands out the stream below it, which checks nothing.
+    # StreamingBody's own context manager returns the underlying stream, which checks nothing; closing() does not.
     with closing(answer["Body"]) as body:
         stored = _check(answer, None)
         if stored.size > limit:

@@ -90,7 +90,7 @@ def connect_sqs() -> "SQSClient":
 
 
 def _limit_attempts[Client: BaseClient](client: Client, limits: CallLimits) -> Client:
-    """The client, none of whose attempts begins without time for it."""
+    """Returns the client, whose attempts from now on begin only if they can end in the time left."""
 
     def require_time(**_: object) -> None:
         if _seconds_left.get()() < limits.attempt_seconds + REPLY_SECONDS:

@@ -56,4 +56,4 @@ TOKEN_SECONDS = 10.0
 """One request to the token endpoint."""
 
 TOKEN_RETRY_SECONDS = 300
-"""How late a refresh may be: Lambda tries one that failed again after one and two minutes."""
+"""How late a refresh may be: Lambda retries a failed one after one minute and again after two."""

@@ -1,11 +1,11 @@
 """The errors of this package.
 
     CertificateError
-    ├── RecordsUnavailable      DynamoDB does not answer, or answers something else than was asked
+    ├── RecordsUnavailable      DynamoDB does not answer, or its answer does not match the request
     ├── InvalidRecord           an item breaks the rules of its table
     ├── NotAvailable            there is no certificate, and there will be none
     │   └── NotAvailableYet     there is no certificate yet
-    ├── ArchiveUnavailable      S3 does not answer, or answers something else than was asked
+    ├── ArchiveUnavailable      S3 does not answer, or its answer does not match the request
     ├── NotArchived             the archive has no such certificate
     ├── CertificateTooLarge     more bytes than the caller can take
     ├── RangeNotSatisfiable     no byte of the certificate lies in the range
@@ -20,7 +20,7 @@ class CertificateError(Exception):
 
 
 class RecordsUnavailable(CertificateError):
-    """DynamoDB does not answer, throttles, or answers something else than was asked. `cause` is its error code, the
+    """DynamoDB does not answer, throttles, or its answer does not match the request. `cause` is its error code, the
     exception's name, or a constant word of `records`."""
 
     def __init__(self, cause: str) -> None:
@@ -50,7 +50,7 @@ class NotAvailableYet(NotAvailable):
 
 
 class ArchiveUnavailable(CertificateError):
-    """S3 does not answer, or answers something else than was asked. `cause` is its error code, the exception's name, or
+    """S3 does not answer, or its answer does not match the request. `cause` is its error code, the exception's name, or
     a constant word of `archive` and of the functions."""
 
     def __init__(self, cause: str) -> None:

@@ -81,12 +81,7 @@ class Exchange:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def send(
-        self,
-        url: Url,
-        headers: Mapping[str, str],
-        max_bytes: int,
-        expected: Container[int],
-        body: bytes | None = None,
+        self, url: Url, headers: Mapping[str, str], max_bytes: int, expected: Container[int], body: bytes | None = None
     ) -> Answer:
         """The response to a GET, or with a body to a POST, whole by every length that came with it.
 
@@ -193,13 +188,13 @@ def read_head(stream: BinaryIO) -> bytes:
 
 
 def _find_location(response: HTTPResponse) -> str:
-    """Empty unless there is exactly one, in ASCII (RFC 9110 section 10.2.2)."""
+    """Returns an empty text unless there is exactly one, in ASCII (RFC 9110 section 10.2.2)."""
     locations = response.headers.getlist("Location")
     return locations[0] if len(locations) == 1 and locations[0].isascii() else ""
 
 
 def _is_gzip(response: HTTPResponse) -> bool:
-    """Other codings are none, or wrong: `aws-chunked` is left over from an upload to S3. The bytes decide."""
+    """Ignores other codings, which may be wrong: `aws-chunked` is left over from an upload to S3. The bytes decide."""
     codings = response.headers.get("Content-Encoding", "").lower().split(",")
     return not {"gzip", "x-gzip"}.isdisjoint(coding.strip() for coding in codings)
 
@@ -209,7 +204,7 @@ class _Identity:
         return chunk
 
     def check_end(self) -> None:
-        """The framing alone tells."""
+        """Does nothing: the framing shows whether the body is whole."""
 
 
 class _Gzip:

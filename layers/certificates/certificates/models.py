@@ -35,7 +35,10 @@ def _parse_time(value: object) -> datetime:
         case str():
             time = datetime.fromisoformat(value)
         case Decimal():
-            time = _add_seconds(_EPOCH, float(value))
+            try:
+                time = _EPOCH + timedelta(seconds=float(value))
+            except OverflowError:
+                raise ValueError("must be Unix seconds") from None
         case _:
             raise ValueError("must be a time")
     if time.tzinfo is None:
@@ -43,15 +46,8 @@ def _parse_time(value: object) -> datetime:
     return time
 
 
-def _add_seconds(time: datetime, seconds: float) -> datetime:
-    try:
-        return time + timedelta(seconds=seconds)
-    except OverflowError:
-        raise ValueError("must be Unix seconds") from None
-
-
-def _write_whole_number(value: object) -> object:
-    """A number is the text of its digits."""
+def _format_whole_number(value: object) -> object:
+    """Replaces a whole number with its digits."""
     is_whole = isinstance(value, Decimal) and value.is_finite() and value == int(value)
     return str(int(value)) if is_whole else value  # type: ignore[call-overload]
 
@@ -102,7 +98,7 @@ class Signature(Owned):
     id: str = Field(pattern=_SIGNATURE_ID)
     status: Literal["sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"]
     certificate_url: str | None = None
-    provider_request_id: Annotated[str, Field(min_length=1), BeforeValidator(_write_whole_number)] | None = None
+    provider_request_id: Annotated[str, Field(min_length=1), BeforeValidator(_format_whole_number)] | None = None
 
     @model_validator(mode="after")
     def _check_certificate_url(self) -> Self:

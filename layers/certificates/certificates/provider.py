@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MAX_LINK_ANSWER_BYTES = 8 * 1024 * 1024
-# Parsed, such an answer may take 25 times its size. One at a time fits, and the interpreter does no two at once anyway.
+# Parsed, such an answer may take 25 times its size. Memory holds one, and the interpreter parses no two at once anyway.
 _PARSING = threading.Lock()
 RETRY_PAUSE = 0.5
 
@@ -125,8 +125,8 @@ class Provider:
         return Certificate(content)
 
     def _follow(self, exchange: Exchange, link: str, status: int) -> bytes:
-        """Sends no secret: it must not leave for another host, and storage hosts refuse two authentications. `status`
-        is that of the response with the link."""
+        """Sends no secret: it must not reach another host, and storage hosts refuse two authentications. `status` is
+        that of the response with the link."""
         url = find_url(link, self._settings.provider_link_hosts)
         self._observer.on_link(link, status, is_allowed=url is not None)
         if url is None:
