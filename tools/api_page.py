@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from tools.local.reference import POLICY, RENDERER, published
+from tools.local.reference import POLICY, RENDERER, read_openapi
 
 PAGE = Template("""\
 <!doctype html>
@@ -37,8 +37,8 @@ def write_page(folder: Path) -> None:
     """Replaces the folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "index.html").write_text(PAGE.substitute(policy=POLICY, title=published()["info"]["title"]))
-    (folder / "openapi.json").write_text(json.dumps(published()))
+    (folder / "index.html").write_text(PAGE.substitute(policy=POLICY, title=read_openapi()["info"]["title"]))
+    (folder / "openapi.json").write_text(json.dumps(read_openapi()))
     for name in RENDERER:
         (folder / name).write_bytes((files("flask_swagger_ui") / "dist" / name).read_bytes())
 

@@ -60,7 +60,7 @@ def read_preflight_rules(template: dict[str, Any]) -> list[ExternalRuleSource]:
 
 def main() -> None:
     template = json.load(sys.stdin)
-    # The rules skip a text with placeholders. Its own ones hold further alarms of the list, or nothing.
+    # The rules skip a text with placeholders. The variables of Fn::Sub hold more alarms of the list, or nothing.
     if dashboard := template["Resources"].get("Dashboard"):
         body, further = dashboard["Properties"]["DashboardBody"]["Fn::Sub"]
         for name in further:

@@ -69,7 +69,7 @@ def burning_cpu() -> Iterator[None]:
 
 
 def drop_page_cache() -> None:
-    """Forgets the files that the suite reads. Their cached pages are dropped, which needs no privilege."""
+    """Drops the cached pages of the files that the suite reads. Needs no privilege."""
     for folder in (".venv", ".aws-sam", "tests", "tools", "functions", "layers"):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and not path.is_symlink():

@@ -15,7 +15,7 @@ LONGEST_DELAY = 3600
 
 
 def delay_before_next_try(receives: int, retry_after: int | None) -> int:
-    """Seconds, after so many receives. At least what the provider asked to wait, up to LONGEST_DELAY."""
+    """Seconds, by the number of receives. At least what the provider asked to wait, up to LONGEST_DELAY."""
     growing = min(FIRST_DELAY * 2 ** min(receives - 1, 10), LONGEST_DELAY)
     return max(int(growing * random.uniform(0.75, 1.25)), min(retry_after or 0, LONGEST_DELAY))  # noqa: S311
 
@@ -34,7 +34,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait_for_turn(self, longest: float) -> None:
-        """Raises NoTurn if the turn would not come within so many seconds."""
+        """Raises NoTurn if the turn would not come within `longest` seconds."""
         with self._lock:
             now = time.monotonic()
             turn = max(now, self._next)

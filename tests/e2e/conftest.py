@@ -47,11 +47,8 @@ class Client:
 
 
 def archive(running: LocalService, signature_id: str, content: bytes) -> None:
-    """A new signature request, whose certificate is archived."""
-    item = seeds.signatures()[0] | {
-        "id": {"S": signature_id},
-        "certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{signature_id}/certificate"},
-    }
+    """Creates a signature request whose certificate is archived."""
+    item = seeds.signature(signature_id, "completed", "req_first", is_available=True)
     running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
     running.client("s3").put_object(
         Bucket=running.stack.physical_id("CertificatesBucket"),

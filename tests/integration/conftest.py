@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from types import SimpleNamespace
@@ -18,7 +19,6 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from certificates import archive, provider, records
-from certificates import provider as provider_module
 from certificates.archive import Archive
 from certificates.provider import Provider, Secret
 from certificates.records import Records
@@ -80,7 +80,7 @@ class Service:
     stack: Stack
     provider: ScriptedServer
     services: Services
-    lines: Any = field(repr=False)
+    capture: pytest.CaptureFixture[str] = field(repr=False)
 
     def __call__(self, event: Any) -> dict[str, Any]:
         return download.handler(event, Context(28))  # type: ignore[arg-type]
@@ -118,8 +118,8 @@ class Service:
 
     def output(self) -> str:
         """Standard output and error since the last call."""
-        captured = self.lines.readouterr()
-        return str(captured.out + captured.err)
+        captured = self.capture.readouterr()
+        return captured.out + captured.err
 
     def written(self) -> tuple[list[Line], Metrics]:
         """The log lines, and the metrics by name, since the last call."""
@@ -169,21 +169,17 @@ def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
     monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
     monkeypatch.setattr(records, "FIRST_PAUSE", 0)
-    open_servers = []
+    with ExitStack() as servers:
 
-    def run(name: str, *answers: Answer) -> ScriptedServer:
-        server = ScriptedServer(*answers)
-        server.__enter__()
-        open_servers.append(server)
-        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
-        url = f"{service.provider.url}/{{providerRequestId}}"
-        settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
-        monkeypatch.setattr(download, "SERVICES", download.connect(settings))
-        return server
+        def run(name: str, *answers: Answer) -> ScriptedServer:
+            server = servers.enter_context(ScriptedServer(*answers))
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
+            url = f"{service.provider.url}/{{providerRequestId}}"
+            settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+            monkeypatch.setattr(download, "SERVICES", download.connect(settings))
+            return server
 
-    yield run
-    for server in open_servers:
-        server.__exit__()
+        yield run
 
 
 @dataclass
@@ -220,7 +216,7 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider_module, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.01)
 
 
 @pytest.fixture

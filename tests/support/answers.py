@@ -10,10 +10,7 @@ ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 COMMON = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": REQUEST_ID}
 JSON = COMMON | {"Content-Type": "application/json"}
-PDF = COMMON | {
-    "Content-Type": "application/pdf",
-    "Accept-Ranges": "bytes",
-}
+PDF = COMMON | {"Content-Type": "application/pdf", "Accept-Ranges": "bytes"}
 
 
 def _name(signature_id: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Runs `certificates evidence`, and what CloudWatch Logs and S3 answer to it."""
+"""Runs `certificates evidence` with scripted responses of CloudWatch Logs and S3."""
 
 import io
 import itertools

@@ -32,7 +32,7 @@ class Refresh:
     """Runs the function, and gives access to both secrets and the token endpoint."""
 
     endpoint: ScriptedServer
-    lines: Any = field(repr=False)
+    capture: pytest.CaptureFixture[str] = field(repr=False)
 
     def __call__(self) -> dict[str, Any]:
         return refresh.handler(seeds.event(seeds.REFRESH_EVENT), Context(60))  # type: ignore[arg-type]
@@ -54,8 +54,8 @@ class Refresh:
 
     def written(self) -> tuple[list[Line], Metrics]:
         """The log lines, and the metrics by name, since the last call."""
-        captured = self.lines.readouterr()
-        output = str(captured.out + captured.err)
+        captured = self.capture.readouterr()
+        output = captured.out + captured.err
         assert "canary" not in output
         return parse_log(output.splitlines())
 

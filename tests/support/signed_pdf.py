@@ -1,4 +1,4 @@
-"""Digitally signed PDFs of each kind, and what may happen to them afterwards. Each is made once."""
+"""Makes digitally signed PDFs of each kind, and changes them. Each is made once."""
 
 import io
 from datetime import UTC, datetime
@@ -64,23 +64,16 @@ def time_stamper() -> DummyTimeStamper:
 
 
 @cache
-def sign(
-    content: bytes, field: str = "Seal", name: str = SEAL, *, is_stamped: bool = False, digest: str = "sha256"
-) -> bytes:
+def sign(content: bytes, field: str = "Seal", name: str = SEAL, *, is_stamped: bool = False, **options: Any) -> bytes:
     """Adds a signature, which permits later ones."""
-    metadata = signers.PdfSignatureMetadata(field_name=field, md_algorithm=digest)
+    metadata = signers.PdfSignatureMetadata(field, **{"md_algorithm": "sha256"} | options)
     pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=time_stamper() if is_stamped else None)
     return bytes(pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue())
 
 
-@cache
 def certify(content: bytes) -> bytes:
     """Adds a signature that forbids changes."""
-    metadata = signers.PdfSignatureMetadata(
-        field_name="Seal", certify=True, docmdp_permissions=MDPPerm.NO_CHANGES, md_algorithm="sha256"
-    )
-    pdf_signer = signers.PdfSigner(metadata, signer(SEAL))
-    return bytes(pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue())
+    return sign(content, certify=True, docmdp_permissions=MDPPerm.NO_CHANGES)
 
 
 @cache

@@ -120,7 +120,7 @@ def stamped() -> dict[str, Any]:
             ],
         ),
         (lambda: sign(unsigned()) + b"\n", lambda: [found(coverage="whole_revision")]),
-        (lambda: sign(unsigned(), digest="sha1"), lambda: [found(trust="weak_algorithm")]),
+        (lambda: sign(unsigned(), md_algorithm="sha1"), lambda: [found(trust="weak_algorithm")]),
     ],
     ids=[
         *("unsigned", "signed", "with a time stamp", "final", "altered", "permitted addition", "forbidden change"),
@@ -226,7 +226,7 @@ def test_nothing_about_a_hostile_pdf_is_written_to_the_terminal(
 ) -> None:
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # without pytest's, Python writes warnings itself
     inspect_signatures(form(b"<</FT/Sig/T(a)/V 4 0 R>>", SIGNATURE.replace(b"adbe.pkcs7.detached", b"#1b[2J")))
-    inspect_signatures(sign(unsigned(), digest="sha1"))
+    inspect_signatures(sign(unsigned(), md_algorithm="sha1"))
     assert capfd.readouterr() == ("", "")
 
 

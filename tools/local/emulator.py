@@ -154,8 +154,8 @@ def _link_runtime(folder: Path) -> None:
 
 
 def reserve_port() -> int:
-    """Returns a port on which a program can listen, and which the kernel gives to no other one for a minute: that long,
-    the connection that it closed first is in the state TIME_WAIT (RFC 9293, section 3.3.2)."""
+    """Returns a port on which a program can listen, and which the kernel gives to no other program for a minute: the
+    closed connection is in the state TIME_WAIT that long (RFC 9293, section 3.3.2)."""
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()),

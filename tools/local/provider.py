@@ -24,7 +24,7 @@ CLIENT_ID = "craftkit"
 
 class ProviderStub(ThreadingHTTPServer):
     """`documents` maps a request id to the function that renders the response body. `secret` is accepted for
-    certificates or, if `token_seconds` is not 0, for access tokens that are accepted for so long."""
+    certificates or, if `token_seconds` is not 0, for access tokens, which expire after that time."""
 
     daemon_threads = True
 

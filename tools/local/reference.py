@@ -46,7 +46,7 @@ def with_reference(api: Answer) -> Answer:
 
 def document(situation: str) -> dict[str, Any]:
     """Returns docs/openapi.yaml with this server, and with the values of the situation's event as examples."""
-    api = copy.deepcopy(published())
+    api = copy.deepcopy(read_openapi())
     event = seeds.event(situation)
     values = event["headers"] | event["pathParameters"]
     api["servers"] = [{"url": "/"}]
@@ -61,7 +61,7 @@ def document(situation: str) -> dict[str, Any]:
 
 
 @cache
-def published() -> dict[str, Any]:
+def read_openapi() -> dict[str, Any]:
     """Returns docs/openapi.yaml."""
     return dict(yaml_parse((ROOT / "docs" / "openapi.yaml").read_text()))
 

@@ -50,7 +50,7 @@ def local_service(
     token_seconds: float = 0,
 ) -> Iterator[LocalService]:
     """Runs the service. The gateway listens on `port`, AWS and the provider on the next two; 0 takes free ones.
-    `before` may wrap the API. With `token_seconds`, the provider accepts only access tokens, which live for so long."""
+    `before` may wrap the API. With `token_seconds`, the provider accepts only access tokens, which live that long."""
     aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
     with ExitStack() as running:
         provider = ProviderStub(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents(), token_seconds)

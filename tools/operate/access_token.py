@@ -65,7 +65,7 @@ def _invoke(target: Target) -> Refreshed | Failed:
 
 
 def describe_age(target: Target, secret: str) -> str:
-    """The token's own end is known only to the provider and to the run that fetched it."""
+    """Compares the age with the schedule: only the provider and the run that fetched the token know when it expires."""
     try:
         created = target.secrets_manager().get_secret_value(SecretId=secret)["CreatedDate"]
     except AwsError as error:

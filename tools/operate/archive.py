@@ -17,7 +17,7 @@ from tools.operate.verify import verify
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @on_a_stack
 def status(target: Target, *, as_json: bool) -> None:
-    """Show the messages waiting to be archived. All numbers are approximate.
+    """Show how many certificates wait to be archived. All numbers are approximate.
 
     Messages in flight are being processed or wait for their next try. DynamoDB counts signature requests every six
     hours.

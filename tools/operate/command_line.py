@@ -20,6 +20,7 @@ _NOT_SIGNED_IN = re.compile(
     "ExpiredToken.*|Invalid(AccessKey|ClientToken)Id|RequestExpired|SignatureDoesNotMatch|UnrecognizedClientException"
 )
 HELP_OPTIONS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
 
 
 class CannotRun(click.ClickException):

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from certificates.models import parse_signature_id
-from tools.operate.command_line import CannotRun, examples
+from tools.operate.command_line import TIME, CannotRun, examples
 from tools.operate.output import Output
 from tools.operate.target import Target, on_a_stack
 
@@ -19,12 +19,7 @@ from tools.operate.target import Target, on_a_stack
 )
 @click.argument("id_", metavar="ID")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="A new or empty folder.")
-@click.option(
-    "--since",
-    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
-    metavar="TIME",
-    help="Read the logs from then on: 2026-06-05T00:00:00Z.",
-)
+@click.option("--since", type=TIME, metavar="TIME", help="Read log lines from this time on: 2026-06-05T00:00:00Z.")
 @on_a_stack
 def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> None:
     """Collect the evidence about one certificate in a folder.
@@ -39,7 +34,7 @@ def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> 
     out = out.absolute()
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise CannotRun(f"{out} exists and is not an empty folder.")
-    # They take seconds to import.
+    # These take seconds to import.
     from tools.operate.evidence_collection import Collection  # noqa: PLC0415
     from tools.operate.evidence_pdf import render_evidence  # noqa: PLC0415
 

@@ -24,7 +24,7 @@ from tools.operate.command_line import CannotRun, describe_error
 from tools.operate.evidence_logs import LIMIT, LogsUnavailable, read_logs
 from tools.operate.evidence_record import Certificate, Check, Evidence, Logs, Place, Program, Version, format_time
 from tools.operate.pdf_signatures import PdfSignature, SignaturesUnreadable, inspect_signatures, trusted_authorities
-from tools.operate.target import Target
+from tools.operate.target import Target, check_pages
 
 _ATTRIBUTES = (
     *("id", "projectId", "status", "certificateUrl", "providerRequestId"),
@@ -92,18 +92,18 @@ class Collection:
         """
         made_at = datetime.now(UTC)
         item = self._read_item()
-        request = {name: _write_text(item[name]) for name in _ATTRIBUTES if name in item}
+        request = {name: _format_value(item[name]) for name in _ATTRIBUTES if name in item}
         project = Owned.from_item(item).project_id
         key = f"{project}/{self._id}.pdf"
         versions = self._read_versions(key)
         found = self._read_certificate(key, versions)
         certificate = signatures = None
         if found is None:
-            self._check("certificate", is_right=False)
+            self._record("certificate", is_right=False)
         else:
             content, response = found
             certificate = self._write_certificate(content, response, folder)
-            self._check_lock(certificate)
+            self._check_retention(certificate)
             self._check_origin(certificate.metadata, request.get("providerRequestId"))
             signatures = self._check_signatures(content)
         return Evidence(
@@ -128,8 +128,8 @@ class Collection:
             checks=self._checks,
         )
 
-    def _check(self, subject: str, *, is_right: bool | None, **facts: object) -> None:
-        """Notes the outcome of a check. None: what it needs could not be obtained."""
+    def _record(self, subject: str, *, is_right: bool | None, **facts: object) -> None:
+        """Records the outcome of a check. None: what the check needs could not be obtained."""
         outcome = {True: "confirmed", False: "contradicted", None: "not_obtained"}[is_right]
         sentence = _SENTENCES[subject, is_right].format(**facts)
         self._checks.append(Check(subject=subject, outcome=outcome, sentence=sentence))
@@ -141,7 +141,7 @@ class Collection:
         try:
             Signature.from_item(item)
         except InvalidRecord as error:
-            self._check("signature request", is_right=False, names=", ".join(error.problems))
+            self._record("signature request", is_right=False, names=", ".join(error.problems))
         return item
 
     def _read_versions(self, key: str) -> list[Version] | None:
@@ -149,19 +149,17 @@ class Collection:
         entries: list[Any] = []
         try:
             listing = self._target.s3().get_paginator("list_object_versions")
-            for page in listing.paginate(Bucket=self._bucket, Prefix=key):
-                if "IsTruncated" not in page:  # botocore parses any other XML as an empty list
-                    raise ArchiveUnavailable("MalformedAnswer")
+            for page in check_pages(listing.paginate(Bucket=self._bucket, Prefix=key)):
                 entries += [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         except ClientError as error:
-            self._check("versions", is_right=None, error=describe_error(error))
+            self._record("versions", is_right=None, error=describe_error(error))
             return None
         found = [_describe_version(entry) for entry in entries if entry["Key"] == key]
         found.sort(key=lambda one: (one.is_latest, one.created_at), reverse=True)
         markers = sum(one.is_delete_marker for one in found)
         versions = len(found) - markers
         if found:
-            self._check("versions", is_right=(versions, markers) == (1, 0), versions=versions, markers=markers)
+            self._record("versions", is_right=(versions, markers) == (1, 0), versions=versions, markers=markers)
         return found
 
     def _read_certificate(self, key: str, versions: list[Version] | None) -> tuple[bytes, Any] | None:
@@ -186,9 +184,9 @@ class Collection:
         file.write_bytes(content)
         computed, stored = hashlib.sha256(content).hexdigest(), _read_checksum(response)
         in_folder = hashlib.sha256(file.read_bytes()).hexdigest()
-        self._check("SHA-256", is_right=stored == computed if stored else None)
-        self._check("copy", is_right=in_folder == computed)
-        self._check("whole PDF", is_right=is_whole_pdf(content))
+        self._record("SHA-256", is_right=stored == computed if stored else None)
+        self._record("copy", is_right=in_folder == computed)
+        self._record("whole PDF", is_right=is_whole_pdf(content))
         return Certificate(
             file=file.name,
             size=len(content),
@@ -203,33 +201,33 @@ class Collection:
             metadata=response["Metadata"],
         )
 
-    def _check_lock(self, certificate: Certificate) -> None:
+    def _check_retention(self, certificate: Certificate) -> None:
         until, hold = certificate.retained_until, certificate.legal_hold or "not stated"
         if until is None or until < datetime.now(UTC):
-            self._check("retention", is_right=None)
+            self._record("retention", is_right=None)
         else:
             mode = certificate.retention_mode
-            self._check("retention", is_right=True, mode=mode, until=format_time(until), hold=hold)
+            self._record("retention", is_right=True, mode=mode, until=format_time(until), hold=hold)
 
     def _check_origin(self, metadata: Mapping[str, str], named: str | None) -> None:
         if "fetched-at" not in metadata:
-            self._check("origin", is_right=None)
+            self._record("origin", is_right=None)
             return
         recorded = unquote(metadata.get("provider-request-id", "(not recorded: too long)"))
         is_right = recorded == named or "provider-request-id" not in metadata
-        self._check("origin", is_right=is_right, at=metadata["fetched-at"], recorded=recorded, named=named)
+        self._record("origin", is_right=is_right, at=metadata["fetched-at"], recorded=recorded, named=named)
 
     def _check_signatures(self, content: bytes) -> list[PdfSignature] | None:
         try:
             signatures = inspect_signatures(content)
         except SignaturesUnreadable as error:
-            self._check("signatures", is_right=None, error=error)
+            self._record("signatures", is_right=None, error=error)
             return None
         if not signatures:
-            self._check("signed", is_right=None)
+            self._record("signed", is_right=None)
         for one in signatures:
             changes = _CHANGES.get(one.changes or "", "")
-            self._check(
+            self._record(
                 "signature",
                 is_right=None if one.is_intact is None else not one.is_broken,
                 name=f"{'Time stamp' if one.kind == 'time_stamp' else 'Signature'} {one.field}",
@@ -244,18 +242,18 @@ class Collection:
         try:
             logs = read_logs(self._target, self._id, since)
         except LogsUnavailable as error:
-            self._check("logs", is_right=None, error=error)
+            self._record("logs", is_right=None, error=error)
             return None
         begin = format_time(logs.since)
         served = [line for line in logs.lines if line.get("message") == "certificate_served"]
         refused = sum(line.get("message") == "request_refused" for line in logs.lines)
-        self._check("logs", is_right=True, since=begin, served=len(served), refused=refused)
+        self._record("logs", is_right=True, since=begin, served=len(served), refused=refused)
         if certificate and certificate.created_at < logs.since:
-            self._check("earlier logs", is_right=None, since=begin)
+            self._record("earlier logs", is_right=None, since=begin)
         if len(logs.lines) >= LIMIT:
-            self._check("later logs", is_right=None, most=LIMIT)
+            self._record("later logs", is_right=None, most=LIMIT)
         for other in sorted({line.get("project_id", "") for line in served} - {project}):
-            self._check("logs", is_right=False, project=other)
+            self._record("logs", is_right=False, project=other)
         return logs
 
 
@@ -269,8 +267,8 @@ def _describe_version(entry: Any) -> Version:
     )
 
 
-def _write_text(value: object) -> str | None:
-    """Texts and numbers as they are stored; other types, which no rule allows, as JSON."""
+def _format_value(value: object) -> str | None:
+    """Returns texts and numbers as they are stored; other types, which no rule allows, as JSON."""
     match value:
         case None | str():
             return value
@@ -280,6 +278,6 @@ def _write_text(value: object) -> str | None:
 
 
 def _read_checksum(response: Any) -> str | None:
-    """The checksum of an object that was written in parts is one of their checksums."""
+    """Returns None for an object that was written in parts: its checksum is that of their checksums."""
     text = response.get("ChecksumSHA256", "")
     return b64decode(text).hex() if re.fullmatch(r"[A-Za-z0-9+/]{43}=", text) else None

@@ -13,7 +13,7 @@ from tools.operate.target import Target
 
 OUTPUTS = ("DownloadCertificateLogGroupName", "ArchiveCertificateLogGroupName")
 LIMIT = 10_000
-"""The most lines that one query returns."""
+"""The most lines that one query can return."""
 
 QUERY = """filter signature_id = "{id}"
 | fields @timestamp, message, request_id, method, status, code, key_prefix, project_id, source, bytes, error

@@ -12,9 +12,10 @@ from tools.operate.pdf_signatures import PdfSignature
 
 _GREY, _RED = (110, 110, 110), (170, 0, 0)
 _ROWS, _CHARACTERS = 30, 6
-"""At most in a table, and for each hundredth of the width in a cell: they come from outside."""
+"""The most rows of a table, and the most characters of a cell for each hundredth of the width. Texts from outside may
+have any length."""
 _KEPT_TOGETHER = 36
-"""In millimetres: a heading and what follows it."""
+"""The height of a heading and the beginning of what follows it, in millimetres."""
 _OUTCOMES = {"contradicted": "CONTRADICTED", "not_obtained": "Not obtained", "confirmed": "Confirmed"}
 _LIMITS = (
     "SHA-256 identifies a file: any change gives another value. `sha256sum` or `shasum -a 256` computes it again. "
@@ -40,7 +41,7 @@ def render_evidence(evidence: Evidence) -> bytes:
     page.ln(2)
     page.set_font("Helvetica", "B", 11)
     page.set_text_color(*(_RED if evidence.findings else (0, 0, 0)))
-    page.write_paragraph(_judge(evidence), 6)
+    page.write_paragraph(_summarize(evidence), 6)
     page.set_text_color(0)
 
     certificate, request = evidence.certificate, evidence.signature_request
@@ -102,7 +103,7 @@ class _Page(FPDF):
         self.set_text_color(*_GREY)
         self.cell(text=label, w=38, h=4.5)
         self.set_text_color(0)
-        self.multi_cell(text=_make_safe(text or "not stated"), w=0, h=4.5, new_x="LMARGIN", new_y="NEXT", align="L")
+        self.write_paragraph(_make_safe(text or "not stated"), 4.5)
 
     def write_table(self, headings: Sequence[str], widths: tuple[int, ...], rows: Sequence[Sequence[str]]) -> None:
         style = FontFace(emphasis="BOLD", color=_GREY)
@@ -123,7 +124,7 @@ def _make_safe(text: str, most: int = 100 * _CHARACTERS) -> str:
     return safe if len(safe) <= most else f"{safe[:most]}..."
 
 
-def _judge(evidence: Evidence) -> str:
+def _summarize(evidence: Evidence) -> str:
     findings, missing = len(evidence.findings), len(evidence.not_obtained)
     verdict = (
         f"{findings} of {len(evidence.checks)} checks contradict the certificate."

@@ -23,7 +23,7 @@ class Program(Part):
     name: str = "craftkit-certificates"
     version: str
     py_hanko: str = Field(description="Version of the library that checks signatures.")
-    trusted_authorities: int = Field(description="How many authorities the machine trusts; none makes all unknown.")
+    trusted_authorities: int = Field(description="How many the machine trusts. With 0, every authority is unknown.")
 
 
 class Place(Part):

@@ -7,7 +7,7 @@ import click
 from certificates.api_key import HashedKey
 from certificates.models import PROJECT_ID
 from tools.operate.api_keys import ApiKeys, Entry, make_key
-from tools.operate.command_line import CannotRun, Interrupted, Text, examples
+from tools.operate.command_line import TIME, CannotRun, Interrupted, Text, examples
 from tools.operate.output import Output, make_printable
 from tools.operate.target import Target, on_a_stack
 
@@ -15,7 +15,6 @@ _HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
 _DAY_LENGTH = len("2027-01-31")
 _ADVICE = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
 _PROJECT = Text(PROJECT_ID, "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
-_TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
 _NO_SUCH_KEY = "No such key. Run `keys list` to see the existing keys."
 
 
@@ -24,14 +23,11 @@ def keys() -> None:
     """Create, list and revoke the projects' API keys."""
 
 
-@keys.command(
-    "create",
-    epilog=examples("certificates keys create --local --project prj_1 --name CI --test"),
-)
+@keys.command("create", epilog=examples("certificates keys create --local --project prj_1 --name CI --test"))
 @click.option("--project", required=True, type=_PROJECT, metavar="ID", help="The project whose certificates it opens.")
-@click.option("--name", metavar="TEXT", help="A name that tells its purpose.")
+@click.option("--name", metavar="TEXT", help="A name that states its purpose.")
 @click.option("--test", "is_test", is_flag=True, help="Create a ck_test_ key instead of a ck_live_ key.")
-@click.option("--expires-at", type=_TIME, metavar="TIME", help="When it expires: 2027-01-31T00:00:00Z.")
+@click.option("--expires-at", type=TIME, metavar="TIME", help="When it expires: 2027-01-31T00:00:00Z.")
 @on_a_stack
 def create_command(
     target: Target, *, project: str, name: str | None, is_test: bool, expires_at: datetime | None
@@ -51,7 +47,7 @@ def create_command(
 
 
 @keys.command("list", epilog=examples("certificates keys list --stack craftkit-certificates --json"))
-@click.option("--project", type=_PROJECT, metavar="ID", help="Only this project's.")
+@click.option("--project", type=_PROJECT, metavar="ID", help="Only this project's keys.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per key and line, with full times.")
 @on_a_stack
 def list_command(target: Target, *, project: str | None, as_json: bool) -> None:

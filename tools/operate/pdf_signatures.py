@@ -45,7 +45,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from tools.operate.command_line import CannotRun
 
 SECONDS = 60.0
-"""The longest that one PDF may take: a hostile one may have thousands of signatures or endless structures."""
+"""The most time for one PDF: a hostile one may have thousands of signatures or endless structures."""
 
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesUnread", "unsigned"]
 """What is found about all signatures of a PDF."""
@@ -65,7 +65,7 @@ _KINDS = {kind.value for kind in SigSeedSubFilter}
 # Like other readers, accepts certificates for digital signatures without the usage "non-repudiation".
 _KEY_USAGE = KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"})
 
-# Its messages repeat texts of the PDF, which would reach the terminal.
+# pyHanko's messages repeat texts of the PDF, which would reach the terminal.
 for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
@@ -192,7 +192,7 @@ async def _inspect(content: bytes) -> list[PdfSignature]:
 
 @contextmanager
 def _limiting_time() -> Iterator[None]:
-    """Raises _OutOfTime after SECONDS, and again each second in case that something catches it."""
+    """Raises _OutOfTime after SECONDS, and again each second in case something catches it."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise _OutOfTime

@@ -36,7 +36,7 @@ ADVICE = {
 
 
 class PrintingObserver(Observer):
-    """Prints each step, but never the secret, or the path or query of a link."""
+    """Prints each step, but neither the secret nor the path or query of a link."""
 
     def __init__(self, settings: ProviderSettings, say: Callable[[str], None]) -> None:
         self._settings = settings

@@ -47,8 +47,8 @@ FIRST_PAUSE = 0.2
 def reconcile(target: Target, *, dry_run: bool, segments: int | None, state: Path | None) -> None:
     """Enqueue every available certificate that the archive lacks.
 
-    For a table that is older than the archive, and for lost events. After an interruption, run it again: it resumes
-    where it stopped.
+    Use it for a table that is older than the archive, and after events were lost. After an interruption, run it again:
+    it resumes where it stopped.
     """
     output, started = Output(), time.monotonic()
     signatures = Signatures(target)

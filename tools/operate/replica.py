@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from certificates.aws import error_code
-from certificates.errors import ArchiveUnavailable
 from tools.operate.command_line import CannotRun, describe_error
-from tools.operate.target import CONNECTIONS, Target
+from tools.operate.target import CONNECTIONS, Target, check_pages
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,7 +23,7 @@ VERDICTS = {
     "replica_missing": "replicaMissing",
     "replica_differs": "replicaDiffers",
 }
-"""The verdicts on a key, and what their numbers are called."""
+"""The verdicts on a key, each with the name of its number."""
 
 
 def compare_replica(
@@ -62,9 +61,7 @@ def _find_replica(target: Target) -> str:
 
 def _list_keys(s3: "S3Client", bucket: str) -> Iterator[list[str]]:
     """Yields the keys in pages."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        if "IsTruncated" not in page:  # botocore parses any other XML as an empty list
-            raise ArchiveUnavailable("MalformedAnswer")
+    for page in check_pages(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)):
         yield [entry["Key"] for entry in page.get("Contents", [])]
 
 
@@ -91,7 +88,7 @@ def _describe(s3: "S3Client", bucket: str, key: str) -> "HeadObjectOutputTypeDef
 
 @contextmanager
 def _reading(bucket: str) -> Iterator[None]:
-    """Says in an error which of the two buckets it is about: AWS's message does not."""
+    """Adds to an error which of the two buckets it is about: AWS's message does not say so."""
     try:
         yield
     except ClientError as error:

@@ -35,12 +35,12 @@ Check = tuple[str, BaseHTTPResponse, list[str]]
 )
 @click.option("--url", envvar="URL", required=True, type=_URL, metavar="URL", help="The stack's output CertificateUrl.")
 @click.option("--key", envvar="KEY", required=True, type=_KEY, metavar="KEY", help="Better set in the environment.")
-@click.option("--id", "uuid", envvar="ID", required=True, type=click.UUID, metavar="ID", help="One with a certificate.")
+@click.option("--id", "uuid", envvar="ID", required=True, type=click.UUID, metavar="ID", help="A completed request.")
 def smoke(url: str, key: str, uuid: UUID) -> None:
     """Request a certificate from a deployment, as clients do.
 
-    ID is a signature request. The environment variables URL, KEY and ID may replace the options. The certificate may
-    have at most 4,500,000 bytes. Exit code 1: a check failed.
+    ID is a signature request whose certificate has at most 4,500,000 bytes. The environment variables URL, KEY and ID
+    may replace the options. Exit code 1: a check failed.
     """
     output = Output()
     with PoolManager(retries=False, timeout=SECONDS) as http:

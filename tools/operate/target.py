@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from certificates.aws import AwsError, client_config
 from certificates.budgets import CallLimits
+from certificates.errors import ArchiveUnavailable
 from tools.operate.command_line import CannotRun
 
 if TYPE_CHECKING:
@@ -81,6 +82,14 @@ class Target:
         return self.options["endpoint_url"] is not None
 
 
+def check_pages[Page: Mapping[str, Any]](pages: Iterable[Page]) -> Iterator[Page]:
+    """Yields the pages of a list of S3. botocore parses any other XML as an empty list: raises ArchiveUnavailable."""
+    for page in pages:
+        if "IsTruncated" not in page:
+            raise ArchiveUnavailable("MalformedAnswer")
+        yield page
+
+
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that choose a stack to a command, and passes it the chosen one."""
 
@@ -117,7 +126,7 @@ def find_deployed(name: str, region: str | None) -> Target:
 
 
 def find_local(port: int) -> Target:
-    """`make run` answers for AWS on the port after its own. The user's AWS configuration is not read: it is of other
+    """`make run` answers for AWS on the port after its own. The user's AWS configuration is not read: it is for other
     accounts, and may be malformed."""
     # botocore's form of a setting: key in a file, environment variable, default, conversion.
     no_file = (None, None, os.devnull, None)

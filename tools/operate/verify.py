@@ -15,13 +15,12 @@ from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumErro
 
 from certificates.aws import error_code
 from certificates.certificate import Certificate, is_whole_pdf
-from certificates.errors import ArchiveUnavailable
 from certificates.models import Signature
 from tools.operate.command_line import Interrupted, examples
 from tools.operate.output import Output
 from tools.operate.replica import compare_replica
 from tools.operate.signatures import Page, Signatures, run_in_parallel
-from tools.operate.target import Target, on_a_stack
+from tools.operate.target import Target, check_pages, on_a_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,10 +32,10 @@ READERS = 8
 READ_ATTEMPTS = 3
 
 FAULTS = ("missing", "damaged", "altered", "replicaFailed", "replicaMissing", "replicaDiffers")
-"""The numbers of which none may be above 0."""
+"""The numbers that must be 0."""
 
 NUMBERS = {"missing": "missing", "signatures_unread": "signaturesUnread"}
-"""Where a certificate with this problem is counted; with any other it is damaged."""
+"""The number that counts a certificate with this problem. Any other problem counts as damaged."""
 
 Finding = Mapping[str, str | int]
 """A `problem`, and the signature request or the key that has it."""
@@ -66,7 +65,7 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures
     counts = Counter(dict.fromkeys(("scanned", "available", "intact", "missing", "damaged", "altered", "broken"), 0))
 
     def show(finding: Finding) -> None:
-        """Findings are written at once and not kept: there may be one per certificate."""
+        """Writes a finding at once. None is kept: there may be one per certificate."""
         if as_json:
             output.write_json(finding)
         else:
@@ -140,9 +139,7 @@ def _list_versions(target: Target, advance: Callable[[int], None]) -> Iterator[t
     """Yields the key of each version, and whether it is a delete marker. Sorted: S3 lists keys in UTF-8 order, which is
     the order of code points."""
     listing = target.s3().get_paginator("list_object_versions")
-    for page in listing.paginate(Bucket=target.output("CertificatesBucketName")):
-        if "IsTruncated" not in page:  # botocore parses any other XML as an empty list
-            raise ArchiveUnavailable("MalformedAnswer")
+    for page in check_pages(listing.paginate(Bucket=target.output("CertificatesBucketName"))):
         entries = [(version["Key"], False) for version in page.get("Versions", [])]
         entries += [(marker["Key"], True) for marker in page.get("DeleteMarkers", [])]
         yield from sorted(entries)

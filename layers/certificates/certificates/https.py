@@ -37,7 +37,7 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 def run_within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
-    """Runs `work` for at most so many seconds, whatever it waits for: socket time-outs alone bound neither name
+    """Runs `work` for at most `seconds`, whatever it waits for: socket time-outs alone bound neither name
     resolution nor a server that sends a byte now and then. Raises ProviderFailed("timed_out")."""
     exchange = Exchange(time.monotonic() + seconds)
     worker = ThreadPoolExecutor(max_workers=1)
