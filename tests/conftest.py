@@ -60,6 +60,11 @@ def bounded(examples: int) -> settings:
     return settings(max_examples=examples) if settings().derandomize else settings()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores, since some tests wait."""
+    return (os.process_cpu_count() or 1) + 1
+
+
 WORLDS = {"running": "local-service", "cloud": "faults"}
 """Fixtures that are slow to create: the local service, and execution environments with a fake cloud."""
 
