@@ -9,11 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
@@ -30,22 +27,16 @@ from functions.refresh_credential import handler as refresh
 from functions.refresh_credential.settings import RefreshSettings
 from tests.conftest import OAUTH, PARAMETERS
 from tests.support.answers import ID, REQUEST_ID
+from tests.support.deployed import DYNAMODB, S3, deployed
 from tests.support.log import Line, Metrics, parse_log
 from tests.support.pdf import pdf
 from tests.support.refresh import KMS, SECRETS, STATIC, Refresh, issue
 from tools.fake_cloud.memory import Bucket, Tables, Vault
 from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.local import seeds
-from tools.local.resources import create_resources
 from tools.local.runtime import Context
-from tools.template import REGION, Stack
+from tools.template import Stack
 
-AWS = boto3.Session(region_name=REGION)
-# Each test creates all resources: with the same clients in half the time.
-SAME_CLIENTS: Any = SimpleNamespace(client=cache(AWS.client))
-DYNAMODB = AWS.client("dynamodb")
-S3 = AWS.client("s3")
-SQS = AWS.client("sqs")
 PROJECT = seeds.PROJECT
 KEY = seeds.KEY
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -152,8 +143,7 @@ def service(
     provider.requests.clear()
     monkeypatch.setattr(download, "SERVICES", services)
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
-    with moto.mock_aws():
-        create_resources(stack, seeds.PROVIDER_SECRET, SAME_CLIENTS)
+    with deployed(stack):
         for item in seeds.api_keys():
             DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
         yield Service(stack, provider, services, capfd)

@@ -18,10 +18,12 @@ from functions.archive_certificate import handler as archive
 from functions.archive_certificate.archiving import Services, archive_certificate
 from functions.archive_certificate.delays import FIRST_DELAY, Pace
 from functions.archive_certificate.settings import ArchiveSettings
-from tests.integration.conftest import PROJECT, S3, SQS, Service
+from tests.integration.conftest import PROJECT, Service
 from tests.support.answers import ID
+from tests.support.deployed import AWS, S3, SQS
 from tests.support.pdf import pdf
 from tools.fake_cloud.server import ScriptedServer, raw, reply, reset
+from tools.local.resources import create_queues
 from tools.local.runtime import Context
 
 SERVICE = {"service": "archive_certificate"}
@@ -35,6 +37,7 @@ def other(number: int) -> str:
 
 @pytest.fixture
 def queue_url(service: Service) -> str:
+    create_queues(service.stack, AWS)
     return str(SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveQueue"))["QueueUrl"])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.download_certificate.download import INLINE_LIMIT
-from tests.integration.conftest import DYNAMODB, KEY, PROJECT, S3, Service, get
+from tests.integration.conftest import KEY, PROJECT, Service, get
 from tests.support.answers import (
     ID,
     INTERNAL,
@@ -20,6 +20,7 @@ from tests.support.answers import (
     refusal,
     whole,
 )
+from tests.support.deployed import DYNAMODB, S3
 from tests.support.pdf import pdf
 from tools.fake_cloud.server import reply
 from tools.local import seeds

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from certificates import records
-from tests.integration.conftest import DYNAMODB, OTHER, PROJECT, S3, Place, Service, get
+from tests.integration.conftest import OTHER, PROJECT, Place, Service, get
 from tests.support.answers import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
+from tests.support.deployed import DYNAMODB, S3
 from tests.support.pdf import pdf
 from tools.fake_cloud.cloud import dynamodb_error, s3_error
 from tools.fake_cloud.server import Answer, raw, reply, reset

@@ -8,8 +8,9 @@ import pytest
 
 from functions.archive_certificate.archiving import Services, archive_certificate
 from functions.archive_certificate.delays import Pace
-from tests.integration.conftest import PROJECT, S3, Service, get
+from tests.integration.conftest import PROJECT, Service, get
 from tests.support.answers import ID, whole
+from tests.support.deployed import S3
 from tests.support.pdf import pdf
 
 Archive = Callable[[Service], None]

@@ -16,6 +16,7 @@ from click.testing import Result
 from pypdf import PdfReader
 
 from tests.conftest import STACK
+from tests.support.deployed import S3
 from tests.support.operator import Operator, ScriptAws, operator, scripted_services, signature_id
 from tools.fake_cloud.server import Answer, reply
 from tools.operate import evidence_logs
@@ -52,7 +53,7 @@ class Case:
     def delete(self) -> None:
         """Sets a delete marker."""
         key = f"prj_1/{self.id}.pdf"
-        self.operate.aws.client("s3").delete_object(Bucket=self.operate.name("CertificatesBucket"), Key=key)
+        S3.delete_object(Bucket=self.operate.name("CertificatesBucket"), Key=key)
 
     def collect(self, *options: str) -> tuple[Result, Any]:
         """Runs the command. Returns its result and evidence.json, which matches the schema."""

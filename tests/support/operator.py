@@ -10,25 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.handlers
-import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
 from tests.conftest import REPLICA
+from tests.support.deployed import AWS, CLOUDFORMATION, DYNAMODB, S3, SQS, deployed
 from tests.support.pdf import pdf
 from tools.fake_cloud.server import Answer, ScriptedServer
-from tools.local import seeds
-from tools.local.resources import create_resources
+from tools.local.resources import create_queues
 from tools.operate import reconcile, signatures
 from tools.operate.commands import main
-from tools.template import REGION, Stack
+from tools.template import Stack
 
 NO_URL = {"certificateUrl": {"NULL": True}}
 WRONG_STATUS = {"status": {"S": "unheard-of"}}
 STOP_SECONDS = 60
+RESEND_SECONDS = 5
 
 ScriptAws = Callable[..., ScriptedServer]
 """`script("S3", *answers)` replaces an AWS service with a scripted server."""
@@ -43,7 +42,6 @@ class Operator:
     """Runs commands on a stack, and seeds it."""
 
     stack: Stack
-    aws: boto3.Session
 
     def __call__(self, *arguments: str, answer: str | bytes | None = None) -> Result:
         """Runs a command on the stack, without a terminal."""
@@ -53,7 +51,7 @@ class Operator:
         return self.stack.physical_id(logical_id)
 
     def queue_url(self, logical_id: str = "ArchiveQueue") -> str:
-        return self.aws.client("sqs").get_queue_url(QueueName=self.name(logical_id))["QueueUrl"]
+        return SQS.get_queue_url(QueueName=self.name(logical_id))["QueueUrl"]
 
     def seed(self, number: int, **attributes: Any) -> str:
         """A signature request whose certificate is available."""
@@ -64,11 +62,11 @@ class Operator:
             "status": {"S": "completed"},
             "certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{id_}/certificate"},
         } | attributes
-        self.aws.client("dynamodb").put_item(TableName=self.name("SignaturesTable"), Item=item)
+        DYNAMODB.put_item(TableName=self.name("SignaturesTable"), Item=item)
         return id_
 
     def archive(self, number: int, content: bytes = pdf(), **arguments: Any) -> None:
-        self.aws.client("s3").put_object(
+        S3.put_object(
             Bucket=self.name("CertificatesBucket"),
             Key=f"prj_1/{signature_id(number)}.pdf",
             Body=content,
@@ -77,17 +75,17 @@ class Operator:
 
     def enqueued(self) -> list[str]:
         """Takes all messages from the queue."""
-        sqs, bodies = self.aws.client("sqs"), []
-        while messages := sqs.receive_message(QueueUrl=self.queue_url(), MaxNumberOfMessages=10).get("Messages"):
+        bodies = []
+        while messages := SQS.receive_message(QueueUrl=self.queue_url(), MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                sqs.delete_message(QueueUrl=self.queue_url(), ReceiptHandle=message["ReceiptHandle"])
+                SQS.delete_message(QueueUrl=self.queue_url(), ReceiptHandle=message["ReceiptHandle"])
             bodies += [json.loads(message["Body"]) for message in messages]
         assert all(body.keys() == {"signatureRequestId"} for body in bodies)
         return sorted(body["signatureRequestId"] for body in bodies)
 
     def stored_keys(self) -> list[dict[str, Any]]:
         """The items of ApiKeysTable."""
-        return list(self.aws.client("dynamodb").scan(TableName=self.name("ApiKeysTable"))["Items"])
+        return list(DYNAMODB.scan(TableName=self.name("ApiKeysTable"))["Items"])
 
 
 class Terminal(io.StringIO):
@@ -102,11 +100,10 @@ def run(*arguments: str, answer: str | bytes | None = None) -> Result:
 @contextmanager
 def operator(stack: Stack) -> Iterator[Operator]:
     """Creates the template's tables, bucket and queues, empty, and a CloudFormation stack that names them."""
-    with moto.mock_aws():
-        aws = boto3.Session(region_name=REGION)
-        create_resources(stack, seeds.PROVIDER_SECRET, aws)
-        deploy(aws, stack.name, stack.outputs, {name: stack.parameters[name] for name in REPLICA})
-        yield Operator(stack, aws)
+    with deployed(stack):
+        create_queues(stack, AWS)
+        deploy(stack.name, stack.outputs, {name: stack.parameters[name] for name in REPLICA})
+        yield Operator(stack)
 
 
 @contextmanager
@@ -147,7 +144,8 @@ def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> None:
     """Sends Ctrl-C at the AWS call of this number and name. This and later calls wait until the command has told its
-    threads to stop: how soon the main thread notices the signal depends on the machine."""
+    threads to stop: how soon the main thread notices the signal depends on the machine. One that arrives just before
+    it begins to wait is noticed after the wait, so a user would press the keys again."""
     main_thread = threading.main_thread().ident or 0
     stops: list[threading.Event] = []
 
@@ -156,10 +154,13 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> Non
         return stops[-1]
 
     def act(number: int) -> None:
-        if number == first:
-            signal.pthread_kill(main_thread, signal.SIGINT)
-        if number >= first:
-            stops[-1].wait(STOP_SECONDS)
+        if number < first:
+            return
+        for _ in range(STOP_SECONDS // RESEND_SECONDS):
+            if number == first:
+                signal.pthread_kill(main_thread, signal.SIGINT)
+            if stops[-1].wait(RESEND_SECONDS):
+                return
 
     monkeypatch.setattr(signatures, "Event", make_event)
     before(monkeypatch, call, act)
@@ -175,13 +176,11 @@ def summary(text: str) -> dict[str, str]:
     return {name.strip(): value for name, value in pairs}
 
 
-def deploy(
-    aws: boto3.Session, name: str, outputs: Mapping[str, str], parameters: Mapping[str, str] | None = None
-) -> None:
+def deploy(name: str, outputs: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> None:
     """Creates a CloudFormation stack that has only outputs and parameters."""
     template = {
         "Parameters": {key: {"Type": "String", "Default": value} for key, value in (parameters or {}).items()},
         "Resources": {},
         "Outputs": {key: {"Value": value} for key, value in outputs.items()},
     }
-    aws.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    CLOUDFORMATION.create_stack(StackName=name, TemplateBody=json.dumps(template))

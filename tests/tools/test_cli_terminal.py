@@ -11,6 +11,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from tests.conftest import PARAMETERS
+from tests.support.deployed import DYNAMODB
 from tests.support.operator import Operator, Terminal, operator, run, signature_id
 from tools.fake_cloud.server import ScriptedServer, reply
 from tools.operate.commands import main
@@ -27,7 +28,7 @@ def operate() -> Iterator[Operator]:
     with operator(Stack("craftkit-terminal", PARAMETERS)) as found:
         texts = {"keyHash": "a", "prefix": "ck_live_aaaaa", "projectId": "prj_1", "name": NOT_LATIN}
         item = {attribute: {"S": text} for attribute, text in texts.items()}
-        found.aws.client("dynamodb").put_item(TableName=found.name("ApiKeysTable"), Item=item)
+        DYNAMODB.put_item(TableName=found.name("ApiKeysTable"), Item=item)
         found.seed(1)
         yield found
 

@@ -5,12 +5,13 @@ import re
 
 import pytest
 
+from tests.support.deployed import SQS
 from tests.support.operator import Operator, ScriptAws, summary
 from tools.fake_cloud.server import Answer, reply
 
 
 def test_status_counts_what_waits_what_is_in_flight_and_what_is_dead(operate: Operator) -> None:
-    sqs, url, dead = operate.aws.client("sqs"), operate.queue_url(), operate.queue_url("ArchiveDeadLetterQueue")
+    sqs, url, dead = SQS, operate.queue_url(), operate.queue_url("ArchiveDeadLetterQueue")
     for number in range(4):
         operate.seed(number)
         sqs.send_message(QueueUrl=url, MessageBody="{}")

@@ -9,6 +9,7 @@ from unittest.mock import ANY
 import pytest
 
 from tests.support import signed_pdf
+from tests.support.deployed import S3
 from tests.support.evidence import (  # noqa: F401
     DENIED,
     GROUPS,
@@ -209,7 +210,7 @@ def test_the_first_archived_copy_is_the_certificate(case: Case) -> None:
     overwrite(case)
     case.delete()
     bucket, other = case.operate.name("CertificatesBucket"), f"prj_1/{case.id}.pdf.old"
-    case.operate.aws.client("s3").put_object(Bucket=bucket, Key=other, Body=b"another key")
+    S3.put_object(Bucket=bucket, Key=other, Body=b"another key")
     _, found = case.collect()
     assert Path(f"out/{case.id}-certificate.pdf").read_bytes() == unsigned()
     kinds = [(one["isDeleteMarker"], one["isLatest"], one["size"]) for one in found["versions"]]

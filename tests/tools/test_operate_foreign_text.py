@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from certificates.api_key import HashedKey
+from tests.support.deployed import DYNAMODB
 from tests.support.operator import WRONG_STATUS, Operator, ScriptAws, json_lines, run
 from tools.fake_cloud.server import ScriptedServer, reply
 
@@ -42,7 +43,7 @@ def assert_shown_and_printable(*results: Result) -> None:
 
 def put_key(operate: Operator, key_hash: str, **texts: str) -> None:
     item = {name: {"S": text} for name, text in ({"keyHash": key_hash, "projectId": "prj_1"} | texts).items()}
-    operate.aws.client("dynamodb").put_item(TableName=operate.name("ApiKeysTable"), Item=item)
+    DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item)
 
 
 # ── what the tables and the bucket hold ──────────────────────────────────────────────────────────────────────────────

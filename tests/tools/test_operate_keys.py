@@ -12,6 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.api_key import HashedKey
 from certificates.models import ApiKey
+from tests.support.deployed import DYNAMODB
 from tests.support.operator import Operator, json_lines, operator
 from tools.fake_cloud.server import ScriptedServer, reply
 from tools.local import seeds
@@ -38,7 +39,7 @@ def operate(stack: Stack) -> Iterator[Operator]:
 
 def seed(operate: Operator, key_hash: str, prefix: str, project: str = "prj_1", **attributes: Any) -> None:
     item = {"keyHash": {"S": key_hash}, "projectId": {"S": project}, "prefix": {"S": prefix}, "createdAt": CREATED}
-    operate.aws.client("dynamodb").put_item(TableName=operate.name("ApiKeysTable"), Item=item | attributes)
+    DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item | attributes)
 
 
 def revoked(operate: Operator) -> dict[str, object]:
@@ -182,7 +183,7 @@ def test_the_time_of_a_revocation_stays_when_two_revoke_at_once(listed: Operator
 
 
 def test_a_key_that_was_deleted_does_not_come_back(listed: Operator) -> None:
-    dynamodb, table = listed.aws.client("dynamodb"), listed.name("ApiKeysTable")
+    dynamodb, table = DYNAMODB, listed.name("ApiKeysTable")
     api_keys = ApiKeys(find_deployed(listed.stack.name, None))
     (entry,) = api_keys.entries(prefix="ck_live_aaaaa")
     dynamodb.delete_item(TableName=table, Key={"keyHash": {"S": "a" * 64}})
@@ -242,7 +243,7 @@ def test_keys_of_one_prefix_are_distinguished_by_the_listed_time(listed: Operato
 
 def test_a_local_key_is_revoked_by_the_whole_key_on_standard_input(operate: Operator) -> None:
     for item in seeds.api_keys():
-        operate.aws.client("dynamodb").put_item(TableName=operate.name("ApiKeysTable"), Item=item)
+        DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item)
     before = revoked(operate)
     prefix = seeds.KEY[:13]
     assert operate("keys", "revoke", prefix, "--yes").exit_code == 2
@@ -257,7 +258,7 @@ def test_a_local_key_is_revoked_by_the_whole_key_on_standard_input(operate: Oper
 
 def test_a_key_without_a_prefix_is_revoked_by_the_whole_key_after_a_question(operate: Operator) -> None:
     item = {"keyHash": {"S": HashedKey.parse("ck_live_canaryCanaryCanary").sha256}, "projectId": {"S": "prj_1"}}
-    operate.aws.client("dynamodb").put_item(TableName=operate.name("ApiKeysTable"), Item=item)
+    DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item)
     result = operate("keys", "revoke", "-", answer="ck_live_canaryCanaryCanary\ny\n")
     question = "Revoke key without a prefix of project prj_1? [y/N]:"
     assert (result.exit_code, result.stderr) == (0, f"{question}Key without a prefix is revoked.\n")

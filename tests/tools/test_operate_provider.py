@@ -272,8 +272,9 @@ def test_a_refresh_that_lambda_does_not_run_is_asked_for_once(
     assert len(server.requests) == 1
 
 
-def test_a_stack_without_a_token_endpoint_has_nothing_to_refresh(operate: Operator) -> None:
-    deploy(operate.aws, "static", Stack("static", PARAMETERS).outputs)
+@pytest.mark.usefixtures("operate")
+def test_a_stack_without_a_token_endpoint_has_nothing_to_refresh() -> None:
+    deploy("static", Stack("static", PARAMETERS).outputs)
     result = run_program("provider", "refresh", "--stack", "static")
     words = "Stack static has no ProviderTokenUrl: there are no access tokens to refresh."
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {words}\n")

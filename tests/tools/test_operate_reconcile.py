@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
+from tests.support.deployed import CLOUDFORMATION
 from tests.support.operator import (
     NO_URL,
     WRONG_STATUS,
@@ -224,7 +225,7 @@ def test_a_link_that_is_planted_at_the_last_moment_is_not_written_to(
 
 def test_a_stack_is_named_by_its_arn_too(operate: Operator) -> None:
     operate.seed(1)
-    stack = operate.aws.client("cloudformation").describe_stacks(StackName=operate.stack.name)["Stacks"][0]
+    stack = CLOUDFORMATION.describe_stacks(StackName=operate.stack.name)["Stacks"][0]
     Checkpoint.begin(identify_table(operate), 3, STATE)
     result = run("archive", "reconcile", "--stack", stack["StackId"])
     assert (result.exit_code, result.stderr) == (0, f"Resuming after 0 items ({STATE}).\n")

@@ -6,6 +6,7 @@ import pytest
 
 from certificates.certificate import Certificate
 from tests.conftest import REPLICA
+from tests.support.deployed import AWS
 from tests.support.operator import Operator, ScriptAws, deploy, json_lines, run, signature_id
 from tests.support.pdf import pdf
 from tools.fake_cloud.server import Answer, reply
@@ -37,7 +38,7 @@ def error(status: int, code: str, **headers: str) -> Answer:
 @pytest.mark.threat("lost-certificate", "wrong-bytes")
 def test_each_difference_of_the_second_copy_is_found(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
-    s3 = operate.aws.client("s3", region_name="eu-west-1")
+    s3 = AWS.client("s3", region_name="eu-west-1")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
@@ -139,7 +140,7 @@ def test_a_listing_that_is_not_from_s3_is_refused(operate: Operator, script_aws:
 
 def test_a_stack_without_a_second_copy_says_so(operate: Operator) -> None:
     parameters = dict.fromkeys(REPLICA, "")
-    deploy(operate.aws, "single", operate.stack.outputs, parameters)
+    deploy("single", operate.stack.outputs, parameters)
     result = run("archive", "verify", "--replica", "--stack", "single")
     words = "Stack single has no second copy: its parameter ReplicaBucketArn is empty."
     assert (result.exit_code, result.stderr) == (2, f"Error: {words}\n")

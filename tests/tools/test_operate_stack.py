@@ -14,7 +14,7 @@ from botocore.retries.standard import ExponentialBackoff
 
 from tests.support.operator import Operator, deploy, json_lines, run
 from tools.local.aws import serve_aws
-from tools.local.resources import create_resources
+from tools.local.resources import create_queues, create_resources
 from tools.local.stack import make_stack, serving
 from tools.operate.target import find_local
 from tools.template import REGION, ROOT, Stack
@@ -58,8 +58,9 @@ def test_a_stack_that_does_not_exist_is_named(operate: Operator) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
-def test_a_stack_of_something_else_is_refused(operate: Operator) -> None:
-    deploy(operate.aws, "other", {"Url": "https://example.com"})
+@pytest.mark.usefixtures("operate")
+def test_a_stack_of_something_else_is_refused() -> None:
+    deploy("other", {"Url": "https://example.com"})
     result = run("archive", "status", "--stack", "other")
     words = "has no output ArchiveQueueUrl: is it a stack of this project, deployed with this version?"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: Stack other {words}\n")
@@ -105,7 +106,9 @@ def local_stack() -> Iterator[tuple[Stack, int]]:
     stack = make_stack(provider_port=1)
     server = serve_aws(stack, "127.0.0.1", 0, {})
     with moto.mock_aws(), serving(server):
-        create_resources(stack, "secret", boto3.Session(), f"http://127.0.0.1:{server.port}")
+        url = f"http://127.0.0.1:{server.port}"
+        create_resources(stack, "secret", boto3.Session(), url)
+        create_queues(stack, boto3.Session(), url)
         yield stack, server.port - 1
 
 
@@ -124,7 +127,7 @@ def test_the_local_service_is_found_by_its_port_whatever_the_users_configuration
 
 def test_the_local_service_has_no_logs_about_a_certificate(local_stack: tuple[Stack, int], tmp_path: Path) -> None:
     stack, port = local_stack
-    operate, out = Operator(stack, boto3.Session()), tmp_path / "out"
+    operate, out = Operator(stack), tmp_path / "out"
     id_ = operate.seed(1)
     operate.archive(1)
     result = run("evidence", id_, "--out", str(out), "--local", "--port", str(port))

@@ -7,6 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 from certificates.certificate import Certificate
+from tests.support.deployed import S3
 from tests.support.operator import (
     NO_URL,
     WRONG_STATUS,
@@ -73,7 +74,7 @@ def as_text(finding: Mapping[str, object]) -> str:
 def delete(operate: Operator, number: int) -> None:
     """Without a version: a delete marker hides what is there, which Object Lock allows."""
     key = f"prj_1/{signature_id(number)}.pdf"
-    operate.aws.client("s3").delete_object(Bucket=operate.name("CertificatesBucket"), Key=key)
+    S3.delete_object(Bucket=operate.name("CertificatesBucket"), Key=key)
 
 
 @pytest.mark.threat("lost-certificate")

@@ -1,4 +1,4 @@
-"""Creates the template's tables, bucket, queues and secret in a stand-in for AWS."""
+"""Creates the template's tables, buckets, secret and queues in a stand-in for AWS."""
 
 import json
 
@@ -14,7 +14,6 @@ def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint
     """`secret` is the provider's, which operators create by hand on AWS too."""
     dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
     s3 = session.client("s3", endpoint_url=endpoint_url)
-    sqs = session.client("sqs", endpoint_url=endpoint_url)
     secrets_manager = session.client("secretsmanager", endpoint_url=endpoint_url)
     for logical_id, table in stack.of_type("AWS::DynamoDB::Table").items():
         properties = {name: table[name] for name in _TABLE_PROPERTIES}
@@ -33,6 +32,11 @@ def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint
             retention = lock["Rule"]["DefaultRetention"]
             lock = lock | {"Rule": {"DefaultRetention": retention | {"Days": int(retention["Days"])}}}
             s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock)
+    secrets_manager.create_secret(Name=stack.resolve({"Ref": "ProviderSecretName"}), SecretString=secret)
+
+
+def create_queues(stack: Stack, session: boto3.Session, endpoint_url: str | None = None) -> None:
+    sqs = session.client("sqs", endpoint_url=endpoint_url)
     # A dead-letter queue must exist before the queue that names it.
     queues = stack.of_type("AWS::SQS::Queue").items()
     for logical_id, queue in sorted(queues, key=lambda item: "RedrivePolicy" in item[1]):
@@ -40,4 +44,3 @@ def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint
         if "RedrivePolicy" in queue:
             attributes["RedrivePolicy"] = json.dumps(queue["RedrivePolicy"])
         sqs.create_queue(QueueName=stack.physical_id(logical_id), Attributes=attributes)  # type: ignore[arg-type]
-    secrets_manager.create_secret(Name=stack.resolve({"Ref": "ProviderSecretName"}), SecretString=secret)

@@ -15,7 +15,7 @@ from tools.local.archiving import Archiving, repeating
 from tools.local.aws import serve_aws
 from tools.local.gateway import Answer, Gateway, Invoke, serve
 from tools.local.provider import CLIENT_ID, PATH, TOKEN_PATH, ProviderStub
-from tools.local.resources import create_resources
+from tools.local.resources import create_queues, create_resources
 from tools.local.runtime import CREDENTIALS
 from tools.template import REGION, Stack
 
@@ -112,6 +112,7 @@ def _aws(stack: Stack, host: str, port: int, functions: Mapping[str, Invoke]) ->
     with serving(server):
         url = f"http://127.0.0.1:{server.server_port}"
         create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)
+        create_queues(stack, _session(), url)
         if name := stack.parameters["ProviderOAuthSecretName"]:
             client = {"client_id": CLIENT_ID, "client_secret": seeds.PROVIDER_SECRET}
             credentials = json.dumps({"grant": "client_credentials"} | client)
