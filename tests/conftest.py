@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tools.local.runtime import drop_user_settings
-from tools.template import ACCOUNT, REGION, ROOT, Stack
+from tools.template import ACCOUNT, REGION, Stack
 
 PARAMETERS = {
     "ProviderCertificateUrl": "http://127.0.0.1:1/v1/requests/{providerRequestId}/certificate",
@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker process runs whole files, and all tests of a world. Coverage is measured where the functions run in
     this process; it would double the time of the other tests."""
     for item in items:
-        folder, _, file = item.path.relative_to(ROOT / "tests").as_posix().rpartition("/")
+        _, folder, file = item.nodeid.partition("::")[0].split("/")
         worlds = [WORLDS[name] for name in WORLDS if folder == "e2e" and name in getattr(item, "fixturenames", ())]
         item.add_marker(pytest.mark.xdist_group(worlds[0] if worlds else f"{folder}-{file}"))
         if folder not in {"unit", "integration"}:

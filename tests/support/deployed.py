@@ -30,7 +30,7 @@ _COPIED = {"dynamodb": REGION, "s3": "aws", "secretsmanager": REGION}
 def deployed(stack: Stack) -> Iterator[None]:
     """AWS after a deployment: the template's tables, buckets and secret, empty. No queues: moto can't copy them."""
     states = _deploy(stack)
-    with moto.mock_aws():
+    with moto.mock_aws(config={"core": {"reset_boto3_session": False}}):
         for service, state in states.items():
             _state(service).update(deepcopy(state))
         yield
