@@ -72,12 +72,12 @@ WORLDS = {"running": "local-service", "cloud": "faults"}
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker process runs whole files, and all tests of a world. Coverage is measured where the functions run in
-    this process; it would double the time of the other tests."""
+    this process, without generated examples; it would double the time of the other tests."""
     for item in items:
         _, folder, file = item.nodeid.partition("::")[0].split("/")
         worlds = [WORLDS[name] for name in WORLDS if folder == "e2e" and name in getattr(item, "fixturenames", ())]
         item.add_marker(pytest.mark.xdist_group(worlds[0] if worlds else f"{folder}-{file}"))
-        if folder not in {"unit", "integration"}:
+        if folder not in {"unit", "integration"} or item.get_closest_marker("fuzz"):
             item.add_marker("no_cover")
 
 
