@@ -89,7 +89,7 @@ def keeps_running(instance: Any) -> Iterator[None]:
 @pytest.mark.fuzz
 @pytest.mark.parametrize("key", [seeds.KEY, seeds.REVOKED_KEY, None], ids=["valid key", "revoked key", "made-up keys"])
 @schema.parametrize()
-@bounded(50)
+@bounded(25)
 @pytest.mark.threat("API9")
 def test_every_answer_is_as_the_file_says(
     case: schemathesis.Case[Any], key: str | None, running: LocalService, etag: str
