@@ -3,12 +3,10 @@
 import functools
 import os
 import signal
-from collections.abc import Iterator
 
 import botocore.session
 import moto  # noqa: F401
 import pytest
-from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 from tools.local.runtime import drop_user_settings
@@ -73,36 +71,14 @@ WORLDS = {"running": "local-service", "cloud": "faults"}
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker process runs whole files, and all tests of a world."""
+    """Each worker process runs whole files, and all tests of a world. Coverage is measured where the functions run in
+    this process, without generated examples; it would double the time of the other tests."""
     for item in items:
-        folder, file = item.nodeid.partition("::")[0].split("/")[-2:]
+        _, folder, file = item.nodeid.partition("::")[0].split("/")
         worlds = [WORLDS[name] for name in WORLDS if folder == "e2e" and name in getattr(item, "fixturenames", ())]
         item.add_marker(pytest.mark.xdist_group(worlds[0] if worlds else f"{folder}-{file}"))
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if coverage := Coverage.current():
-        coverage.stop()
-        session.config.pluginmanager.register(MeasuredCalls(coverage))
-
-
-class MeasuredCalls:
-    """Measures coverage while a test runs the functions in this process, with no generated examples. All else would
-    take twice the time."""
-
-    def __init__(self, coverage: Coverage) -> None:
-        self._coverage = coverage
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        is_measured = item.nodeid.startswith(("tests/unit/", "tests/integration/"))
-        if not is_measured or item.get_closest_marker("fuzz"):
-            return (yield)
-        self._coverage.start()
-        try:
-            return (yield)
-        finally:
-            self._coverage.stop()
+        if folder not in {"unit", "integration"} or item.get_closest_marker("fuzz"):
+            item.add_marker("no_cover")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
