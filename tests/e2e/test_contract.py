@@ -9,7 +9,6 @@ import schemathesis
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 
-from tests.conftest import bounded
 from tests.e2e.conftest import archive
 from tools.local import seeds
 from tools.local.stack import LocalService
@@ -89,7 +88,6 @@ def keeps_running(instance: Any) -> Iterator[None]:
 @pytest.mark.fuzz
 @pytest.mark.parametrize("key", [seeds.KEY, seeds.REVOKED_KEY, None], ids=["valid key", "revoked key", "made-up keys"])
 @schema.parametrize()
-@bounded(25)
 @pytest.mark.threat("API9")
 def test_every_answer_is_as_the_file_says(
     case: schemathesis.Case[Any], key: str | None, running: LocalService, etag: str

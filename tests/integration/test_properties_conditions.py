@@ -53,7 +53,7 @@ def expected(headers: dict[str, str], most: int) -> dict[str, Any]:
 
 
 @pytest.mark.fuzz
-@bounded(600)
+@bounded(1500)
 @given(headers=requests, most=st.sampled_from([1500, 2000]))
 def test_conditions_and_ranges_follow_the_rfc(
     world: World, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from certificates.settings import ProviderSettings
 from functions.refresh_credential.settings import RefreshSettings
-from tests.conftest import bounded
 from tools.template import translated
 
 # Seed values. The fuzz test mutates each of them in a few places.
@@ -199,7 +198,6 @@ def test_a_second_copy_is_named_by_exact_arns(parameter: str, value: str, *, is_
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("parameter", GOOD)
-@bounded(50)
 @given(data=st.data())
 def test_any_value_is_deployed_if_and_only_if_the_functions_start_with_it(parameter: str, data: st.DataObject) -> None:
     accepted = st.from_regex(translated()["Parameters"][parameter]["AllowedPattern"], fullmatch=True)
