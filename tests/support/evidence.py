@@ -19,7 +19,7 @@ from tests.conftest import STACK
 from tests.support.deployed import S3
 from tests.support.operator import Operator, ScriptAws, operator, scripted_services, signature_id
 from tools.fake_cloud.server import Answer, reply
-from tools.operate import evidence_logs
+from tools.operate.evidence import logs as evidence_logs
 from tools.operate.output import make_printable
 from tools.template import ROOT
 

@@ -32,7 +32,7 @@ from tests.support.evidence import (  # noqa: F401
 from tests.support.operator import NO_URL, WRONG_STATUS, before, signature_id
 from tests.support.signed_pdf import SEAL, STAMPED_AT, TIME_STAMPER, issuer, sign, subject, unsigned
 from tools.fake_cloud.server import Answer, reply
-from tools.operate.evidence_record import make_schema
+from tools.operate.evidence.record import make_schema
 
 
 def test_the_evidence_about_an_intact_certificate(case: Case) -> None:

@@ -28,7 +28,7 @@ from tests.support.evidence import (  # noqa: F401
 from tests.support.pdf import pdf
 from tests.support.signed_pdf import unsigned
 from tools.fake_cloud.server import Answer, reply
-from tools.operate import evidence_logs
+from tools.operate.evidence import logs as evidence_logs
 
 # ── what can't be obtained ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,7 +116,7 @@ def test_logs_are_read_as_far_back_as_they_are_kept(case: Case) -> None:
 
 
 def test_more_lines_than_a_query_returns_are_stated(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.operate.evidence_collection.LIMIT", 40)
+    monkeypatch.setattr("tools.operate.evidence.collection.LIMIT", 40)
     case.seed()
     case.archive(unsigned())
     case.script("CLOUDWATCH_LOGS", groups(), STARTED, results(*[row(**SERVED)] * 40))

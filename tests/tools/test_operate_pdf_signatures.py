@@ -30,8 +30,8 @@ from tests.support.signed_pdf import (
     subject,
     unsigned,
 )
-from tools.operate import pdf_signatures
-from tools.operate.pdf_signatures import SignaturesUnreadable, inspect_signatures, trusted_authorities
+from tools.operate.evidence import pdf_signatures
+from tools.operate.evidence.pdf_signatures import SignaturesUnreadable, inspect_signatures, trusted_authorities
 
 
 def trust(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from tools.operate.archive import archive
 from tools.operate.command_line import HELP_OPTIONS, Commands, examples
-from tools.operate.evidence import evidence
+from tools.operate.evidence.command import evidence
 from tools.operate.keys import keys
 from tools.operate.provider import provider
 from tools.operate.smoke import smoke

@@ -103,7 +103,7 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures
 @contextmanager
 def _checking_signatures(counts: Counter[str]) -> Iterator[Callable[[bytes], str | None]]:
     """Yields a function that counts a certificate by its digital signatures and returns its problem, for any thread."""
-    from tools.operate.pdf_signatures import judging  # noqa: PLC0415 - takes seconds to import
+    from tools.operate.evidence.pdf_signatures import judging  # noqa: PLC0415 - takes seconds to import
 
     problems = {"signaturesBroken": "broken_signature", "signaturesUnread": "signatures_unread"}
     counts.update(dict.fromkeys(("signaturesIntact", *problems, "unsigned"), 0))

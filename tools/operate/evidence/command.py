@@ -35,8 +35,8 @@ def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> 
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise CannotRun(f"{out} exists and is not an empty folder.")
     # These take seconds to import.
-    from tools.operate.evidence_collection import Collection  # noqa: PLC0415
-    from tools.operate.evidence_pdf import render_evidence  # noqa: PLC0415
+    from tools.operate.evidence.collection import Collection  # noqa: PLC0415
+    from tools.operate.evidence.report import render_evidence  # noqa: PLC0415
 
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:

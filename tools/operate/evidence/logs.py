@@ -8,7 +8,7 @@ from botocore.parsers import ResponseParserError
 
 from certificates.aws import AwsError
 from tools.operate.command_line import describe_error
-from tools.operate.evidence_record import Logs
+from tools.operate.evidence.record import Logs
 from tools.operate.target import Target
 
 OUTPUTS = ("DownloadCertificateLogGroupName", "ArchiveCertificateLogGroupName")

@@ -21,9 +21,14 @@ from certificates.errors import ArchiveUnavailable, InvalidRecord
 from certificates.models import Item, Owned, Signature
 from certificates.records import Records
 from tools.operate.command_line import CannotRun, describe_error
-from tools.operate.evidence_logs import LIMIT, LogsUnavailable, read_logs
-from tools.operate.evidence_record import Certificate, Check, Evidence, Logs, Place, Program, Version, format_time
-from tools.operate.pdf_signatures import PdfSignature, SignaturesUnreadable, inspect_signatures, trusted_authorities
+from tools.operate.evidence.logs import LIMIT, LogsUnavailable, read_logs
+from tools.operate.evidence.pdf_signatures import (
+    PdfSignature,
+    SignaturesUnreadable,
+    inspect_signatures,
+    trusted_authorities,
+)
+from tools.operate.evidence.record import Certificate, Check, Evidence, Logs, Place, Program, Version, format_time
 from tools.operate.target import Target, check_pages
 
 _ATTRIBUTES = (

@@ -6,9 +6,9 @@ from fpdf import FPDF
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 
-from tools.operate.evidence_record import Evidence, format_time
+from tools.operate.evidence.pdf_signatures import PdfSignature
+from tools.operate.evidence.record import Evidence, format_time
 from tools.operate.output import make_printable
-from tools.operate.pdf_signatures import PdfSignature
 
 _GREY, _RED = (110, 110, 110), (170, 0, 0)
 _ROWS, _CHARACTERS = 30, 6

@@ -1,6 +1,6 @@
 """What `evidence.json` holds.
 
-`python -m tools.operate.evidence_record` prints its schema, which is in docs/evidence.schema.json.
+`python -m tools.operate.evidence.record` prints its schema, which is in docs/evidence.schema.json.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 from pydantic.alias_generators import to_camel
 
-from tools.operate.pdf_signatures import PdfSignature
+from tools.operate.evidence.pdf_signatures import PdfSignature
 
 SHA256 = r"^[0-9a-f]{64}$"
 
