@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ READ_ATTEMPTS = 3
 FAULTS = ("missing", "damaged", "altered", "replicaFailed", "replicaMissing", "replicaDiffers")
 """The numbers that must be 0."""
 
-NUMBERS = {"missing": "missing", "signatures_unread": "signaturesUnread"}
+NUMBERS = {"missing": "missing", "signatures_not_determined": "signaturesNotDetermined"}
 """The number that counts a certificate with this problem. Any other problem counts as damaged."""
 
 Finding = Mapping[str, str | int]
@@ -56,8 +56,8 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures
     With --replica, also if a certificate is missing in the second copy, could not be copied, or differs there. One that
     is still waiting to be copied is only reported. Needs permission to read that bucket, too, and to use its key.
 
-    With --signatures, a certificate is also damaged if a digital signature in it is broken, or a forbidden change was
-    made after it.
+    With --signatures, a certificate is also damaged if a digital signature in it is broken or hidden, or a forbidden
+    change was made after it. Signatures and changes about which this can't be determined are reported and counted.
     """
     output, started = Output(), time.monotonic()
     signatures = Signatures(target)
@@ -91,8 +91,8 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures
                 counts["intact"] = counts["available"] - counts["missing"] - counts["damaged"]
                 advance(page.scanned)
 
-            with _checking_signatures(counts) if with_signatures else nullcontext(_find_nothing) as find_more:
-                _read_all(target, signatures, find_more, report)
+            find_more = _checking_signatures(counts) if with_signatures else _find_nothing
+            _read_all(target, signatures, find_more, report)
     except KeyboardInterrupt as error:
         raise Interrupted(f"Interrupted after {counts['scanned']:,} items.") from error
     output.write_numbers({**counts, "seconds": round(time.monotonic() - started)}, as_json=as_json)
@@ -100,24 +100,22 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures
         raise click.exceptions.Exit(1)
 
 
-@contextmanager
-def _checking_signatures(counts: Counter[str]) -> Iterator[Callable[[bytes], str | None]]:
-    """Yields a function that counts a certificate by its digital signatures and returns its problem, for any thread."""
-    from tools.operate.evidence.pdf_signatures import judging  # noqa: PLC0415 - takes seconds to import
+def _checking_signatures(counts: Counter[str]) -> Callable[[bytes], str | None]:
+    """Returns a function for any thread: it counts a certificate by its digital signatures and returns its problem."""
+    from tools.operate.evidence.signature_checks import judge_signatures  # noqa: PLC0415 - only with --signatures
 
-    problems = {"signaturesBroken": "broken_signature", "signaturesUnread": "signatures_unread"}
+    problems = {"signaturesBroken": "broken_signature", "signaturesNotDetermined": "signatures_not_determined"}
     counts.update(dict.fromkeys(("signaturesIntact", *problems, "unsigned"), 0))
     counting = threading.Lock()
-    with judging() as judge:
 
-        def find_problem(content: bytes) -> str | None:
-            state = judge(content)
-            if state != "signaturesUnread":
-                with counting:
-                    counts[state] += 1
-            return problems.get(state)
+    def find_problem(content: bytes) -> str | None:
+        state = judge_signatures(content)
+        if state != "signaturesNotDetermined":
+            with counting:
+                counts[state] += 1
+        return problems.get(state)
 
-        yield find_problem
+    return find_problem
 
 
 def _find_nothing(_: bytes) -> None:

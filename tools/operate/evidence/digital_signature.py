@@ -13,19 +13,22 @@ Trust = Literal[
 ]
 
 
+AdditionKind = Literal[
+    "validation_data", "metadata", "signature", "visible_signature", "time_stamp", "form_field", "annotation"
+]
+
+
 class Addition(Part):
     """What was added or changed after a signature."""
 
-    kind: Literal[
-        *("validation_data", "metadata", "signature", "visible_signature", "time_stamp", "form_field", "annotation")
-    ]
+    kind: AdditionKind
     names: list[str] = Field(default=[], description="Full names of the form fields, as the PDF has them.")
 
 
 class DigitalSignature(Part):
     """One signature or document time stamp."""
 
-    field: str = Field(description="Full name of the form field that holds it.")
+    field: str | None = Field(description="Full name of the form field that holds it, if it can be read.")
     kind: Literal["signature", "time_stamp"] = "signature"
     is_hidden: bool = Field(
         default=False, description="An earlier revision of the PDF has it; the last one hides, renames or replaces it."
@@ -45,7 +48,7 @@ class DigitalSignature(Part):
         description="What was added after it: nothing; only the additions; something else; a violation of a "
         "certification or lock, or another content of a page; or this could not be determined.",
     )
-    additions: list[Addition] = []
+    additions: list[Addition] = Field(default=[])
     changes_reason: str | None = Field(default=None, description="Why they are forbidden, or not explained.")
     permitted: Literal["no_changes", "fill_forms", "annotate"] | None = Field(
         default=None, description="The changes that the signature itself permits (DocMDP), if it says so."

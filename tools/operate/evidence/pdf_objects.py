@@ -1,0 +1,125 @@
+"""Reads objects of a PDF, and compares those of two revisions with everything that they refer to."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyhanko.pdf_utils import generic
+
+UPWARDS = frozenset({"/Parent", "/P", "/Pg"})
+"""Keys of references to what holds an object. They are not followed."""
+
+_ENCODING = frozenset({"/Length", "/Filter", "/DecodeParms"})
+
+Reference = tuple[int, int]
+
+
+def attempt[Result](read: Callable[[], Result]) -> Result | None:
+    """Reads a part of a hostile PDF, which raises anything, RecursionError too. Returns None if it can't be read.
+
+    Raises MemoryError: the process has a limit, at which nothing more can be said about the PDF.
+    """
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - see above
+        return None
+
+
+def resolve(value: Any) -> Any:
+    """Returns the object that a reference leads to; None for PDF's null, which a missing object is (ISO 32000-2,
+    7.3.10)."""
+    for _ in range(10):
+        if not isinstance(value, generic.IndirectObject):
+            break
+        value = value.get_object()
+    return None if isinstance(value, generic.NullObject) else value
+
+
+def read_entries(value: Any) -> dict[str, Any]:
+    """Returns the entries of a dictionary, or {} of anything else. References are kept as such."""
+    value = resolve(value)
+    return {str(key): value.raw_get(key) for key in value} if isinstance(value, generic.DictionaryObject) else {}
+
+
+def read_items(value: Any) -> list[Any]:
+    """Returns the items of an array, or [] of anything else. References are kept as such."""
+    value = resolve(value)
+    return [value.raw_get(index) for index in range(len(value))] if isinstance(value, generic.ArrayObject) else []
+
+
+def find_reference(value: Any) -> Reference | None:
+    return (value.idnum, value.generation) if isinstance(value, generic.IndirectObject) else None
+
+
+class Comparer:
+    """Remembers the pairs of references that lead to equal objects, so that each is compared once."""
+
+    def __init__(self) -> None:
+        self._equal: set[tuple[Reference | None, Reference | None]] = set()
+
+    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+        """Returns the keys with different values."""
+        return [key for key in old | new if not self.is_same(old.get(key), new.get(key))]  # type: ignore[operator]
+
+    def is_same(self, old: Any, new: Any) -> bool:
+        seen: set[tuple[Reference | None, Reference | None]] = set()
+        stack = [(old, new)]
+        while stack:
+            one, other = stack.pop()
+            references = find_reference(one), find_reference(other)
+            if references in self._equal or references in seen:
+                continue
+            if all(references):
+                seen.add(references)
+            one, other = resolve(one), resolve(other)
+            if _is_page(one) and _is_page(other):
+                if references[0] != references[1]:
+                    return False
+            elif _read_value(one) != _read_value(other):
+                return False
+            else:
+                stack += zip(read_items(one), read_items(other), strict=True)
+                entries, others = _read_compared(one), _read_compared(other)
+                stack += [(entries.get(key), others.get(key)) for key in entries | others]
+        self._equal |= seen
+        return True
+
+
+def _is_page(value: Any) -> bool:
+    return isinstance(value, generic.DictionaryObject) and value.get("/Type") == "/Page"
+
+
+def _read_compared(value: Any) -> dict[str, Any]:
+    """Returns the entries, but for those of a stream's encoding, and those that lead upwards."""
+    ignored = UPWARDS | _ENCODING if isinstance(value, generic.StreamObject) else UPWARDS
+    return {key: entry for key, entry in read_entries(value).items() if key not in ignored}
+
+
+def _read_value(value: Any) -> object:
+    """Returns what equals only values of the same kind. Of dictionaries and arrays, it leaves out the contents."""
+    if isinstance(value, generic.StreamObject):
+        return _Data(value)
+    if isinstance(value, generic.TextStringObject | generic.ByteStringObject):
+        return "string", value.original_bytes
+    if isinstance(value, generic.ArrayObject):
+        return "array", len(value)
+    if isinstance(value, generic.NumberObject | generic.FloatObject):
+        return "number", float(value)
+    return type(value), None if isinstance(value, generic.DictionaryObject) else str(value)
+
+
+class _Data:
+    """The data of a stream, which is decoded only if it has to be."""
+
+    def __init__(self, stream: generic.StreamObject) -> None:
+        self._stream = stream
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Data):
+            return False
+        one, another = self._stream, other._stream
+        is_encoded_alike = all(one.get(key) == another.get(key) for key in ("/Filter", "/DecodeParms"))
+        return (is_encoded_alike and one.encoded_data == another.encoded_data) or one.data == another.data
+
+    __hash__ = None  # type: ignore[assignment]

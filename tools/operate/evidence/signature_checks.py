@@ -1,0 +1,201 @@
+"""States what is found about the digital signatures of a PDF. Each PDF is inspected in a process of its own.
+
+A hostile PDF may take any time and memory, or end the process: this costs the verdict on that PDF, and nothing else.
+"""
+
+import resource
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, Literal
+
+from tools.operate.evidence.checks import Check, Outcome, quote
+from tools.operate.evidence.digital_signature import Addition, DigitalSignature
+
+SECONDS = 60.0
+"""The most time for one PDF."""
+
+MEMORY_BYTES = 1_000_000_000
+"""The most memory for one PDF. Not every system enforces it: macOS does not."""
+
+_TRUST = {
+    "trusted": "issued for signing by an authority that this machine trusts",
+    "web_site_only": "issued for a web site, not for signing documents",
+    "other_purpose": "issued for another purpose than signing",
+    "unknown_authority": "issued by an authority that this machine does not trust",
+    "expired": "not valid at present",
+    "weak_algorithm": "used with an algorithm that is considered weak",
+    "not_established": "one whose trust could not be established",
+}
+_COVERAGE = {
+    "whole_file": "covers the whole file",
+    "whole_revision": "covers the whole file as it was then",
+    "part": "covers a part of the file only",
+}
+_ADDITIONS = {
+    "validation_data": "data for long-term validation",
+    "metadata": "information about the document",
+    "signature": "signatures that show nothing on a page",
+    "time_stamp": "time stamps",
+    "visible_signature": "signatures that show something on a page",
+    "form_field": "form fields",
+    "annotation": "annotations",
+}
+_SHOWN = {"visible_signature", "form_field", "annotation"}
+"""Additions that a reader of the PDF may see."""
+_MAX_NAMES = 5
+
+UNSIGNED = Check(
+    subject="signature", outcome="not_determined", sentence="No revision of the PDF has a digital signature."
+)
+
+State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
+"""What is found about all signatures of a PDF and the changes after them. Who signed is left open."""
+
+Result = tuple[list[DigitalSignature], str | None] | str
+
+
+def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, list[Check]]:
+    """Returns the signatures, or None if they can't be read, and what is to be said about them."""
+    found = _inspect_within_limits(content)
+    if isinstance(found, str):
+        return None, [
+            _make("signature", "not_determined", f"The digital signatures of the PDF are not known: {found}.")
+        ]
+    signatures, problem = found
+    checks = [check for one in signatures for check in _describe(one)]
+    if problem:
+        checks.append(_make("signature", "not_determined", f"The PDF may have more signatures: {problem}."))
+    elif not signatures:
+        checks.append(UNSIGNED)
+    return signatures, checks
+
+
+def judge_signatures(content: bytes) -> State:
+    _, checks = check_signatures(content)
+    outcomes = {check.outcome for check in checks if check.subject != "signer"}
+    if "contradicted" in outcomes:
+        return "signaturesBroken"
+    if checks == [UNSIGNED]:
+        return "unsigned"
+    return "signaturesNotDetermined" if "not_determined" in outcomes else "signaturesIntact"
+
+
+@cache
+def _context() -> Any:
+    """Processes are forked from one that has imported what they need, and nothing else runs in it."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "tools.operate.evidence.preloaded"])
+    return context
+
+
+def _inspect_within_limits(content: bytes) -> Result:
+    """Returns the signatures and what hid others, or why the PDF was not inspected."""
+    receiver, sender = _context().Pipe(duplex=False)
+    process = _context().Process(target=_inspect, args=(sender, content), daemon=True)
+    try:
+        with _blocking_ctrl_c():
+            process.start()
+        sender.close()
+        if not receiver.poll(SECONDS):
+            return f"the PDF was not read within {SECONDS:.0f} seconds"
+        return receiver.recv()  # type: ignore[no-any-return]
+    except (EOFError, OSError):
+        return "the process that read the PDF was killed or failed"
+    finally:
+        receiver.close()
+        if process.pid:
+            process.kill()
+            process.join()
+
+
+@contextmanager
+def _blocking_ctrl_c() -> Iterator[None]:
+    """New processes inherit this. Ctrl-C reaches all processes of a terminal, and they would print tracebacks."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _inspect(sender: Connection, content: bytes) -> None:
+    from tools.operate.evidence.pdf_signatures import inspect_signatures  # noqa: PLC0415 - takes seconds to import
+
+    if sys.platform != "darwin":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    try:
+        found = inspect_signatures(content)
+        result: Result = (found.signatures, found.problem)
+    except MemoryError:
+        result = f"the PDF needs more than {MEMORY_BYTES // 1_000_000:,} MB of memory to be read"
+    sender.send(result)
+
+
+def _make(subject: str, outcome: Outcome, sentence: str) -> Check:
+    return Check(subject=subject, outcome=outcome, sentence=sentence)
+
+
+def _describe(one: DigitalSignature) -> Iterable[Check]:
+    name = f"{'time stamp' if one.kind == 'time_stamp' else 'signature'} {quote(one.field or '(name not known)')}"
+    yield _describe_integrity(one, name)
+    if one.is_hidden:
+        sentence = f"An earlier revision of the PDF has the {name}. The last one hides, renames or replaces it."
+        yield _make("signature", "contradicted", sentence)
+    if one.integrity != "intact":
+        return
+    yield _describe_changes(one, name)
+    if one.trust:
+        outcome: Outcome = "confirmed" if one.trust == "trusted" else "not_determined"
+        signer = quote(one.signer or "(not named)")
+        yield _make("signer", outcome, f"The certificate of {signer}, who made the {name}, is {_TRUST[one.trust]}.")
+    if one.time_integrity == "broken":
+        yield _make("time", "contradicted", f"The time stamp within the {name} is broken.")
+    elif one.time_integrity == "not_determined":
+        yield _make("time", "not_determined", f"The time stamp within the {name} could not be checked.")
+
+
+def _describe_integrity(one: DigitalSignature, name: str) -> Check:
+    if one.integrity == "broken":
+        return _make("signature", "contradicted", f"The {name} is broken: {one.integrity_reason}.")
+    if one.integrity == "not_determined":
+        return _make("signature", "not_determined", f"The {name} could not be checked: {one.integrity_reason}.")
+    outcome: Outcome = "not_determined" if one.coverage == "part" else "confirmed"
+    return _make("signature", outcome, f"The {name} is intact. It {_COVERAGE[one.coverage or 'part']}.")
+
+
+def _describe_changes(one: DigitalSignature, name: str) -> Check:
+    subject, added = "changes after signing", _list(one.additions)
+    match one.changes:
+        case "forbidden":
+            return _make(subject, "contradicted", f"After the {name}, the PDF was changed: {one.changes_reason}.")
+        case "not_explained":
+            sentence = f"After the {name}, something was changed that is not explained: {one.changes_reason}."
+            return _make(subject, "not_determined", sentence)
+        case "not_determined":
+            sentence = f"What was changed after the {name} is not known: {one.changes_reason}."
+            return _make(subject, "not_determined", sentence)
+    kinds = {addition.kind for addition in one.additions}
+    if kinds <= {"validation_data"}:
+        but = f", but for {added}" if added else ""
+        return _make(subject, "confirmed", f"Nothing was changed after the {name}{but}.")
+    if not kinds & _SHOWN:
+        return _make(subject, "confirmed", f"Only these were added after the {name}: {added}.")
+    allowed = ", which its certification permits" if one.permitted else ""
+    sentence = (
+        f"After the {name}, these were added or changed: {added}{allowed}. Whether the signer agrees is not known."
+    )
+    return _make(subject, "not_determined", sentence)
+
+
+def _list(additions: Iterable[Addition]) -> str:
+    texts = []
+    for addition in additions:
+        names = ", ".join(map(quote, addition.names[:_MAX_NAMES]))
+        more = f" and {len(addition.names) - _MAX_NAMES:,} more" if len(addition.names) > _MAX_NAMES else ""
+        texts.append(f"{_ADDITIONS[addition.kind]} {names}{more}".rstrip())
+    return ", ".join(texts)
