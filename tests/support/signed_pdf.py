@@ -1,17 +1,25 @@
 """Makes digitally signed PDFs of each kind, and changes them. Each is made once."""
 
+import asyncio
 import io
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import trustme
-from pyhanko.keys import load_certs_from_pemder_data, load_private_key_from_pemder_data
-from pyhanko.pdf_utils.generic import StreamObject
+from asn1crypto import cms, keys
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.crypt.pubkey import RecipientEncryptionPolicy
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pyhanko.sign import signers
-from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, SigFieldSpec
 from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko.sign.validation import DocumentSecurityStore
 from pyhanko_certvalidator.registry import SimpleCertificateStore
@@ -19,12 +27,74 @@ from pypdf import PdfReader, PdfWriter
 
 from tools.local.seeds import certificate
 
-SEAL, FORMER, TIME_STAMPER = "Craftkit Seal", "Former Seal", "Time Stamper"
-"""Signers. The certificate of FORMER has expired."""
+SEAL, FORMER, WEB_SITE, TIME_STAMPER = "Craftkit Seal", "Former Seal", "www.example.com", "Time Stamper"
+"""Signers. The certificate of FORMER has expired, and that of WEB_SITE is for a web site only."""
 
 STAMPED_AT = datetime(2026, 6, 5, 11, 42, 10, tzinfo=UTC)
 
-authority = cache(trustme.CA)
+_PURPOSES = {WEB_SITE: ExtendedKeyUsageOID.SERVER_AUTH, TIME_STAMPER: ExtendedKeyUsageOID.TIME_STAMPING}
+_DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+
+
+# ── authorities and signers ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+@cache
+def _authority_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _issue(name: str, key: Any, until: datetime, *extensions: x509.ExtensionType) -> x509.Certificate:
+    builder = x509.CertificateBuilder().subject_name(_name(name)).issuer_name(_name("Craftkit Authority"))
+    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(datetime(2026, 1, 1, tzinfo=UTC)).not_valid_after(until)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+    return builder.sign(_authority_key(), hashes.SHA256())
+
+
+@cache
+def authority() -> bytes:
+    """The certificate of the authority that has issued those of all signers, in PEM."""
+    until = datetime.now(UTC) + timedelta(days=1000)
+    constraints = x509.BasicConstraints(ca=True, path_length=None)
+    return _issue("Craftkit Authority", _authority_key(), until, constraints).public_bytes(serialization.Encoding.PEM)
+
+
+@cache
+def signer(name: str) -> signers.SimpleSigner:
+    # pyHanko's test authority for time stamps has RSA keys only.
+    key: Any = (
+        rsa.generate_private_key(65537, 2048) if name == TIME_STAMPER else ec.generate_private_key(ec.SECP256R1())
+    )
+    until = datetime(2026, 6, 4, tzinfo=UTC) if name == FORMER else datetime.now(UTC) + timedelta(days=900)
+    purpose = x509.ExtendedKeyUsage([_PURPOSES.get(name, _DOCUMENT_SIGNING)])
+    issued = _issue(name, key, until, purpose)
+    encoding = serialization.Encoding.DER
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    loaded = asn1_x509.Certificate.load(issued.public_bytes(encoding))
+    store = SimpleCertificateStore.from_certs([loaded])  # type: ignore[no-untyped-call]
+    return signers.SimpleSigner(signing_cert=loaded, signing_key=keys.PrivateKeyInfo.load(private), cert_registry=store)
+
+
+def subject(name: str) -> str:
+    return f"Common Name: {name}"
+
+
+ISSUER = subject("Craftkit Authority")
+
+
+def time_stamper() -> DummyTimeStamper:
+    found = signer(TIME_STAMPER)
+    return DummyTimeStamper(found.signing_cert, found.signing_key, fixed_dt=STAMPED_AT)
+
+
+# ── signing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @cache
@@ -33,47 +103,43 @@ def unsigned() -> bytes:
 
 
 @cache
-def signer(name: str) -> signers.SimpleSigner:
-    """A signer whose certificate `authority` has issued."""
-    issued = authority().issue_cert(
-        "signer.example",
-        common_name=name,
-        organization_name="Provider GmbH",
-        key_type=trustme.KeyType.RSA if name == TIME_STAMPER else trustme.KeyType.ECDSA,  # pyHanko's has no other keys
-        not_after=datetime(2026, 6, 4, tzinfo=UTC) if name == FORMER else None,
-    )
-    chain = list(load_certs_from_pemder_data(issued.cert_chain_pems[0].bytes()))
-    store = SimpleCertificateStore.from_certs(chain)  # type: ignore[no-untyped-call]
-    key = load_private_key_from_pemder_data(issued.private_key_pem.bytes(), passphrase=None)
-    return signers.SimpleSigner(signing_cert=chain[0], signing_key=key, cert_registry=store)
-
-
-def subject(name: str) -> str:
-    certificate: Any = signer(name).signing_cert
-    return str(certificate.subject.human_friendly)
-
-
-def issuer() -> str:
-    certificate: Any = signer(SEAL).signing_cert
-    return str(certificate.issuer.human_friendly)
-
-
-def time_stamper() -> DummyTimeStamper:
-    found = signer(TIME_STAMPER)
-    return DummyTimeStamper(found.signing_cert, found.signing_key, fixed_dt=STAMPED_AT)
+def with_xref_stream() -> bytes:
+    """The same with a cross-reference stream, and most objects in object streams."""
+    output = io.BytesIO()
+    copy_into_new_writer(PdfFileReader(io.BytesIO(unsigned()))).write(output)  # type: ignore[no-untyped-call]
+    return output.getvalue()
 
 
 @cache
-def sign(content: bytes, field: str = "Seal", name: str = SEAL, *, is_stamped: bool = False, **options: Any) -> bytes:
-    """Adds a signature, which permits later ones."""
+def sign(
+    content: bytes,
+    field: str = "Seal",
+    name: str = SEAL,
+    *,
+    is_stamped: bool = False,
+    box: tuple[int, int, int, int] | None = None,
+    **options: Any,
+) -> bytes:
+    """Adds a signature, which permits later ones. With a box, it shows something on the page."""
     metadata = signers.PdfSignatureMetadata(field, **{"md_algorithm": "sha256"} | options)
-    pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=time_stamper() if is_stamped else None)
+    spec = SigFieldSpec(field, box=box) if box else None
+    stamper = time_stamper() if is_stamped else None
+    pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=stamper, new_field_spec=spec)
+    writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
+    return bytes(pdf_signer.sign_pdf(writer).getvalue())
+
+
+def certify(content: bytes, permission: MDPPerm = MDPPerm.NO_CHANGES) -> bytes:
+    """Adds a signature that limits later changes."""
+    return sign(content, certify=True, docmdp_permissions=permission)
+
+
+def sign_and_lock(content: bytes, lock: FieldMDPSpec) -> bytes:
+    """Adds a signature that locks form fields."""
+    metadata = signers.PdfSignatureMetadata("Seal", md_algorithm="sha256")
+    spec = SigFieldSpec("Seal", field_mdp_spec=lock)
+    pdf_signer = signers.PdfSigner(metadata, signer(SEAL), new_field_spec=spec)
     return bytes(pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue())
-
-
-def certify(content: bytes) -> bytes:
-    """Adds a signature that forbids changes."""
-    return sign(content, certify=True, docmdp_permissions=MDPPerm.NO_CHANGES)
 
 
 @cache
@@ -81,6 +147,92 @@ def stamp(content: bytes) -> bytes:
     """Adds a document time stamp."""
     pdf_stamper = signers.PdfTimeStamper(time_stamper(), field_name="Stamp")
     return bytes(pdf_stamper.timestamp_pdf(IncrementalPdfFileWriter(io.BytesIO(content)), "sha256").getvalue())
+
+
+def sign_bytes(covered: bytes) -> bytes:
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(covered)
+    return bytes(asyncio.run(signer(SEAL).async_sign(digest.finalize(), "sha256")).dump())
+
+
+def sign_by_hand(
+    content: bytes,
+    *,
+    entries: bytes = b"/Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached",
+    delimiters: bytes = b"<>",
+    has_covered_delimiters: bool = False,
+    make_cms: Callable[[bytes], bytes] = sign_bytes,
+) -> bytes:
+    """Adds a signature with these entries in its dictionary. `make_cms` gets the bytes that it covers."""
+    value, size = next_number(content), 20_000
+    placeholder = delimiters[:1] + b"0" * size + delimiters[1:]
+    dictionary = b"<<%s/ByteRange[0 %s]/Contents %s>>" % (entries, b" ".join([b"0" * 10] * 3), placeholder)
+    field = b"<</FT/Sig/T(Seal)/V %d 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/F 132>>" % value
+    root = replace_entry(content, "/AcroForm", b"<</Fields[%d 0 R]/SigFlags 3>>" % (value + 1))
+    whole = append(content, {value: dictionary, value + 1: field} | root)
+    start = whole.rindex(placeholder)
+    stop = start + len(placeholder)
+    if has_covered_delimiters:
+        start, stop = start + 1, stop - 1
+    numbers = b"%010d %010d %010d" % (start, stop, len(whole) - stop)
+    whole = whole.replace(b" ".join([b"0" * 10] * 3), numbers)
+    made = make_cms(whole[:start] + whole[stop:])
+    if delimiters == b"<>":
+        return whole.replace(b"0" * size, made.hex().encode().ljust(size, b"0"))
+    literal = b"".join(b"\\%03o" % byte for byte in made)
+    return whole.replace(b"0" * size, literal + b"\\000" * ((size - len(literal)) // 4))
+
+
+def stamp_bytes(covered: bytes) -> bytes:
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(covered)
+    return bytes(asyncio.run(time_stamper().async_timestamp(digest.finalize(), "sha256")).dump())
+
+
+# ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def update(content: bytes, change: Callable[[IncrementalPdfFileWriter], object]) -> bytes:
+    """Makes an incremental update. `change` gets the writer."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
+    change(writer)
+    output = io.BytesIO()
+    writer.write(output)  # type: ignore[no-untyped-call]
+    return output.getvalue()
+
+
+def append(content: bytes, objects: dict[int, bytes], free: Iterable[int] = (), trailer: bytes = b"") -> bytes:
+    """Appends a revision with these objects by their numbers, and a cross-reference table."""
+    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    whole, entries = content + b"\n", []
+    for number, text in sorted(objects.items()):
+        entries.append(b"%d 1\n%010d 00000 n \n" % (number, len(whole)))
+        whole += b"%d 0 obj\n%s\nendobj\n" % (number, text)
+    entries += [b"%d 1\n0000000000 00001 f \n" % number for number in free]
+    root, last = reader.root_ref.idnum, max([next_number(content) - 1, *objects])
+    return (
+        b"%sxref\n0 1\n0000000000 65535 f \n%strailer\n<</Root %d 0 R/Size %d/Prev %d%s>>\nstartxref\n%d\n%%%%EOF\n"
+        % (*(whole, b"".join(entries), root, last + 1, reader.last_startxref, trailer, len(whole)),)
+    )
+
+
+def next_number(content: bytes) -> int:
+    """The first number that no object has."""
+    return int(PdfFileReader(io.BytesIO(content), strict=False).trailer_view["/Size"])
+
+
+def write_object(value: Any) -> bytes:
+    output = io.BytesIO()
+    value.write_to_stream(output, None)
+    return output.getvalue()
+
+
+def replace_entry(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
+    """The catalogue with another value of this entry."""
+    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    entries = {name: write_object(reader.root.raw_get(name)) for name in reader.root if name != key}
+    text = b"".join(b"%s %s" % (name.encode(), entry) for name, entry in entries.items())
+    return {reader.root_ref.idnum: b"<<%s%s %s>>" % (text, key.encode(), value)}
 
 
 def add_validation_data(content: bytes) -> bytes:
@@ -93,18 +245,28 @@ def add_validation_data(content: bytes) -> bytes:
 
 def change_page(content: bytes) -> bytes:
     """Draws over the page in an incremental update, which no signature allows."""
-    writer = IncrementalPdfFileWriter(io.BytesIO(content))
-    drawing = StreamObject(stream_data=b"0 0 500 500 re f")
-    writer.add_stream_to_page(0, writer.add_object(drawing))  # type: ignore[no-untyped-call]
-    output = io.BytesIO()
-    writer.write(output)  # type: ignore[no-untyped-call]
-    return output.getvalue()
+
+    def draw(writer: IncrementalPdfFileWriter) -> None:
+        drawing = generic.StreamObject(stream_data=b"0 0 500 500 re f")
+        writer.add_stream_to_page(0, writer.add_object(drawing))  # type: ignore[no-untyped-call]
+
+    return update(content, draw)
 
 
 def change_byte(content: bytes) -> bytes:
     """Changes one byte of the page that the first signature covers."""
     position = content.index(b"/MediaBox [0 0 595") + len(b"/MediaBox [0 0 ")
     return content[:position] + b"4" + content[position + 1 :]
+
+
+def change_cms(content: bytes, change: Callable[[Any], object]) -> bytes:
+    """Changes the last signature's CMS in place, which its digest does not cover."""
+    start = content.rindex(b"/Contents <") + len(b"/Contents <")
+    stop = content.index(b">", start)
+    found = cms.ContentInfo.load(bytes.fromhex(content[start:stop].decode()))
+    change(found["content"])
+    changed = cms.ContentInfo({"content_type": "signed_data", "content": found["content"].copy()}).dump(force=True)
+    return content[:start] + changed.hex().encode().ljust(stop - start, b"0") + content[stop:]
 
 
 def break_stamp(content: bytes) -> bytes:
@@ -114,20 +276,28 @@ def break_stamp(content: bytes) -> bytes:
     return content[:last] + (b"1" if content[last : last + 1] != b"1" else b"2") + content[last + 1 :]
 
 
-def assemble(*objects: bytes) -> bytes:
-    """A PDF of these objects. The first is the catalogue."""
+def assemble(*objects: bytes, origin: int = 0) -> bytes:
+    """A PDF of these objects, the first of which is the catalogue. Its offsets count from `origin`."""
     whole, offsets = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, 1):
-        offsets.append(len(whole))
+        offsets.append(origin + len(whole))
         whole += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     entries = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, entries)
-    trailer = b"trailer\n<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(whole))
+    trailer = b"trailer\n<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, origin + len(whole))
     return whole + table + trailer
 
 
 def encrypt(content: bytes, password: str) -> bytes:
     writer, output = PdfWriter(PdfReader(io.BytesIO(content))), io.BytesIO()
     writer.encrypt(password, "owner", algorithm="RC4-128")
+    writer.write(output)
+    return output.getvalue()
+
+
+def encrypt_for_recipients(content: bytes) -> bytes:
+    writer, output = copy_into_new_writer(PdfFileReader(io.BytesIO(content))), io.BytesIO()  # type: ignore[no-untyped-call]
+    policy = RecipientEncryptionPolicy(ignore_key_usage=True)
+    writer.encrypt_pubkey([signer(TIME_STAMPER).signing_cert], policy=policy)
     writer.write(output)
     return output.getvalue()

@@ -14,7 +14,14 @@ Trust = Literal[
 
 
 AdditionKind = Literal[
-    "validation_data", "metadata", "signature", "visible_signature", "time_stamp", "form_field", "annotation"
+    "validation_data",
+    "metadata",
+    "structure",
+    "signature",
+    "visible_signature",
+    "time_stamp",
+    "form_field",
+    "annotation",
 ]
 
 

@@ -35,7 +35,7 @@ PADDING = b"\0\t\n\f\r "
 MAX_PAGES_DEPTH = 100
 
 _PERMITTED: dict[Permission | None, frozenset[AdditionKind]] = {
-    "no_changes": frozenset({"validation_data", "metadata", "time_stamp"}),
+    "no_changes": frozenset({"validation_data", "metadata", "structure", "time_stamp"}),
     "fill_forms": frozenset(
         {"validation_data", "metadata", "time_stamp", "signature", "visible_signature", "form_field"}
     ),
@@ -75,32 +75,31 @@ class Limits:
     """What a signature permits and locks."""
 
     permitted: Permission | None
-    locked: Any
-    """A FieldMDP dictionary, or None: /Action is /All, /Include or /Exclude (ISO 32000-2, 12.8.2.4)."""
+    locked: Mapping[str, Any]
+    """The fields: /Action is /All, /Include or /Exclude (ISO 32000-2, 12.8.2.4). Empty if none are."""
 
     def locks(self, name: str) -> bool:
-        if self.locked is None:
-            return False
-        named = any(name == one or name.startswith(f"{one}.") for one in self.locked.get("/Fields", ()))
-        return {"/All": True, "/Include": named, "/Exclude": not named}.get(str(self.locked.get("/Action")), False)
+        fields = [str(resolve(one)) for one in read_items(self.locked.get("/Fields"))]
+        named = any(name == one or name.startswith(f"{one}.") for one in fields)
+        action = str(resolve(self.locked.get("/Action")))
+        return {"/All": True, "/Include": named, "/Exclude": not named}.get(action, False)
 
 
 def read_limits(signature: Any, signature_field: Any) -> Limits:
     """Reads the limits of a signature from its references, or else from its field's lock."""
     permitted, locked = None, None
-    for reference in signature.get("/Reference", ()):
-        parameters = reference.get_object().get("/TransformParams", {})
-        method = reference.get_object().get("/TransformMethod")
+    for reference in read_items(signature, "/Reference"):
+        parameters = read_entries(reference, "/TransformParams")
+        method = resolve(read_entries(reference).get("/TransformMethod"))
         if method == "/DocMDP":
-            permitted = int(parameters.get("/P", 2))
+            permitted = int(resolve(parameters.get("/P", 2)))
         elif method == "/FieldMDP":
             locked = parameters
-    lock = inherited(signature_field, "/Lock")
-    if lock is not None:
-        permitted = int(lock["/P"]) if permitted is None and "/P" in lock else permitted
-        locked = lock if locked is None else locked
+    lock = read_entries(inherited(signature_field, "/Lock"))
+    if permitted is None and "/P" in lock:
+        permitted = int(resolve(lock["/P"]))
     names: dict[int | None, Permission] = {1: "no_changes", 2: "fill_forms", 3: "annotate"}
-    return Limits(names.get(permitted), locked)
+    return Limits(names.get(permitted), locked or lock)
 
 
 def compare(old: PdfFileReader, new: PdfFileReader, limits: Limits, tail: bytes, offset: int) -> Comparison:
@@ -147,7 +146,7 @@ class _Comparison:
                 self._found.add(_classify(field_), name)
         if before.keys() - after.keys():
             self._found.unexplained.append("a form field was removed")
-        forms = [read_entries(root.get("/AcroForm")) for root in (self._old, self._new)]
+        forms = [read_entries(root, "/AcroForm") for root in (self._old, self._new)]
         if set(self._comparer.differences(*forms)) - _UNSEEN_OF_FORM:
             self._found.unexplained.append("attributes of the form were changed")
 
@@ -210,6 +209,8 @@ class _Comparison:
                 self._found.add("validation_data")
             elif key in _METADATA:
                 self._found.add("metadata")
+            elif key == "/StructTreeRoot":
+                self._found.add("structure")
             elif key not in {"/AcroForm", "/Pages", "/Type"} and not (key == "/Perms" and self._adds_certification()):
                 self._found.unexplained.append("attributes of the document were changed")
         differences = self._comparer.differences(*self._trailers)
@@ -219,7 +220,7 @@ class _Comparison:
             self._found.unexplained.append("the encryption was changed")
 
     def _adds_certification(self) -> bool:
-        old, new = read_entries(self._old.get("/Perms")), read_entries(self._new.get("/Perms"))
+        old, new = read_entries(self._old, "/Perms"), read_entries(self._new, "/Perms")
         return self._comparer.differences(old, new) == ["/DocMDP"] and "/DocMDP" not in old
 
 
@@ -240,7 +241,7 @@ def _walk_pages(root: Any) -> Iterator[dict[str, Any]]:
 
 def _list_widgets(field_: Any) -> dict[Reference | None, Any]:
     """Returns the widgets of a field, which may be the field itself, by their references (ISO 32000-2, 12.5.6.19)."""
-    kids = read_items(field_.get("/Kids"))
+    kids = read_items(field_, "/Kids")
     if kids:
         return {find_reference(kid): resolve(kid) for kid in kids}
     reference = field_.container_ref
@@ -261,12 +262,12 @@ def _classify(field_: Any) -> AdditionKind:
         return "form_field"
     if any(map(_is_visible, _list_widgets(field_).values())):
         return "visible_signature"
-    return "time_stamp" if read_entries(value).get("/SubFilter") == "/ETSI.RFC3161" else "signature"
+    return "time_stamp" if resolve(read_entries(value).get("/SubFilter")) == "/ETSI.RFC3161" else "signature"
 
 
 def _is_visible(widget: Any) -> bool:
     """Whether it has an appearance and an area, whatever its flags say."""
-    left, bottom, right, top = (float(resolve(number)) for number in read_items(widget.get("/Rect")) or (0, 0, 0, 0))
+    left, bottom, right, top = (float(resolve(number)) for number in read_items(widget, "/Rect") or (0, 0, 0, 0))
     return "/AP" in widget and left != right and bottom != top
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from asn1crypto import algos, cms, core, tsp
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -80,9 +81,8 @@ def read_signed_data(contents: bytes) -> cms.SignedData | None:
 
 def read_tst_info(signed_data: cms.SignedData) -> tsp.TSTInfo | None:
     """Returns what a time-stamping authority has signed, or None if it is another kind of signature (RFC 3161)."""
-    content = signed_data["encap_content_info"]["content"]
-    parsed = content.parsed if isinstance(content, core.ParsableOctetString) else None
-    return parsed if isinstance(parsed, tsp.TSTInfo) else None
+    enclosed = signed_data["encap_content_info"]
+    return enclosed["content"].parsed if enclosed["content_type"].native == "tst_info" else None
 
 
 def find_signer(signed_data: cms.SignedData) -> Any:
@@ -151,23 +151,22 @@ def _check_cms(signed_data: cms.SignedData, digest: Digest) -> None:
         raise _Undetermined(f"it has {len(signers)} signers, not one")
     (signer,) = signers
     computed = _compute_content_digest(signed_data, digest, _name_digest(signer["digest_algorithm"]))
-    # Without attributes, the signature is over the content; with them, over their DER encoding, which not all signers
-    # have written (RFC 5652, 5.4).
     attributes = signer["signed_attrs"]
     has_attributes = attributes is not core.VOID and len(attributes) > 0
-    encodings = [computed]
+    signed = computed
     if has_attributes:
         _check_attributes(attributes, computed, signed_data["encap_content_info"]["content_type"].native)
-        written = attributes.untag().dump()
-        encodings = [written, cms.CMSAttributes.load(written).dump(force=True)]
+        signed = attributes.untag().dump()
     certificate = find_signer(signed_data)
     if certificate is None:
         raise _Undetermined("the signer's certificate is not in it")
-    for encoding in dict.fromkeys(encodings):
-        for algorithm in (None, _name_digest(signer["digest_algorithm"])):
-            if _verify(certificate.public_key, signer, encoding, algorithm, is_digest=not has_attributes):
-                return
-    raise _Broken("the cryptographic signature is not valid")
+    algorithms = (None, _name_digest(signer["digest_algorithm"]))
+    if not any(_verify(certificate, signer, signed, one, is_digest=not has_attributes) for one in algorithms):
+        raise _Broken("the cryptographic signature is not valid")
+    encodings = [one.dump() for one in attributes] if has_attributes else []
+    if encodings != sorted(encodings):
+        # Readers accept it; RFC 5652, 5.4, asks for a digest of the DER encoding, in which they are sorted.
+        raise _Undetermined("it is valid, but its attributes are not in the order in which RFC 5652 has them signed")
 
 
 def _check_attributes(attributes: cms.CMSAttributes, computed: bytes, content_type: str) -> None:
@@ -183,30 +182,32 @@ def _check_attributes(attributes: cms.CMSAttributes, computed: bytes, content_ty
 def _compute_content_digest(signed_data: cms.SignedData, digest: Digest, algorithm: str) -> bytes:
     """Returns the digest of the signed content, which is the covered bytes or holds a digest of them."""
     content = signed_data["encap_content_info"]["content"]
+    if content is core.VOID:
+        return digest(algorithm)
     tst_info = read_tst_info(signed_data)
     if tst_info is not None:
         imprint = tst_info["message_imprint"]
         if digest(_name_digest(imprint["hash_algorithm"])) != imprint["hashed_message"].native:
             raise _Broken("the digest of the covered bytes is not the time-stamped one")
-        return _compute(algorithm, content.contents)
-    if content is core.VOID or not content.native:
-        return digest(algorithm)
-    # adbe.pkcs7.sha1: the content is the SHA-1 of the covered bytes (ISO 32000-1, 12.8.3.3.1).
-    if digest("sha1") != content.native:
-        raise _Broken("the digest of the covered bytes is not the signed one")
-    return _compute(algorithm, content.native)
+    elif bytes(content) != digest("sha1") and _compute("sha256", bytes(content)) != digest("sha256"):
+        # It may enclose the covered bytes themselves, or their SHA-1 (adbe.pkcs7.sha1: ISO 32000-1, 12.8.3.3.1).
+        raise _Broken("it encloses other content than the covered bytes")
+    return _compute(algorithm, bytes(content))
 
 
-def _verify(key: Any, signer: cms.SignerInfo, content: bytes, algorithm: str | None, *, is_digest: bool) -> bool:
+def _verify(
+    certificate: Any, signer: cms.SignerInfo, content: bytes, algorithm: str | None, *, is_digest: bool
+) -> bool:
     """Verifies with the digest algorithm that the signature algorithm names, or with another one."""
     try:
-        _verify_value(key, signer, content, algorithm, is_digest=is_digest)
+        x509.load_der_x509_certificate(certificate.dump())
+        _verify_value(certificate.public_key, signer, content, algorithm, is_digest=is_digest)
     except InvalidSignature:
         return False
     except MemoryError:
         raise
     except Exception as error:
-        raise _Undetermined("its signature algorithm is not supported") from error
+        raise _Undetermined("its signature algorithm is not supported, or its certificate is malformed") from error
     return True
 
 

@@ -36,16 +36,22 @@ def resolve(value: Any) -> Any:
     return None if isinstance(value, generic.NullObject) else value
 
 
-def read_entries(value: Any) -> dict[str, Any]:
-    """Returns the entries of a dictionary, or {} of anything else. References are kept as such."""
-    value = resolve(value)
+def read_entries(holder: Any, *keys: str) -> dict[str, Any]:
+    """Returns the entries of a dictionary, which these keys lead to, or {} of anything else. Keeps references."""
+    value = _follow(holder, keys)
     return {str(key): value.raw_get(key) for key in value} if isinstance(value, generic.DictionaryObject) else {}
 
 
-def read_items(value: Any) -> list[Any]:
-    """Returns the items of an array, or [] of anything else. References are kept as such."""
-    value = resolve(value)
+def read_items(holder: Any, *keys: str) -> list[Any]:
+    """Returns the items of an array, which these keys lead to, or [] of anything else. Keeps references."""
+    value = _follow(holder, keys)
     return [value.raw_get(index) for index in range(len(value))] if isinstance(value, generic.ArrayObject) else []
+
+
+def _follow(value: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        value = read_entries(value).get(key)
+    return resolve(value)
 
 
 def find_reference(value: Any) -> Reference | None:
@@ -73,27 +79,30 @@ class Comparer:
             if all(references):
                 seen.add(references)
             one, other = resolve(one), resolve(other)
-            if _is_page(one) and _is_page(other):
+            if _is_compared_alone(one) and _is_compared_alone(other):
                 if references[0] != references[1]:
                     return False
             elif _read_value(one) != _read_value(other):
                 return False
             else:
                 stack += zip(read_items(one), read_items(other), strict=True)
-                entries, others = _read_compared(one), _read_compared(other)
-                stack += [(entries.get(key), others.get(key)) for key in entries | others]
+                entries, others = read_entries(one), read_entries(other)
+                ignored = _find_ignored(one, other)
+                stack += [(entries.get(key), others.get(key)) for key in (entries | others).keys() - ignored]
         self._equal |= seen
         return True
 
 
-def _is_page(value: Any) -> bool:
-    return isinstance(value, generic.DictionaryObject) and value.get("/Type") == "/Page"
+def _is_compared_alone(value: Any) -> bool:
+    """Whether it is a page or the catalogue, to which many objects refer."""
+    return isinstance(value, generic.DictionaryObject) and value.get("/Type") in {"/Page", "/Catalog"}
 
 
-def _read_compared(value: Any) -> dict[str, Any]:
-    """Returns the entries, but for those of a stream's encoding, and those that lead upwards."""
-    ignored = UPWARDS | _ENCODING if isinstance(value, generic.StreamObject) else UPWARDS
-    return {key: entry for key, entry in read_entries(value).items() if key not in ignored}
+def _find_ignored(one: Any, other: Any) -> frozenset[str]:
+    """Returns the keys that are not compared: those that lead upwards, and of equal streams those of their encoding."""
+    if not isinstance(one, generic.StreamObject):
+        return UPWARDS
+    return UPWARDS | ({"/Length"} if one.encoded_data == other.encoded_data else _ENCODING)
 
 
 def _read_value(value: Any) -> object:
@@ -110,7 +119,7 @@ def _read_value(value: Any) -> object:
 
 
 class _Data:
-    """The data of a stream, which is decoded only if it has to be."""
+    """The data of a stream. It is decoded only if its encoded form differs."""
 
     def __init__(self, stream: generic.StreamObject) -> None:
         self._stream = stream
@@ -119,7 +128,9 @@ class _Data:
         if not isinstance(other, _Data):
             return False
         one, another = self._stream, other._stream
-        is_encoded_alike = all(one.get(key) == another.get(key) for key in ("/Filter", "/DecodeParms"))
-        return (is_encoded_alike and one.encoded_data == another.encoded_data) or one.data == another.data
+        if one.encoded_data == another.encoded_data:
+            return True
+        decoded = attempt(lambda: one.data)
+        return decoded is not None and decoded == attempt(lambda: another.data)
 
     __hash__ = None  # type: ignore[assignment]

@@ -13,10 +13,11 @@ from typing import Any
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus
+from pyhanko.pdf_utils.misc import PdfStreamError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
-from tools.operate.evidence.pdf_objects import attempt
+from tools.operate.evidence.pdf_objects import attempt, read_entries, read_items, resolve
 
 _END = re.compile(rb"%%EOF(?:\r\n|\r|\n)?")
 _WS = rb"[\0\t\n\f\r ]{0,16}+"
@@ -56,9 +57,21 @@ class SignatureField:
         return self.byte_range[2] + self.byte_range[3]
 
 
-def find_header(content: bytes) -> int:
-    """Returns where the PDF begins: the service accepts padding before it."""
-    return max(content.find(b"%PDF-", 0, _HEADER_BYTES), 0)
+def _read_hex_string(stream: Any) -> Any:
+    """Reads in one step what pyHanko reads digit by digit: minutes, for a file with 25 signatures."""
+    text, start = b"", stream.tell()
+    while b">" not in text:
+        more = stream.read(max(256, 8 * len(text)))
+        if not more:
+            raise PdfStreamError("a hexadecimal string has no end")
+        text += more
+    digits = text[1 : text.index(b">")]
+    stream.seek(start + len(digits) + 2)
+    digits = digits.translate(None, b"\0\t\n\f\r ")
+    return generic.pdf_string(bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii")))
+
+
+generic.read_hex_string_from_stream = _read_hex_string
 
 
 def read_pdf(content: bytes) -> PdfFileReader:
@@ -79,6 +92,36 @@ def read_pdf(content: bytes) -> PdfFileReader:
     return reader
 
 
+class Document:
+    """A PDF without padding before its header, and its revisions, each read once as a file of its own."""
+
+    def __init__(self, content: bytes) -> None:
+        self.start = max(content.find(b"%PDF-", 0, _HEADER_BYTES), 0)
+        self.content = content[self.start :]
+        self._revisions: dict[int, PdfFileReader | None] = {}
+
+    def read_revision(self, end: int) -> PdfFileReader | None:
+        """Returns None if the bytes before this one are no PDF that can be read."""
+        last = self.content.rfind(b"%%EOF", 0, end)
+        if last not in self._revisions:
+            self._revisions[last] = attempt(lambda: read_pdf(self.content[:end]))
+        return self._revisions[last]
+
+    def read_earlier_roots(self, reader: PdfFileReader | None) -> Iterator[Any]:
+        """Yields the catalogue of each earlier revision that can be read: as a file of its own, or else in the history
+        of the whole file, which `reader` has read."""
+        seen: set[int | None] = set()
+        for match in list(_END.finditer(self.content))[:-1]:
+            revision = self.read_revision(match.end())
+            if revision:
+                seen.add(revision.last_startxref)
+                yield revision.root
+        for number in range(reader.total_revisions - 1 if reader else 0):
+            if reader.xrefs.get_startxref_for_revision(number) not in seen:  # type: ignore[union-attr]
+                root = attempt(partial(reader.get_historical_root, number))  # type: ignore[union-attr]
+                yield from [root] if root else []
+
+
 def read_signature_fields(root: Any) -> list[SignatureField]:
     """Returns the signed fields of a form. A field that can't be read is left out: `find_earlier_signatures` sees the
     bytes of its signature."""
@@ -87,7 +130,7 @@ def read_signature_fields(root: Any) -> list[SignatureField]:
 
 def walk_fields(root: Any) -> Iterator[tuple[str, Any]]:
     """Yields each field of the form that has no fields below it, with its full name (ISO 32000-2, 12.7.4)."""
-    fields = attempt(lambda: list(root["/AcroForm"]["/Fields"])) or []
+    fields = attempt(lambda: read_items(root["/AcroForm"], "/Fields")) or []
     seen: set[int] = set()
     stack = [(field, "", 0) for field in reversed(fields)]
     while stack:
@@ -104,10 +147,10 @@ def walk_fields(root: Any) -> Iterator[tuple[str, Any]]:
 
 def _read_field(field: Any, prefix: str, depth: int) -> tuple[str, Any, int, list[Any]]:
     """Returns the full name, the field and its depth, and the fields below it. Widgets have no names."""
-    field = field.get_object()
+    field = resolve(field)
     names = [prefix] if prefix else []
     names += [str(field["/T"])] if "/T" in field else []
-    return ".".join(names), field, depth, [kid for kid in field.get("/Kids", ()) if "/T" in kid.get_object()]
+    return ".".join(names), field, depth, [kid for kid in read_items(field, "/Kids") if "/T" in read_entries(kid)]
 
 
 def inherited(field: Any, key: str) -> Any:
@@ -137,28 +180,24 @@ def _read_signature(name: str, field: Any) -> SignatureField:
     )
 
 
-def find_earlier_signatures(document: bytes, reader: PdfFileReader | None) -> Iterator[SignatureField]:
+def find_earlier_signatures(document: Document, reader: PdfFileReader | None) -> Iterator[SignatureField]:
     """Yields the signatures that can be found in each way in which an update could hide one from readers."""
-    for root in _read_earlier_roots(document, reader):
+    for root in document.read_earlier_roots(reader):
         yield from (one for one in read_signature_fields(root) if one.contents.strip(b"\0"))
-    for match in _BYTE_RANGE.finditer(document):
+    for match in _BYTE_RANGE.finditer(document.content):
         byte_range = tuple(map(int, match.groups()))
-        contents = read_gap(document, byte_range)
+        contents = read_gap(document.content, byte_range)
         if contents and is_cms(contents):
-            yield SignatureField(None, byte_range, contents)
+            one = SignatureField(None, byte_range, contents)
+            revision = document.read_revision(one.end or 0)
+            if not (revision and _gives_usage_rights(revision.root, one)):
+                yield one
 
 
-def _read_earlier_roots(document: bytes, reader: PdfFileReader | None) -> Iterator[Any]:
-    """Yields the catalogue of each earlier revision that can be read: as a file of its own, and in the history of the
-    whole file."""
-    reads = [partial(_read_root, document, match.end()) for match in list(_END.finditer(document))[:-1]]
-    if reader:
-        reads += [partial(reader.get_historical_root, revision) for revision in range(reader.total_revisions - 1)]
-    return filter(None, map(attempt, reads))
-
-
-def _read_root(document: bytes, end: int) -> Any:
-    return read_pdf(document[:end]).root
+def _gives_usage_rights(root: Any, one: SignatureField) -> bool:
+    """Whether it is no signature of a form field, but lets Adobe's reader do more (ISO 32000-1, 12.8.2.3)."""
+    values = [resolve(read_entries(root, "/Perms").get(key)) for key in ("/UR3", "/UR")]
+    return any(attempt(partial(extract_contents, value)) == one.contents for value in values if value)
 
 
 def read_gap(document: bytes, byte_range: tuple[int, ...]) -> bytes | None:

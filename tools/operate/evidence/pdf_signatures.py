@@ -24,10 +24,11 @@ from tools.operate.evidence.pdf_integrity import (
 )
 from tools.operate.evidence.pdf_objects import attempt
 from tools.operate.evidence.pdf_revisions import (
+    Document,
     SignatureField,
     Unreadable,
     find_earlier_signatures,
-    find_header,
+    read_gap,
     read_pdf,
     read_signature_fields,
 )
@@ -64,23 +65,22 @@ def inspect_signatures(content: bytes) -> Inspection:
 
 
 async def _inspect(content: bytes) -> Inspection:
-    start = find_header(content)
-    document = content[start:]
+    document = Document(content)
     reader, problem = None, None
     try:
-        reader = read_pdf(document)
+        reader = read_pdf(document.content)
     except Unreadable as error:
         problem = str(error)
     shown = read_signature_fields(reader.root) if reader else []
     hidden = _find_hidden(document, reader, shown)
     found = []
     for one in sorted((*shown, *hidden), key=lambda one: one.end or 0):
-        signature = await _describe(document, reader, one, start)
+        signature = await _describe(document, reader, one)
         found.append(signature.model_copy(update={"is_hidden": reader is not None and one in hidden}))
     return Inspection(found, problem)
 
 
-def _find_hidden(document: bytes, reader: PdfFileReader | None, shown: list[SignatureField]) -> list[SignatureField]:
+def _find_hidden(document: Document, reader: PdfFileReader | None, shown: list[SignatureField]) -> list[SignatureField]:
     """Returns the signatures that the last revision does not have, has under another name, or has otherwise."""
     named = {(one.name, one.identity) for one in shown}
     known = {one.identity for one in shown}
@@ -92,12 +92,12 @@ def _find_hidden(document: bytes, reader: PdfFileReader | None, shown: list[Sign
     return list(hidden.values())
 
 
-async def _describe(document: bytes, reader: PdfFileReader | None, one: SignatureField, start: int) -> DigitalSignature:
-    verdict = check_signature(document, one)
+async def _describe(document: Document, reader: PdfFileReader | None, one: SignatureField) -> DigitalSignature:
+    verdict = check_signature(document.content, one)
     found: dict[str, Any] = {"integrity": verdict.integrity, "integrity_reason": verdict.reason}
     if one.byte_range and len(one.byte_range) == 4:
         first, length, second, second_length = one.byte_range
-        found["byte_range"] = [first + start, length, second + start, second_length]
+        found["byte_range"] = [first + document.start, length, second + document.start, second_length]
     found |= _describe_changes(document, reader, one)
     signed_data = read_signed_data(one.contents)
     if signed_data:
@@ -111,13 +111,13 @@ async def _describe(document: bytes, reader: PdfFileReader | None, one: Signatur
     return DigitalSignature(field=one.name, **found)
 
 
-def _describe_changes(document: bytes, reader: PdfFileReader | None, one: SignatureField) -> dict[str, Any]:
+def _describe_changes(document: Document, reader: PdfFileReader | None, one: SignatureField) -> dict[str, Any]:
     """Reads the signed revision as a file of its own, and compares it with the whole file."""
     end = one.end or 0
-    signed = attempt(partial(_find_signed, document[:end], one))
+    signed = attempt(partial(_find_signed, document, one))
     if signed is None:
         return {"coverage": "part", "changes_reason": "it does not cover a whole revision of the PDF"}
-    tail = document[end:]
+    tail = document.content[end:]
     found: dict[str, Any] = {"coverage": "whole_revision" if tail.strip(PADDING) else "whole_file"}
     try:
         limits = read_limits(signed.value, signed.field)
@@ -133,11 +133,13 @@ def _describe_changes(document: bytes, reader: PdfFileReader | None, one: Signat
     return found | {"changes": comparison.changes, "additions": additions, "changes_reason": comparison.reason}
 
 
-def _find_signed(revision: bytes, one: SignatureField) -> "_Signed":
-    """Raises anything if these bytes are no revision that has this signature."""
-    reader = read_pdf(revision)
-    (found,) = [other for other in read_signature_fields(reader.root) if other.identity == one.identity]
-    return _Signed(reader, found.value, found.field)
+def _find_signed(document: Document, one: SignatureField) -> "_Signed | None":
+    """Returns None if what it covers is not a revision that has this signature, and nothing else in its gap."""
+    revision = document.read_revision(one.end or 0)
+    if revision is None or read_gap(document.content, one.byte_range or ()) != one.contents:
+        return None
+    signed = [other for other in read_signature_fields(revision.root) if other.identity == one.identity]
+    return _Signed(revision, signed[0].value, signed[0].field) if signed else None
 
 
 async def _describe_signer(signed_data: cms.SignedData, one: SignatureField, *, is_intact: bool) -> dict[str, Any]:

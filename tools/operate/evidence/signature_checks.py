@@ -6,8 +6,7 @@ A hostile PDF may take any time and memory, or end the process: this costs the v
 import resource
 import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -39,14 +38,15 @@ _COVERAGE = {
 _ADDITIONS = {
     "validation_data": "data for long-term validation",
     "metadata": "information about the document",
+    "structure": "the structure that assistive software reads",
     "signature": "signatures that show nothing on a page",
     "time_stamp": "time stamps",
     "visible_signature": "signatures that show something on a page",
     "form_field": "form fields",
     "annotation": "annotations",
 }
-_SHOWN = {"visible_signature", "form_field", "annotation"}
-"""Additions that a reader of the PDF may see."""
+_SHOWN = {"structure", "visible_signature", "form_field", "annotation"}
+"""Additions that a reader of the PDF may see or hear."""
 _MAX_NAMES = 5
 
 UNSIGNED = Check(
@@ -56,12 +56,13 @@ UNSIGNED = Check(
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
 """What is found about all signatures of a PDF and the changes after them. Who signed is left open."""
 
-Result = tuple[list[DigitalSignature], str | None] | str
+Found = tuple[list[DigitalSignature], str | None]
+"""The signatures, and why there may be more."""
 
 
 def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, list[Check]]:
     """Returns the signatures, or None if they can't be read, and what is to be said about them."""
-    found = _inspect_within_limits(content)
+    found = run_within_limits(_inspect, content)
     if isinstance(found, str):
         return None, [
             _make("signature", "not_determined", f"The digital signatures of the PDF are not known: {found}.")
@@ -69,7 +70,9 @@ def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, lis
     signatures, problem = found
     checks = [check for one in signatures for check in _describe(one)]
     if problem:
-        checks.append(_make("signature", "not_determined", f"The PDF may have more signatures: {problem}."))
+        checks.append(
+            _make("signature", "not_determined", f"The PDF may have more signatures than are known: {problem}.")
+        )
     elif not signatures:
         checks.append(UNSIGNED)
     return signatures, checks
@@ -93,16 +96,15 @@ def _context() -> Any:
     return context
 
 
-def _inspect_within_limits(content: bytes) -> Result:
-    """Returns the signatures and what hid others, or why the PDF was not inspected."""
+def run_within_limits(inspect: Callable[[bytes], Found], content: bytes, seconds: float = SECONDS) -> Found | str:
+    """Returns what the function finds in a process of its own, or why it found nothing."""
     receiver, sender = _context().Pipe(duplex=False)
-    process = _context().Process(target=_inspect, args=(sender, content), daemon=True)
+    process = _context().Process(target=_run, args=(sender, inspect, content), daemon=True)
     try:
-        with _blocking_ctrl_c():
-            process.start()
+        process.start()
         sender.close()
-        if not receiver.poll(SECONDS):
-            return f"the PDF was not read within {SECONDS:.0f} seconds"
+        if not receiver.poll(seconds):
+            return f"the PDF was not read within {seconds:.0f} seconds"
         return receiver.recv()  # type: ignore[no-any-return]
     except (EOFError, OSError):
         return "the process that read the PDF was killed or failed"
@@ -113,27 +115,23 @@ def _inspect_within_limits(content: bytes) -> Result:
             process.join()
 
 
-@contextmanager
-def _blocking_ctrl_c() -> Iterator[None]:
-    """New processes inherit this. Ctrl-C reaches all processes of a terminal, and they would print tracebacks."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _inspect(sender: Connection, content: bytes) -> None:
-    from tools.operate.evidence.pdf_signatures import inspect_signatures  # noqa: PLC0415 - takes seconds to import
-
+def _run(sender: Connection, inspect: Callable[[bytes], Found], content: bytes) -> None:
+    # Ctrl-C reaches all processes of a terminal, and this one would print a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "darwin":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     try:
-        found = inspect_signatures(content)
-        result: Result = (found.signatures, found.problem)
+        found: Found | str = inspect(content)
     except MemoryError:
-        result = f"the PDF needs more than {MEMORY_BYTES // 1_000_000:,} MB of memory to be read"
-    sender.send(result)
+        found = f"the PDF needs more than {MEMORY_BYTES // 1_000_000:,} MB of memory to be read"
+    sender.send(found)
+
+
+def _inspect(content: bytes) -> Found:
+    from tools.operate.evidence.pdf_signatures import inspect_signatures  # noqa: PLC0415 - takes seconds to import
+
+    found = inspect_signatures(content)
+    return found.signatures, found.problem
 
 
 def _make(subject: str, outcome: Outcome, sentence: str) -> Check:

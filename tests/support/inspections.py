@@ -1,0 +1,28 @@
+"""What a hostile PDF may make of the process that inspects it. Processes import this module, so it imports little."""
+
+import os
+import resource
+import signal
+import time
+from typing import Any
+
+
+def wait_forever(_: bytes) -> Any:
+    time.sleep(1000)
+
+
+def use_memory(_: bytes) -> Any:
+    bytearray(2_000_000_000)
+
+
+def kill_itself(_: bytes) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_itself(_: bytes) -> Any:
+    os._exit(1)
+
+
+def describe_itself(_: bytes) -> Any:
+    """Returns what Ctrl-C does, and the limit of memory."""
+    return signal.getsignal(signal.SIGINT), resource.getrlimit(resource.RLIMIT_AS)[0]
