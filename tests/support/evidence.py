@@ -68,7 +68,7 @@ class Case:
         """Writes to the second copy, as S3's replication does."""
         S3.put_object(Bucket=REPLICA_BUCKET, Key=self.key, Body=content, ChecksumAlgorithm=algorithm)
 
-    def delete(self, **arguments: str) -> None:
+    def delete(self, **arguments: Any) -> None:
         """Sets a delete marker, or deletes a version."""
         S3.delete_object(Bucket=self.bucket, Key=self.key, BypassGovernanceRetention=True, **arguments)
 

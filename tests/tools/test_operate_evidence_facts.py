@@ -335,18 +335,19 @@ def test_downloads_are_told_from_responses_without_bytes_and_from_refusals(case:
 
 
 @pytest.mark.parametrize(
-    ("served", "refused", "cut", "sentence"),
+    ("numbers", "cut", "sentence"),
     [
-        (40, 1, "downloads", f'downloads 40, HEAD 0, not modified 0, but nothing after "{GET["timestamp"]}"'),
-        (1, 40, "refusals", f'refusals 40, but nothing after "{REFUSED["timestamp"]}"'),
+        ((40, 1), "downloads", f'downloads 40, HEAD 0, not modified 0, but nothing after "{GET["timestamp"]}"'),
+        ((1, 40), "refusals", f'refusals 40, but nothing after "{REFUSED["timestamp"]}"'),
     ],
 )
 def test_a_list_that_was_cut_says_so_in_its_own_check(
-    case: Case, monkeypatch: pytest.MonkeyPatch, served: int, refused: int, cut: str, sentence: str
+    case: Case, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int], cut: str, sentence: str
 ) -> None:
     monkeypatch.setattr("tools.operate.evidence.comparison.LIMIT", 40)
     case.seed()
     case.archive(unsigned())
+    served, refused = numbers
     case.log(*[GET] * served, others=[REFUSED] * refused)
     _, found = case.collect()
     checks = {one["subject"]: (one["outcome"], one["sentence"]) for one in found["checks"]}

@@ -1,4 +1,4 @@
-"""`certificates evidence`: the folder can be checked with coreutils and OpenSSL alone, by the commands that it holds."""
+"""`certificates evidence`: the commands in the folder check it with coreutils and OpenSSL alone."""
 
 import hashlib
 import shutil

@@ -59,7 +59,7 @@ def test_each_difference_of_the_second_copy_is_found(operate: Operator, monkeypa
         5: {"problem": "replica_altered", "versions": 1, "deleteMarkers": 1},
         6: {"problem": "replica_altered", "versions": 3, "deleteMarkers": 0},
     }
-    problems = {
+    problems: dict[int, dict[str, object]] = {
         0: {"problem": "only_in_replica"},
         2: {"problem": "replica_missing"},
         3: {"problem": "replica_differs"},

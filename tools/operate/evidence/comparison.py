@@ -38,7 +38,7 @@ def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Chec
         yield confirm("whole PDF", "The certificate is a whole PDF.")
     else:
         yield contradict("whole PDF", "The certificate is not a whole PDF.")
-    until, hold = certificate.retained_until, quote(certificate.legal_hold or "not stated")
+    until, hold = certificate.retained_until, quote(certificate.legal_hold) if certificate.legal_hold else "not stated"
     if until is None or until < datetime.now(UTC):
         words = "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing."
         yield leave_open("retention", words)

@@ -16,30 +16,30 @@ The lines that begin with four blanks are commands. They need a POSIX shell, GNU
 the program that made this folder. Copy the folder, and run them in the copy, one after the other: each ends with exit
 code 0 if its check succeeds. All at once: sed -n 's/^    //p' README.txt | sh -e
 
-1. No file of this folder was changed since the folder was made:
+1. Check that no file of this folder was changed since the folder was made:
     sha256sum --check --strict {SUMS}
 """
 _STORED = """
-2. The certificate has the SHA-256 that S3 stored when it was archived:
+2. Check that the certificate has the SHA-256 that S3 stored when it was archived:
     echo "{sha256}  {file}" | sha256sum --check --strict -
 """
 _RANGES = """
-It covers two ranges of the certificate. Between them are the hexadecimal digits of its CMS structure (RFC 5652):
+Extract the two ranges that it covers, and between them the hexadecimal digits of its CMS structure (RFC 5652):
     tail -c +{first} {file} | head -c {first_length} >{name}.bin
     tail -c +{second} {file} | head -c {second_length} >>{name}.bin
     tail -c +{gap} {file} | head -c {digits} | tr a-f A-F | basenc -d --base16 >{name}.cms
 """
 _WHOLE = """\
-The certificate ends where the second range ends:
+Check that the certificate ends where the second range ends:
     [ "$(wc -c <{file})" -eq {end} ]
 """
 _SIGNATURE = """\
-The ranges have the signed digest, and the signature is cryptographically valid (trust is another question):
+Check that the ranges have the signed digest, and that the signature is cryptographically valid, by whomever it is:
     openssl cms -verify -binary -inform DER -in {name}.cms -content {name}.bin -noverify \\
       -signer {name}.pem -out {name}.out
 """
 _TIME_STAMP = """\
-The time stamp (RFC 3161) is cryptographically valid (trust is another question), and has the digest of the ranges:
+Check that the time stamp (RFC 3161) is cryptographically valid, by whomever it is, and has the digest of the ranges:
     openssl cms -verify -inform DER -in {name}.cms -noverify -signer {name}.pem -out {name}.tst
     found=
     for name in sha1 sha256 sha384 sha512; do
@@ -47,11 +47,11 @@ The time stamp (RFC 3161) is cryptographically valid (trust is another question)
       case "$(openssl asn1parse -inform DER -in {name}.tst)" in *"[HEX DUMP]:${{digest%% *}}"*) found=$name;; esac
     done
     [ -n "$found" ]
-Its time:
+See its time:
     openssl ts -reply -token_in -in {name}.cms -token_out -text
 """
 _SIGNER = """\
-The certificate of the key that signed:
+See the certificate of the key that signed:
     openssl x509 -in {name}.pem -noout -subject -issuer -serial -dates -fingerprint -sha256
 """
 _NO_COMMANDS = "\nFor this one there are no commands. evidence.json holds what was found about it.\n"

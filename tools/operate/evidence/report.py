@@ -1,6 +1,6 @@
 """Renders `evidence.pdf`: one or two pages for people who do not read JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,19 +21,19 @@ _PAGES = "\ue000"
 """fpdf2 replaces this with the number of pages. It is not printable, so no text from outside has it."""
 
 _GREY, _RED, _BLACK = (110, 110, 110), (170, 0, 0), (0, 0, 0)
-_ROWS, _CHARACTERS = 30, 6
+_ROWS, _CHARACTERS = 30, 10
 """The most rows of a table, and the most characters of a cell for each hundredth of the width. Texts from outside may
 have any length."""
 _KEPT_TOGETHER = 36
 """The height of a heading and the beginning of what follows it, in millimetres."""
 _OUTCOMES = {"contradicted": "CONTRADICTED", "not_determined": "Not determined", "confirmed": "Confirmed"}
 _TRUST = {
-    "trusted": "an authority that this machine trusts",
+    "trusted": "trusted",
     "web_site_only": "trusted for web sites only",
     "other_purpose": "trusted for another purpose only",
-    "unknown_authority": "an authority that this machine does not trust",
-    "expired": "the certificate is not valid now",
-    "weak_algorithm": "a weak algorithm",
+    "unknown_authority": "not one that this machine trusts",
+    "expired": "certificate not valid now",
+    "weak_algorithm": "weak algorithm",
 }
 _CHANGES = {
     "none": "nothing",
@@ -54,14 +54,7 @@ _LIMITS = (
 
 
 def render_evidence(evidence: Evidence) -> bytes:
-    page = _Page(format="A4")
-    page.set_title("Evidence about a completion certificate")
-    page.set_margin(16)
-    page.set_draw_color(200)
-    page.alias_nb_pages(_PAGES)
-    for style, file in _FILES.items():
-        page.add_font(_FONT, style, Path(mpl.get_data_path(), "fonts/ttf", file))
-    page.add_page()
+    page = _Page()
     page.set_font(_FONT, "B", 16)
     page.write_paragraph("Evidence about a completion certificate", 9)
     page.set_font(_FONT, size=8)
@@ -100,8 +93,8 @@ def render_evidence(evidence: Evidence) -> bytes:
     if evidence.signatures:
         page.write_heading("Digital signatures of the PDF, oldest first")
         rows = [_describe_signature(one) for one in evidence.signatures]
-        headings = ("Signature", "Changed after it", "Form field", "Signer", "Issued by", "Time")
-        page.write_table(headings, (12, 14, 12, 24, 18, 20), rows)
+        headings = ("Signature", "Changed after it", "Authority", "Form field", "Signer and issuer", "Time")
+        page.write_table(headings, (11, 14, 15, 12, 26, 22), rows)
     for name, versions in (
         ("Versions of the key", evidence.versions),
         ("Versions in the second copy", evidence.second_copy.versions if evidence.second_copy else None),
@@ -123,6 +116,17 @@ def render_evidence(evidence: Evidence) -> bytes:
 
 
 class _Page(FPDF):
+    def __init__(self) -> None:
+        super().__init__(format="A4")
+        self.set_title("Evidence about a completion certificate")
+        self.set_margin(16)
+        self.set_draw_color(200)
+        self.alias_nb_pages(_PAGES)
+        for style, file in _FILES.items():
+            self.add_font(_FONT, style, Path(mpl.get_data_path(), "fonts/ttf", file))
+        self.set_text_shaping(use_shaping_engine=True)
+        self.add_page()
+
     def footer(self) -> None:
         self.set_y(-12)
         self.set_font(_FONT, size=7)
@@ -168,7 +172,7 @@ class _Page(FPDF):
 
     def _make_safe(self, text: str, most: int = 100 * _CHARACTERS) -> str:
         """Shows what the font lacks as its code point."""
-        letters = self.fonts[_FONT.lower()].cmap
+        letters: Container[int] = self.fonts[_FONT.lower()].cmap  # type: ignore[union-attr]
         short = text if len(text) <= most else f"{text[:most]}…"
         return "".join(one if ord(one) in letters else f"U+{ord(one):04X}" for one in make_printable(short))
 
@@ -200,8 +204,8 @@ def _describe_signature(one: DigitalSignature) -> tuple[str, ...]:
     return (
         f"hidden, {integrity}" if one.is_hidden else integrity,
         _CHANGES.get(one.changes, "not determined"),
+        _TRUST.get(one.trust or "", "not determined"),
         quote(one.field),
-        _quote(one.signer),
-        f"{_TRUST.get(one.trust or '', 'not determined')}: {_quote(one.issuer)}",
+        f"{_quote(one.signer)}, issued by {_quote(one.issuer)}",
         ", ".join(times),
     )
