@@ -87,15 +87,12 @@ def _check_fetch_time(created_at: datetime, text: str | None) -> Check:
         return leave_open("fetch time", "When it was fetched is not recorded with it.")
     try:
         time = datetime.fromisoformat(text)
-        difference = abs(created_at - time)
+        difference, words = abs(created_at - time), f"It was fetched at {format_time(time)}"
     except (TypeError, ValueError, OverflowError):  # TypeError: it has no offset
         return leave_open("fetch time", f"The time of its fetch is recorded as {quote(text)}, which is not a time.")
     if difference > CLOCK_SKEW:
-        words = f"It was fetched at {format_time(time)}, but this version was created at {format_time(created_at)}."
-        return contradict("fetch time", words)
-    return confirm(
-        "fetch time", f"It was fetched at {format_time(time)}, within 15 minutes of this version's creation."
-    )
+        return contradict("fetch time", f"{words}, but this version was created at {format_time(created_at)}.")
+    return confirm("fetch time", f"{words}, within 15 minutes of this version's creation.")
 
 
 def check_second_copy(certificate: Certificate, versions: list[Version], sha256: str | None) -> Check:
