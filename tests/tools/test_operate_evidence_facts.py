@@ -142,6 +142,11 @@ LONG = "x" * 1025
             ("not_determined", "The provider's request is not recorded with it: its id is too long."),
         ),
         (
+            "",
+            {"fetched-at": ORIGIN["fetched-at"]},
+            ("not_determined", "As which request of the provider it was fetched is not recorded with it."),
+        ),
+        (
             "req/1",
             {},
             ("not_determined", "As which request of the provider it was fetched is not recorded with it."),
@@ -151,7 +156,7 @@ LONG = "x" * 1025
 def test_the_recorded_request_is_compared_with_the_signature_request(
     case: Case, named: str | None, metadata: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    case.seed(**({"providerRequestId": {"S": named}} if named else {}))
+    case.seed(**({"providerRequestId": {"S": named}} if named is not None else {}))
     case.archive(unsigned(), Metadata=metadata)
     assert case.check("origin") == [expected]
 

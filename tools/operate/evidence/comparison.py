@@ -74,7 +74,7 @@ def check_origin(certificate: Certificate, named: str | None) -> Iterator[Check]
         words = f"It was fetched as the provider's request {quote(unquote(recorded))}"
         is_right = unquote(recorded) == named
         yield confirm("origin", f"{words}.") if is_right else contradict("origin", f"{words}; {names}.")
-    elif "fetched-at" not in certificate.metadata or named is None:
+    elif "fetched-at" not in certificate.metadata or not named:
         yield leave_open("origin", "As which request of the provider it was fetched is not recorded with it.")
     elif len(percent_encode(named, safe="")) > MAX_REQUEST_ID_CHARACTERS:
         yield leave_open("origin", "The provider's request is not recorded with it: its id is too long.")

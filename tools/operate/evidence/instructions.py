@@ -34,12 +34,12 @@ Check that the certificate ends where the second range ends:
     [ "$(wc -c <{file})" -eq {end} ]
 """
 _SIGNATURE = """\
-Check that the ranges have the signed digest, and that the signature is cryptographically valid, by whomever it is:
+Check that the ranges have the signed digest, and that the signature is cryptographically valid (not whom to trust):
     openssl cms -verify -binary -inform DER -in {name}.cms -content {name}.bin -noverify \\
       -signer {name}.pem -out {name}.out
 """
 _TIME_STAMP = """\
-Check that the time stamp (RFC 3161) is cryptographically valid, by whomever it is, and has the digest of the ranges:
+Check that the time stamp (RFC 3161) is cryptographically valid (not whom to trust), and has the ranges' digest:
     openssl cms -verify -inform DER -in {name}.cms -noverify -signer {name}.pem -out {name}.tst
     found=
     for name in sha1 sha256 sha384 sha512; do
