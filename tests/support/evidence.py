@@ -3,9 +3,9 @@
 import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,27 @@ from botocore.retries.standard import ExponentialBackoff
 from click.testing import Result
 from pypdf import PdfReader
 
-from tests.conftest import STACK
+from tests.conftest import REPLICA, STACK
 from tests.support.deployed import S3
 from tests.support.operator import Operator, ScriptAws, operator, scripted_services, signature_id
-from tools.fake_cloud.server import Answer, reply
+from tools.fake_cloud.server import Answer, ScriptedServer, reply
 from tools.operate.evidence import logs as evidence_logs
 from tools.operate.output import make_printable
 from tools.template import ROOT
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/evidence.schema.json").read_text()))
-ORIGIN = {"fetched-at": "2026-06-05T11:42:11Z", "provider-request-id": "req%2F1"}
+ARCHIVED_AT = datetime(2026, 6, 5, 11, 42, 10, tzinfo=UTC)
+ORIGIN = {"fetched-at": "2026-06-05T11:42:09Z", "provider-request-id": "req%2F1"}
 REQUEST_ID = {"S": "req/1"}
+REPLICA_BUCKET = REPLICA["ReplicaBucketArn"].rpartition(":")[2]
 GROUPS = [f"craftkit-test-{name}CertificateLogGroup" for name in ("Download", "Archive")]
-NO_LOGS = "The log lines about downloads and refusals: a log group does not exist any more."
-NO_ORIGIN = "When it was fetched, and as which request of the provider, is not recorded with it."
-UNSIGNED = "The PDF has no digital signature of its own."
+NO_LOGS = "The log lines about downloads and refusals could not be read: a log group does not exist any more."
+NO_ORIGIN = [
+    "When it was fetched is not recorded with it.",
+    "As which request of the provider it was fetched is not recorded with it.",
+]
+NO_COPY = "The second copy does not have it, or not yet."
+UNSIGNED = "No revision of the PDF has a digital signature."
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,31 @@ class Case:
     def seed(self, **attributes: Any) -> None:
         self.operate.seed(self.number, **attributes)
 
+    @property
+    def key(self) -> str:
+        return f"prj_1/{self.id}.pdf"
+
+    @property
+    def bucket(self) -> str:
+        return self.operate.name("CertificatesBucket")
+
     def archive(self, content: bytes, **arguments: Any) -> None:
         self.operate.archive(self.number, content, **arguments)
 
-    def delete(self) -> None:
-        """Sets a delete marker."""
-        key = f"prj_1/{self.id}.pdf"
-        S3.delete_object(Bucket=self.operate.name("CertificatesBucket"), Key=key)
+    def copy(self, content: bytes, algorithm: Any = "SHA256") -> None:
+        """Writes to the second copy, as S3's replication does."""
+        S3.put_object(Bucket=REPLICA_BUCKET, Key=self.key, Body=content, ChecksumAlgorithm=algorithm)
+
+    def delete(self, **arguments: Any) -> None:
+        """Sets a delete marker, or deletes a version."""
+        S3.delete_object(Bucket=self.bucket, Key=self.key, BypassGovernanceRetention=True, **arguments)
+
+    def log(
+        self, *lines: Mapping[str, str], others: Sequence[Mapping[str, str]] = (), since: Answer | None = None
+    ) -> ScriptedServer:
+        """Scripts what CloudWatch Logs has: lines of archiving and of served certificates, and others."""
+        found = [results(*(row(**one) for one in some)) for some in (lines, others)]
+        return self.script("CLOUDWATCH_LOGS", since or groups(), STARTED, found[0], STARTED, found[1])
 
     def collect(self, *options: str) -> tuple[Result, Any]:
         """Runs the command. Returns its result and evidence.json, which matches the schema."""
@@ -61,17 +85,24 @@ class Case:
         assert isinstance(result.exception, SystemExit | None), result.exception
         found = json.loads(Path("out/evidence.json").read_text())
         SCHEMA.validate(found)
-        assert result.exit_code == bool(found["findings"])
-        lines = [f"contradicted: {sentence}" for sentence in found["findings"]]
-        lines += [f"not obtained: {sentence}" for sentence in found["notObtained"]]
+        assert result.exit_code == bool(found["contradictions"])
+        lines = [f"contradicted: {sentence}" for sentence in found["contradictions"]]
+        lines += [f"not determined: {sentence}" for sentence in found["notDetermined"]]
         assert sorted(result.stdout.splitlines()[:-1]) == sorted(map(make_printable, lines))
         return result, found
+
+    def check(self, subject: str, *options: str) -> list[tuple[str, str]]:
+        """Runs the command. Returns the outcomes and sentences about a subject."""
+        found = self.collect(*options)[1]
+        return [(one["outcome"], one["sentence"]) for one in found["checks"] if one["subject"] == subject]
 
 
 @pytest.fixture(scope="module", name="cases")
 def make_cases() -> Iterator[Iterator[tuple[Operator, int]]]:
     """One stack for all tests of a file: each creation takes longer than most tests."""
     with operator(STACK) as operate:
+        S3.create_bucket(Bucket=REPLICA_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        S3.put_bucket_versioning(Bucket=REPLICA_BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield ((operate, number) for number in itertools.count(1))
 
 
@@ -79,6 +110,9 @@ def make_cases() -> Iterator[Iterator[tuple[Operator, int]]]:
 def make_case(cases: Iterator[tuple[Operator, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    ticks = itertools.count()
+    now = lambda: ARCHIVED_AT.replace(tzinfo=None) + timedelta(milliseconds=10 * next(ticks))  # noqa: E731
+    monkeypatch.setattr("moto.s3.models.utcnow", now)
     monkeypatch.setattr(evidence_logs, "PAUSE", 0)
     monkeypatch.setattr(evidence_logs, "ATTEMPTS", 3)
     with scripted_services(monkeypatch) as script:
@@ -96,9 +130,15 @@ def row(**fields: str) -> list[dict[str, str]]:
     return [{"field": name.replace("timestamp", "@timestamp"), "value": value} for name, value in fields.items()]
 
 
-def groups(days: int | None = 365, created: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> Answer:
-    times = {"creationTime": round(created.timestamp() * 1000)} | ({"retentionInDays": days} if days else {})
-    return reply(200, json.dumps({"logGroups": [{"logGroupName": name} | times for name in GROUPS]}).encode())
+def groups(days: int | None = 365, *created: datetime) -> Answer:
+    """The log groups, which keep their lines for so many days."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    found = [
+        {"logGroupName": name, "creationTime": round(time.timestamp() * 1000)}
+        | ({"retentionInDays": days} if days else {})
+        for name, time in zip(GROUPS, created or (start, start), strict=True)
+    ]
+    return reply(200, json.dumps({"logGroups": found}).encode())
 
 
 def results(*rows: list[dict[str, str]], status: str = "Complete") -> Answer:
@@ -120,6 +160,7 @@ SERVED = {
 REFUSED = {
     "timestamp": "2026-06-05 11:42:59.001",
     "message": "request_refused",
+    "method": "GET",
     "status": "401",
     "code": "unauthorized",
 }

@@ -1,22 +1,20 @@
 """Forges signed PDFs: changes what they show, or hides their signatures, as an attacker would."""
 
-import io
 import re
 from collections.abc import Callable
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.reader import PdfFileReader
 
-from tests.support.signed_pdf import append, assemble, next_number, sign, unsigned, update, write_object
+from tests.support.signed_pdf import append, assemble, next_number, read, sign, unsigned, update, write_object
 
 _BYTE_RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\s*\]")
 
 
 def _find_signature(content: bytes) -> tuple[int, dict[str, bytes], bytes]:
     """Returns the number of the signature dictionary, its entries, and its value."""
-    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    reader = read(content)
     (one,) = reader.embedded_signatures
     reference = one.sig_field.raw_get("/V").reference
     entries = {key: write_object(one.sig_object.raw_get(key)) for key in one.sig_object}
@@ -25,7 +23,7 @@ def _find_signature(content: bytes) -> tuple[int, dict[str, bytes], bytes]:
 
 def _read_page(content: bytes) -> tuple[int, dict[str, bytes]]:
     """Returns the number of the first page, and its entries."""
-    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    reader = read(content)
     page = reader.root["/Pages"]["/Kids"].raw_get(0)
     return page.idnum, {key: write_object(page.get_object().raw_get(key)) for key in page.get_object()}
 
@@ -70,7 +68,7 @@ def wrap(content: bytes, *, is_padded: bool) -> bytes:
     number, entries, value = _find_signature(content)
     page, text = _make_page(content)
     _, length, second, second_length = map(int, _BYTE_RANGE.search(content).groups())  # type: ignore[union-attr]
-    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    reader = read(content)
     newest = reader.xrefs.explicit_refs_in_revision(reader.total_revisions - 1)
     kept = {one.idnum: write_object(reader.get_object(one)) for one in newest if one.idnum != number}
     size = 60_000
@@ -81,7 +79,7 @@ def wrap(content: bytes, *, is_padded: bool) -> bytes:
     for one, written in {**kept, page: text, number: _write_dictionary(entries)}.items():
         table += b"%d 1\n%010d 00000 n \n" % (one, offset + len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (one, written)
-    previous = PdfFileReader(io.BytesIO(unsigned())).last_startxref
+    previous = read(unsigned()).last_startxref
     filled += b"xref\n0 1\n0000000000 65535 f \n%strailer\n<</Root %d 0 R/Size %d/Prev %d>>\n" % (
         *(table, reader.root_ref.idnum, next_number(content), previous),
     )

@@ -106,7 +106,7 @@ def unsigned() -> bytes:
 def with_xref_stream() -> bytes:
     """The same with a cross-reference stream, and most objects in object streams."""
     output = io.BytesIO()
-    copy_into_new_writer(PdfFileReader(io.BytesIO(unsigned()))).write(output)  # type: ignore[no-untyped-call]
+    copy_into_new_writer(read(unsigned())).write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()
 
 
@@ -203,7 +203,7 @@ def update(content: bytes, change: Callable[[IncrementalPdfFileWriter], object])
 
 def append(content: bytes, objects: dict[int, bytes], free: Iterable[int] = (), trailer: bytes = b"") -> bytes:
     """Appends a revision with these objects by their numbers, and a cross-reference table."""
-    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    reader = read(content)
     whole, entries = content + b"\n", []
     for number, text in sorted(objects.items()):
         entries.append(b"%d 1\n%010d 00000 n \n" % (number, len(whole)))
@@ -216,9 +216,13 @@ def append(content: bytes, objects: dict[int, bytes], free: Iterable[int] = (), 
     )
 
 
+def read(content: bytes) -> Any:
+    return PdfFileReader(io.BytesIO(content), strict=False)
+
+
 def next_number(content: bytes) -> int:
     """The first number that no object has."""
-    return int(PdfFileReader(io.BytesIO(content), strict=False).trailer_view["/Size"])
+    return int(read(content).trailer_view["/Size"])
 
 
 def write_object(value: Any) -> bytes:
@@ -229,7 +233,7 @@ def write_object(value: Any) -> bytes:
 
 def replace_entry(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
     """The catalogue with another value of this entry."""
-    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    reader = read(content)
     entries = {name: write_object(reader.root.raw_get(name)) for name in reader.root if name != key}
     text = b"".join(b"%s %s" % (name.encode(), entry) for name, entry in entries.items())
     return {reader.root_ref.idnum: b"<<%s%s %s>>" % (text, key.encode(), value)}
@@ -238,7 +242,7 @@ def replace_entry(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
 def add_validation_data(content: bytes) -> bytes:
     """Adds what keeps signatures verifiable in the long term, which every signature allows."""
     output = io.BytesIO(content)
-    signature = PdfFileReader(io.BytesIO(content)).embedded_signatures[0]
+    signature = read(content).embedded_signatures[0]
     DocumentSecurityStore.add_dss(output, signature.pkcs7_content, certs=[signer(SEAL).signing_cert])
     return output.getvalue()
 
@@ -266,7 +270,7 @@ def change_cms(content: bytes, change: Callable[[Any], object]) -> bytes:
     found = cms.ContentInfo.load(bytes.fromhex(content[start:stop].decode()))
     change(found["content"])
     changed = cms.ContentInfo({"content_type": "signed_data", "content": found["content"].copy()}).dump(force=True)
-    return content[:start] + changed.hex().encode().ljust(stop - start, b"0") + content[stop:]
+    return content[:start] + bytes(changed).hex().encode().ljust(stop - start, b"0") + content[stop:]
 
 
 def break_stamp(content: bytes) -> bytes:
@@ -296,8 +300,8 @@ def encrypt(content: bytes, password: str) -> bytes:
 
 
 def encrypt_for_recipients(content: bytes) -> bytes:
-    writer, output = copy_into_new_writer(PdfFileReader(io.BytesIO(content))), io.BytesIO()  # type: ignore[no-untyped-call]
+    writer, output = copy_into_new_writer(read(content)), io.BytesIO()
     policy = RecipientEncryptionPolicy(ignore_key_usage=True)
     writer.encrypt_pubkey([signer(TIME_STAMPER).signing_cert], policy=policy)
-    writer.write(output)
+    writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()

@@ -149,7 +149,9 @@ def test_the_replica_is_protected_like_the_archive_and_admits_one_role(stack: St
 
     source = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
     role = admitted["Condition"]["ArnLike"]["aws:PrincipalArn"]
-    assert verifies == source | {"Action": ["s3:GetObject", "s3:ListBucket"]}
+    assert verifies == source | {
+        "Action": ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:ListBucketVersions"]
+    }
     assert admitted == source | {
         "Action": ["s3:ReplicateObject", "s3:ReplicateTags"],
         "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/craftkit-test-ReplicationRole-*"}},

@@ -1,7 +1,7 @@
 """`certificates evidence`: what can't be obtained is stated, and texts from outside are harmless."""
 
 import json
-from datetime import UTC, datetime, timedelta
+import re
 from typing import Any
 
 import pytest
@@ -10,9 +10,11 @@ from pypdf import PdfReader
 from tests.support import signed_pdf
 from tests.support.evidence import (  # noqa: F401
     DENIED,
+    NO_COPY,
     NO_LOGS,
     NO_ORIGIN,
     ORIGIN,
+    REPLICA_BUCKET,
     SERVED,
     STARTED,
     STORED,
@@ -23,7 +25,6 @@ from tests.support.evidence import (  # noqa: F401
     make_cases,
     read_text,
     results,
-    row,
 )
 from tests.support.pdf import pdf
 from tests.support.signed_pdf import unsigned
@@ -40,12 +41,12 @@ from tools.operate.evidence import logs as evidence_logs
         (
             signed_pdf.encrypt(unsigned(), "secret"),
             {},
-            "The digital signatures of the PDF could not be read: the PDF is encrypted, and needs a password.",
+            "The PDF may have more signatures than are known: it is encrypted, and can't be opened without a password or key.",
         ),
         (
             pdf(),
             {},
-            "The digital signatures of the PDF could not be read: the structure of the PDF is damaged (PdfReadError).",
+            "The PDF may have more signatures than are known: its structure is damaged (PdfReadError).",
         ),
         (unsigned(), {"ChecksumAlgorithm": "CRC32"}, "S3 has stored no SHA-256 of the whole certificate."),
     ],
@@ -57,22 +58,26 @@ def test_what_the_certificate_does_not_have_is_stated(
     case.seed()
     case.archive(content, **options)
     result, found = case.collect()
-    assert (result.exit_code, found["findings"]) == (0, [])
-    assert {sentence, NO_ORIGIN, NO_LOGS} <= set(found["notObtained"])
-    assert sentence in read_text()
+    assert (result.exit_code, found["contradictions"]) == (0, [])
+    assert {sentence, *NO_ORIGIN, NO_LOGS} <= set(found["notDetermined"])
+    text = read_text()
+    assert sentence in text
+    assert text.index("NOT CONTRADICTED, BUT NOT ALL DETERMINED") < text.index("Signature request")
 
 
 QUERY_DENIED = reply(400, json.dumps({"__type": "AccessDeniedException", "message": "You may not"}).encode())
+REFUSED_WITH = 'with "AccessDeniedException"'
 
 
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ([QUERY_DENIED], "AWS refused DescribeLogGroups: You may not"),
-        ([groups(), QUERY_DENIED], "AWS refused StartQuery: You may not"),
-        ([groups(), STARTED, QUERY_DENIED], "AWS refused GetQueryResults: You may not"),
+        ([QUERY_DENIED], f"AWS refused DescribeLogGroups {REFUSED_WITH}"),
+        ([groups(), QUERY_DENIED], f"AWS refused StartQuery {REFUSED_WITH}"),
+        ([groups(), STARTED, QUERY_DENIED], f"AWS refused GetQueryResults {REFUSED_WITH}"),
         ([groups(), STARTED, results(status="Failed")], "the query ended as Failed"),
         ([groups(), STARTED, results(status="Running")], "the query ended as Running"),
+        ([groups(), STARTED, results(), STARTED, results(status="Running")], "the query ended as Running"),
         ([reply(200, b'{"logGroups": []}')], "a log group does not exist any more"),
         ([reply(200, b"<html/>")], "AWS gave no usable response"),
         ([groups(), reply(200, b"{}")], "AWS gave no usable response"),
@@ -83,61 +88,26 @@ def test_logs_that_can_not_be_read_are_stated(case: Case, answers: list[Answer],
     case.archive(unsigned())
     case.script("CLOUDWATCH_LOGS", *answers)
     result, found = case.collect()
-    sentence = f"The log lines about downloads and refusals: {reason}."
-    assert (result.exit_code, found["logs"], found["notObtained"]) == (0, None, [NO_ORIGIN, UNSIGNED, sentence])
+    sentence = f"The log lines about downloads and refusals could not be read: {reason}."
+    expected = [*NO_ORIGIN, NO_COPY, UNSIGNED, sentence]
+    assert (result.exit_code, found["logs"], found["notDetermined"]) == (0, None, expected)
     assert sentence in read_text()
-
-
-@pytest.mark.parametrize(
-    ("answer", "options", "begin"),
-    [
-        (groups(created=datetime(2999, 1, 1, tzinfo=UTC)), (), "2999-01-01 00:00:00"),
-        (groups(days=None), ("--since", "2999-02-01T01:00:00+01:00"), "2999-02-01 00:00:00"),
-    ],
-)
-def test_log_lines_that_have_expired_are_stated(
-    case: Case, answer: Answer, options: tuple[str, ...], begin: str
-) -> None:
-    case.seed()
-    case.archive(unsigned())
-    case.script("CLOUDWATCH_LOGS", answer, STARTED, results())
-    _, found = case.collect(*options)
-    words = f"It was archived before {begin} UTC; earlier log lines have expired or were not asked for."
-    assert words in found["notObtained"]
-    assert f"Log lines since {begin} UTC: downloads 0, refusals 0." in read_text()
-
-
-def test_logs_are_read_as_far_back_as_they_are_kept(case: Case) -> None:
-    case.seed()
-    case.script("CLOUDWATCH_LOGS", groups(days=30), STARTED, results())
-    _, found = case.collect()
-    since, until = (datetime.fromisoformat(found["logs"][name]) for name in ("since", "until"))
-    assert until - since == timedelta(days=30)
-
-
-def test_more_lines_than_a_query_returns_are_stated(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.operate.evidence.collection.LIMIT", 40)
-    case.seed()
-    case.archive(unsigned())
-    case.script("CLOUDWATCH_LOGS", groups(), STARTED, results(*[row(**SERVED)] * 40))
-    _, found = case.collect()
-    assert "Only the first 40 log lines were read. Give a later --since." in found["notObtained"]
-    assert len(found["logs"]["lines"]) == 40
-    assert "10 more are in evidence.json." in read_text()
-    assert read_text().count(SERVED["request_id"]) == 30
 
 
 def test_versions_that_may_not_be_listed_and_retention_that_has_ended_are_stated(case: Case) -> None:
     case.seed()
     ended = {"x-amz-object-lock-mode": "COMPLIANCE", "x-amz-object-lock-retain-until-date": "2026-06-06T00:00:00Z"}
-    s3 = case.script("S3", DENIED, reply(200, unsigned(), STORED | ended))
+    s3 = case.script("S3", DENIED, reply(200, unsigned(), STORED | ended), DENIED)
     _, found = case.collect()
-    assert found["notObtained"][:3] == [
-        "The versions of the key: AWS refused ListObjectVersions: no.",
+    cause = 'AWS refused ListObjectVersions with "AccessDenied"'
+    assert found["notDetermined"][:6] == [
+        f"The versions of its key in {case.bucket} could not be listed: {cause}.",
         "S3 has stored no SHA-256 of the whole certificate.",
         "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing.",
+        *NO_ORIGIN,
+        f"The versions of its key in {REPLICA_BUCKET} could not be listed: {cause}.",
     ]
-    assert (found["versions"], len(s3.requests)) == (None, 2)
+    assert (found["versions"], found["secondCopy"], len(s3.requests)) == (None, None, 3)
 
 
 def test_a_stack_of_an_earlier_version_names_no_log_groups(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +115,7 @@ def test_a_stack_of_an_earlier_version_names_no_log_groups(case: Case, monkeypat
     case.seed()
     _, found = case.collect()
     words = "the stack does not name its log groups: deploy this version first"
-    assert f"The log lines about downloads and refusals: {words}." in found["notObtained"]
+    assert f"The log lines about downloads and refusals could not be read: {words}." in found["notDetermined"]
 
 
 # ── texts from outside ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,13 +127,39 @@ def test_hostile_texts_reach_neither_the_terminal_nor_the_pdf(case: Case) -> Non
     case.seed(name={"S": HOSTILE}, renderId={"S": HOSTILE}, completedAt={"S": HOSTILE})
     case.archive(unsigned(), Metadata=ORIGIN | {"provider-request-id": "%1B%5D0;owned%07"})
     line = dict.fromkeys(SERVED, HOSTILE)
-    case.script(
-        "CLOUDWATCH_LOGS", groups(), STARTED, results(row(**line), row(**line | {"message": "certificate_served"}))
-    )
+    case.log(line, line | {"message": "certificate_served"}, others=[line])
     result, found = case.collect()
     assert found["signatureRequest"]["name"] == HOSTILE
-    assert len(found["findings"]) == 2
+    assert len(found["contradictions"]) == 2
     text = read_text()
     assert "owned" in text
+    assert "**U+5951U+1F58Axxx" in text
     assert {one for one in result.stdout + text if not one.isprintable()} <= {"\n"}
-    assert len(PdfReader("out/evidence.pdf").pages) == 2
+    assert len(PdfReader("out/evidence.pdf").pages) <= 3
+
+
+def test_a_text_from_outside_can_not_be_read_as_the_reports_own(case: Case) -> None:
+    claim = 'now", confirmed. "All is well; ' + "x" * 100
+    case.seed(providerRequestId={"S": claim})
+    case.archive(unsigned(), Metadata={"fetched-at": claim, "provider-request-id": "a"})
+    case.log(SERVED | {"project_id": claim})
+    _, found = case.collect()
+    quoted = f"\"now', confirmed. 'All is well; {'x' * 28}…\""
+    sentences = [one["sentence"] for one in found["checks"] if "All is well" in one["sentence"]]
+    assert sentences == [
+        f"The time of its fetch is recorded as {quoted}, which is not a time.",
+        f'It was fetched as the provider\'s request "a"; the signature request names {quoted}.',
+        f"It was served to another project, {quoted}.",
+    ]
+    assert all(one in read_text() for one in sentences)
+
+
+def test_letters_of_any_script_are_printed_and_no_text_is_a_command_to_the_pdf_library(case: Case) -> None:
+    name = "Łukasz Żółć \N{EM DASH} Ἀθηνᾶ, Юлия **{nb}** __{nb}__ ~~x~~ \N{MEMO}\ue000"
+    case.seed(name={"S": name})
+    case.archive(unsigned())
+    case.collect()
+    shown = name.replace("\N{MEMO}", "U+1F4DD").replace("\ue000", "\N{REPLACEMENT CHARACTER}")
+    text = read_text()
+    assert f'"{shown}"' in text
+    assert re.search(r"Page 1 of \d\b", text)

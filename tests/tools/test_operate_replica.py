@@ -17,13 +17,11 @@ KEY = f"prj_1/{signature_id(1)}.pdf"
 SHA256 = Certificate(pdf()).sha256
 NUMBERS = {"scanned": 0, "available": 0, "intact": 0, "missing": 0, "damaged": 0, "altered": 0, "broken": 0}
 NUMBERS |= {"replicated": 0, "replicaPending": 0, "replicaFailed": 0, "replicaMissing": 0, "replicaDiffers": 0}
+NUMBERS |= {"replicaAltered": 0, "onlyInReplica": 0}
 NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
-REPLICA_THERE = reply(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
-ONE_KEY = reply(
-    200,
-    f"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>{KEY}</Key></Contents></ListBucketResult>".encode(),
-)
-LISTED = (NO_VERSIONS, REPLICA_THERE, ONE_KEY)
+ONE_VERSION = f"<Version><Key>{KEY}</Key></Version>"
+ONE_KEY = reply(200, f"<ListVersionsResult><IsTruncated>false</IsTruncated>{ONE_VERSION}</ListVersionsResult>".encode())
+LISTED = (NO_VERSIONS, ONE_KEY, NO_VERSIONS)
 
 
 def head(**headers: str) -> Answer:
@@ -46,21 +44,34 @@ def test_each_difference_of_the_second_copy_is_found(operate: Operator, monkeypa
         key = f"prj_1/{signature_id(number)}.pdf"
         s3.put_object(Bucket=BUCKET, Key=key, Body=content, ChecksumAlgorithm=algorithm)  # type: ignore[arg-type]
 
-    for number in (1, 2, 3, 4, 5):
+    for number in (1, 2, 3, 4, 5, 6):
         operate.archive(number)
+    copy(0)
     copy(1)
     copy(3, pdf(seed=9))  # of the same length
     copy(4, algorithm="CRC32")
     copy(5)
     s3.delete_object(Bucket=BUCKET, Key=f"prj_1/{signature_id(5)}.pdf")
-    problems = {2: "replica_missing", 3: "replica_differs", 4: "replica_differs", 5: "replica_missing"}
+    for _ in range(3):
+        copy(6)
+    copy(7)
+    altered: dict[int, dict[str, object]] = {
+        5: {"problem": "replica_altered", "versions": 1, "deleteMarkers": 1},
+        6: {"problem": "replica_altered", "versions": 3, "deleteMarkers": 0},
+    }
+    problems: dict[int, dict[str, object]] = {
+        0: {"problem": "only_in_replica"},
+        2: {"problem": "replica_missing"},
+        3: {"problem": "replica_differs"},
+        4: {"problem": "replica_differs"},
+        **altered,
+        7: {"problem": "only_in_replica"},
+    }
 
     result = operate("archive", "verify", "--replica", "--json")
     *findings, numbers = json_lines(result.stdout)
-    assert findings == [
-        {"problem": problem, "key": f"prj_1/{signature_id(number)}.pdf"} for number, problem in problems.items()
-    ]
-    expected = {"replicated": 1, "replicaMissing": 2, "replicaDiffers": 2}
+    assert findings == [problem | {"key": f"prj_1/{signature_id(number)}.pdf"} for number, problem in problems.items()]
+    expected = {"replicated": 1, "replicaMissing": 1, "replicaDiffers": 2, "replicaAltered": 2, "onlyInReplica": 2}
     assert numbers == NUMBERS | expected | {"seconds": ANY}
     assert (result.exit_code, result.stderr) == (1, "")
 
@@ -100,26 +111,36 @@ def test_a_certificate_that_waits_is_told_from_one_that_could_not_be_copied(
 
 def test_a_certificate_that_goes_while_it_is_compared_is_a_difference(operate: Operator, script_aws: ScriptAws) -> None:
     script_aws("S3", *LISTED, reply(404), head(x_amz_checksum_sha256=SHA256))
-    assert operate("archive", "verify", "--replica").exit_code == 1
+    result = operate("archive", "verify", "--replica", "--json")
+    assert (result.exit_code, json_lines(result.stdout)[0]) == (1, {"problem": "only_in_replica", "key": KEY})
+
+
+def test_a_certificate_that_is_archived_between_the_two_lists_is_no_difference(
+    operate: Operator, script_aws: ScriptAws
+) -> None:
+    described = head(x_amz_checksum_sha256=SHA256)
+    script_aws("S3", NO_VERSIONS, NO_VERSIONS, ONE_KEY, described, described)
+    result = operate("archive", "verify", "--replica", "--json")
+    assert (result.exit_code, json_lines(result.stdout)) == (0, [NUMBERS | {"replicated": 1, "seconds": ANY}])
 
 
 def test_a_second_copy_in_another_region_is_found(operate: Operator, script_aws: ScriptAws) -> None:
     elsewhere = error(301, "PermanentRedirect", x_amz_bucket_region="ap-southeast-2")
     described = head(x_amz_checksum_sha256=SHA256)
-    s3 = script_aws("S3", NO_VERSIONS, elsewhere, REPLICA_THERE, ONE_KEY, described, described)
+    s3 = script_aws("S3", NO_VERSIONS, ONE_KEY, elsewhere, NO_VERSIONS, described, described)
     result = operate("archive", "verify", "--replica")
     assert (result.exit_code, result.stderr) == (0, "")
     regions = [request.headers["authorization"].split("/")[2] for request in s3.requests]
     home, away = "eu-central-1", "ap-southeast-2"
-    assert regions == [home, home, away, home, home, away]
+    assert regions == [home, home, home, away, home, away]
 
 
 @pytest.mark.parametrize("refusal", [error(404, "NoSuchBucket"), error(403, "AccessDenied")])
 def test_a_second_copy_that_can_not_be_read_is_named(operate: Operator, script_aws: ScriptAws, refusal: Answer) -> None:
-    script_aws("S3", NO_VERSIONS, refusal)
+    script_aws("S3", NO_VERSIONS, ONE_KEY, refusal)
     result = operate("archive", "verify", "--replica")
     assert (result.exit_code, result.stdout) == (2, "")
-    words = "Error: The bucket certificates-replica can't be read. AWS refused ListObjectsV2: "
+    words = "Error: The bucket certificates-replica can't be read. AWS refused ListObjectVersions: "
     assert result.stderr.startswith(words)
     assert result.stderr.endswith(", said S3.\n")
 
@@ -133,7 +154,7 @@ def test_a_certificate_that_can_not_be_read_is_no_difference(operate: Operator, 
 
 
 def test_a_listing_that_is_not_from_s3_is_refused(operate: Operator, script_aws: ScriptAws) -> None:
-    script_aws("S3", NO_VERSIONS, REPLICA_THERE, reply(200, b"<html/>"))
+    script_aws("S3", NO_VERSIONS, NO_VERSIONS, reply(200, b"<html/>"))
     result = operate("archive", "verify", "--replica")
     assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")
 

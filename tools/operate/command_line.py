@@ -107,6 +107,8 @@ def describe_error(error: Exception) -> str:
             advice = "Sign in again, or set AWS_PROFILE." if _NOT_SIGNED_IN.fullmatch(error_code(error)) else ""
         case ResponseParserError():
             return "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."
+        case CertificateError() if isinstance(error.__cause__, AwsError):
+            return describe_error(error.__cause__)
         case CertificateError():
             text, advice = f"AWS gave no usable response: {error}", ""
         case _:

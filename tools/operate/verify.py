@@ -5,25 +5,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+from botocore.exceptions import ClientError
 
-from certificates.aws import error_code
+from certificates.archive import Archive
 from certificates.certificate import Certificate, is_whole_pdf
+from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import Signature
 from tools.operate.command_line import Interrupted, examples
 from tools.operate.output import Output
-from tools.operate.replica import compare_replica
+from tools.operate.replica import compare_replica, list_versions
 from tools.operate.signatures import Page, Signatures, run_in_parallel
-from tools.operate.target import Target, check_pages, on_a_stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from tools.operate.target import Target, on_a_stack
 
 SEGMENTS = 4
 READERS = 8
@@ -31,7 +27,10 @@ READERS = 8
 
 READ_ATTEMPTS = 3
 
-FAULTS = ("missing", "damaged", "altered", "replicaFailed", "replicaMissing", "replicaDiffers")
+FAULTS = (
+    *("missing", "damaged", "altered"),
+    *("replicaFailed", "replicaMissing", "replicaDiffers", "replicaAltered", "onlyInReplica"),
+)
 """The numbers that must be 0."""
 
 NUMBERS = {"missing": "missing", "signatures_not_determined": "signaturesNotDetermined"}
@@ -53,8 +52,9 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures
     overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than one
     version. Needs the permission s3:ListBucketVersions.
 
-    With --replica, also if a certificate is missing in the second copy, could not be copied, or differs there. One that
-    is still waiting to be copied is only reported. Needs permission to read that bucket, too, and to use its key.
+    With --replica, also if a certificate is missing in the second copy, could not be copied, differs there, was
+    overwritten or deleted there, or exists only there. One that is still waiting to be copied is only reported. Needs
+    permission to read that bucket, too, and to use its key.
 
     With --signatures, a certificate is also damaged if a digital signature in it is broken or hidden, or a forbidden
     change was made after it. Signatures and changes about which this can't be determined are reported and counted.
@@ -127,21 +127,12 @@ def _find_altered(target: Target, advance: Callable[[int], None]) -> Iterator[Fi
 
     Lists the versions of all objects once, page by page. `advance` gets the number of listed versions.
     """
-    for key, entries in groupby(_list_versions(target, advance), key=itemgetter(0)):
+    listing = list_versions(target.s3(), target.output("CertificatesBucketName"))
+    for key, entries in groupby(listing, key=itemgetter(0)):
         numbers = Counter(is_marker for _, is_marker in entries)
         if numbers[True] or numbers[False] > 1:
             yield {"problem": "altered", "key": key, "versions": numbers[False], "deleteMarkers": numbers[True]}
-
-
-def _list_versions(target: Target, advance: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
-    """Yields the key of each version, and whether it is a delete marker. Sorted: S3 lists keys in UTF-8 order, which is
-    the order of code points."""
-    listing = target.s3().get_paginator("list_object_versions")
-    for page in check_pages(listing.paginate(Bucket=target.output("CertificatesBucketName"))):
-        entries = [(version["Key"], False) for version in page.get("Versions", [])]
-        entries += [(marker["Key"], True) for marker in page.get("DeleteMarkers", [])]
-        yield from sorted(entries)
-        advance(len(entries))
+        advance(numbers.total())
 
 
 def _read_all(
@@ -151,14 +142,14 @@ def _read_all(
     report: Callable[[Page, list[Finding]], None],
 ) -> None:
     """Reports pages one at a time, from several threads."""
-    s3, bucket = target.s3(), target.output("CertificatesBucketName")
+    archive = Archive(target.s3(), target.output("CertificatesBucketName"))
     reporting = threading.Lock()
 
     with ThreadPoolExecutor(READERS) as readers:
 
         def work(segment: int, stop: threading.Event) -> None:
             def check(signature: Signature) -> str | None:
-                return None if stop.is_set() else _find_problem(s3, bucket, signature, find_more)
+                return None if stop.is_set() else _find_problem(archive, signature, find_more)
 
             for page in signatures.pages(segment, SEGMENTS):
                 checks = zip(page.available, readers.map(check, page.available), strict=True)
@@ -175,35 +166,21 @@ def _read_all(
         run_in_parallel(list(range(SEGMENTS)), work)
 
 
-def _find_problem(
-    s3: "S3Client", bucket: str, signature: Signature, find_more: Callable[[bytes], str | None]
-) -> str | None:
-    try:
-        content, sha256 = _read(s3, bucket, signature.object_key)
-    except FlexibleChecksumError:
-        return "wrong_checksum"
-    except ClientError as error:
-        if error_code(error) == "NoSuchKey":
+def _find_problem(archive: Archive, signature: Signature, find_more: Callable[[bytes], str | None]) -> str | None:
+    """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the way,
+    and boto3 repeats failed requests only."""
+    for attempt in range(READ_ATTEMPTS):
+        is_last = attempt == READ_ATTEMPTS - 1
+        try:
+            part, _ = archive.read_version(signature.object_key)
+        except NotArchived:
             return "missing"
-        raise
-    if sha256 is None:
-        return "no_checksum"
-    if sha256 != Certificate(content).sha256:
-        return "wrong_checksum"
-    return find_more(content) if is_whole_pdf(content) else "not_a_pdf"
-
-
-def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
-    """Reads the content and the SHA-256 stored with it. boto3 retries failed requests, but does not read a truncated or
-    damaged body again."""
-    for _ in range(READ_ATTEMPTS - 1):
-        with suppress(BotoCoreError):
-            return _read_once(s3, bucket, key)
-    return _read_once(s3, bucket, key)
-
-
-def _read_once(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
-    response = s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-    # StreamingBody's own context manager returns the underlying stream, which checks nothing; closing() does not.
-    with closing(response["Body"]) as body:
-        return body.read(), response.get("ChecksumSHA256")
+        except ArchiveUnavailable as error:
+            if is_last or isinstance(error.__cause__, ClientError):
+                raise
+            continue
+        if part.sha256 is None:
+            return "no_checksum"
+        if part.sha256 == Certificate(part.content).sha256:
+            return find_more(part.content) if is_whole_pdf(part.content) else "not_a_pdf"
+    return "wrong_checksum"

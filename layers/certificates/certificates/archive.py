@@ -104,6 +104,25 @@ class Archive:
             raise
         return _read_range(answer, byte_range, limit)
 
+    def read_version(self, key: str, version_id: str | None = None) -> tuple[Part, Mapping[str, Any]]:
+        """The bytes of a version, by default of the latest, as they are, and S3's response, which says what is stored
+        with them. `sha256` is that of the bytes that were archived. Raises NotArchived, also if a delete marker is the
+        latest, and ArchiveUnavailable.
+        """
+        version = {} if version_id is None else {"VersionId": version_id}
+        try:
+            answer = self._get(key, ChecksumMode="ENABLED", **version)
+        except ArchiveUnavailable as error:
+            if error.cause == "DeleteMarker":
+                raise NotArchived from error
+            raise
+        with closing(answer["Body"]) as body:
+            stored = _check(answer, None)
+            content = _read_body(body, stored.size, stored.size)
+        # The checksum of the checksums of parts has another form.
+        sha256 = answer.get("ChecksumSHA256")
+        return Part(stored, content, sha256=sha256 if _matches(_SHA256, sha256) else None), answer
+
     def create(self, signature: "Signature", certificate: Certificate) -> bool:
         """Archives a certificate that has just been fetched, with its origin, or returns False if another is there or
         just being written: the first one stays.
@@ -237,7 +256,7 @@ def _read_body(body: "StreamingBody", most: int | None, length: int) -> bytes:
         content: bytes = body.read(most)
     except Exception as error:
         raise ArchiveUnavailable(error_code(error)) from error
-    # Unlike read(), read(most) does not tell when the answer ends early.
+    # Unlike read(), read(most) does not tell when the answer ends early, or when the checksum differs.
     if len(content) != length:
         raise ArchiveUnavailable("IncompleteRead")
     return content

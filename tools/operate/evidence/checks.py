@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from certificates.aws import error_code
 from tools.operate.output import make_printable
 
 Outcome = Literal["confirmed", "contradicted", "not_determined"]
@@ -27,8 +29,28 @@ class Check(Part):
     sentence: str
 
 
+def confirm(subject: str, sentence: str) -> Check:
+    return Check(subject=subject, outcome="confirmed", sentence=sentence)
+
+
+def contradict(subject: str, sentence: str) -> Check:
+    return Check(subject=subject, outcome="contradicted", sentence=sentence)
+
+
+def leave_open(subject: str, sentence: str) -> Check:
+    """The sentence says why it is not determined."""
+    return Check(subject=subject, outcome="not_determined", sentence=sentence)
+
+
 def quote(text: str) -> str:
     """Marks a text from outside, so that it can't be read as the program's own words: printable, shortened, in double
     quotes, with none inside."""
     short = text if len(text) <= QUOTED_CHARACTERS else f"{text[: QUOTED_CHARACTERS - 1]}…"
     return f'"{make_printable(short).replace('"', "'")}"'
+
+
+def describe_cause(error: Exception) -> str:
+    """Says why AWS's answer is missing. AWS's messages are texts from outside, and long."""
+    if isinstance(error, ClientError):
+        return f"AWS refused {error.operation_name} with {quote(error_code(error))}"
+    return f"AWS did not answer ({error_code(error)})"

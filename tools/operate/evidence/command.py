@@ -1,5 +1,6 @@
 """`evidence`: collects the evidence about one certificate in a folder, for a court."""
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -24,25 +25,30 @@ from tools.operate.target import Target, on_a_stack
 def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> None:
     """Collect the evidence about one certificate in a folder.
 
-    ID is a signature request. The folder gets the certificate, evidence.json and evidence.pdf, readable by you alone.
-    Exit code 1: something contradicts the certificate, or there is none.
+    ID is a signature request. The folder gets the certificate, evidence.json, evidence.pdf, and README.txt with
+    SHA256SUMS, to check them without this program. All are readable by you alone. Exit code 1: something contradicts
+    the certificate, or there is none.
     """
     try:
         id_ = parse_signature_id(id_)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="ID") from None
     out = out.absolute()
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
         raise CannotRun(f"{out} exists and is not an empty folder.")
     # These take seconds to import.
     from tools.operate.evidence.collection import Collection  # noqa: PLC0415
+    from tools.operate.evidence.instructions import SUMS, write_instructions  # noqa: PLC0415
     from tools.operate.evidence.report import render_evidence  # noqa: PLC0415
 
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        found = Collection(target, id_).collect(folder, since)
+        found, content = Collection(target, id_).collect(folder, since)
         (folder / "evidence.json").write_text(json.dumps(found.model_dump(mode="json", by_alias=True), indent=2) + "\n")
         (folder / "evidence.pdf").write_bytes(render_evidence(found))
+        (folder / "README.txt").write_text(write_instructions(found, content), encoding="utf-8")
+        sums = [(hashlib.sha256(file.read_bytes()).hexdigest(), file.name) for file in sorted(folder.iterdir())]
+        (folder / SUMS).write_text("".join(f"{sha256}  {name}\n" for sha256, name in sums))
         for file in folder.iterdir():
             file.chmod(0o600)
         folder.rename(out)
@@ -52,6 +58,6 @@ def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> 
     for check in found.checks:
         if check.outcome != "confirmed":
             output.write(f"{check.outcome.replace('_', ' ')}: {check.sentence}")
-    output.write(f"Contradictions: {len(found.findings)}. The evidence is in {out}.")
-    if found.findings:
+    output.write(f"Contradictions: {len(found.contradictions)}. The evidence is in {out}.")
+    if found.contradictions:
         raise click.exceptions.Exit(1)

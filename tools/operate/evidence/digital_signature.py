@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tools.operate.evidence.checks import Part
+from tools.operate.evidence.checks import Part, quote
 
 Integrity = Literal["intact", "broken", "not_determined"]
 Trust = Literal[
@@ -74,3 +74,7 @@ class DigitalSignature(Part):
     time_integrity: Integrity | None = Field(default=None, description="Of the signature's own time stamp, if any.")
     time_authority: str | None = Field(default=None, description="Subject of the time-stamping authority.")
     time_trust: Trust | None = Field(default=None, description="Trust in the time-stamping authority.")
+
+    @property
+    def quoted_field(self) -> str:
+        return quote(self.field) if self.field is not None else "in a form field whose name is not known"

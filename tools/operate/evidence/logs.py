@@ -7,15 +7,16 @@ from typing import Any
 from botocore.parsers import ResponseParserError
 
 from certificates.aws import AwsError
-from tools.operate.command_line import describe_error
-from tools.operate.evidence.record import Logs
+from tools.operate.evidence.checks import describe_cause
+from tools.operate.evidence.record import LogLine, Logs
 from tools.operate.target import Target
 
 OUTPUTS = ("DownloadCertificateLogGroupName", "ArchiveCertificateLogGroupName")
 LIMIT = 10_000
 """The most lines that one query can return."""
 
-QUERY = """filter signature_id = "{id}"
+_QUERY = """filter signature_id = "{id}" and message {operator} \
+["certificate_archived", "already_archived", "archive_write_failed", "certificate_served"]
 | fields @timestamp, message, request_id, method, status, code, key_prefix, project_id, source, bytes, error
 | sort @timestamp asc | limit {limit}"""
 PAUSE, ATTEMPTS = 1.0, 300
@@ -33,28 +34,39 @@ def read_logs(target: Target, id_: str, since: datetime | None) -> Logs:
     if len(groups) < len(OUTPUTS):
         raise LogsUnavailable("the stack does not name its log groups: deploy this version first")
     until = datetime.now(UTC)
+    client = target.logs()
     try:
-        return _query(target.logs(), groups, id_, since, until)
+        found = client.describe_log_groups(logGroupIdentifiers=groups)["logGroups"]
+        if {group["logGroupName"] for group in found} != set(groups):
+            raise LogsUnavailable("a log group does not exist any more")
+        starts = [_find_start(group, until) for group in found]
+
+        # Refusals have a query of their own: anyone can cause them, and fill what one query returns.
+        def query(operator: str) -> list[LogLine]:
+            text = _QUERY.format(id=id_, operator=operator, limit=LIMIT)
+            return _query(client, groups, text, since or min(starts), until)
+
+        complete_since = max(starts if since is None else [*starts, since])
+        return Logs(groups=groups, since=complete_since, until=until, lines=query("in"), other_lines=query("not in"))
     except AwsError as error:
-        raise LogsUnavailable(describe_error(error).removesuffix(".")) from error
+        raise LogsUnavailable(describe_cause(error)) from error
     except (LookupError, ResponseParserError) as error:  # botocore parses a non-JSON body as an empty response
         raise LogsUnavailable("AWS gave no usable response") from error
 
 
-def _query(client: Any, groups: list[str], id_: str, since: datetime | None, until: datetime) -> Logs:
-    found = client.describe_log_groups(logGroupIdentifiers=groups)["logGroups"]
-    if {group["logGroupName"] for group in found} != set(groups):
-        raise LogsUnavailable("a log group does not exist any more")
-    since = since or min(_find_start(group, until) for group in found)
-    text = QUERY.format(id=id_, limit=LIMIT)
+def parse_time(line: LogLine) -> datetime:
+    """Returns when a line was written. Raises ValueError."""
+    return datetime.fromisoformat(line["timestamp"]).replace(tzinfo=UTC)
+
+
+def _query(client: Any, groups: list[str], text: str, since: datetime, until: datetime) -> list[LogLine]:
     times = {"startTime": int(since.timestamp()), "endTime": int(until.timestamp()) + 1}
     query = client.start_query(logGroupNames=groups, queryString=text, **times)["queryId"]
     for _ in range(ATTEMPTS):
         answer = client.get_query_results(queryId=query)
         if answer["status"] == "Complete":
             rows = [{cell["field"].removeprefix("@"): cell["value"] for cell in row} for row in answer["results"]]
-            lines = [{name: value for name, value in row.items() if name != "ptr"} for row in rows]
-            return Logs(groups=groups, since=since, until=until, lines=lines)
+            return [{name: value for name, value in row.items() if name != "ptr"} for row in rows]
         if answer["status"] not in ("Scheduled", "Running"):
             break
         time.sleep(PAUSE)
@@ -62,7 +74,7 @@ def _query(client: Any, groups: list[str], id_: str, since: datetime | None, unt
 
 
 def _find_start(group: dict[str, Any], now: datetime) -> datetime:
-    """Returns when the oldest line that is kept may have been written."""
+    """Returns from when on a log group has all lines that were written."""
     created = datetime.fromtimestamp(group["creationTime"] / 1000, UTC)
     days = group.get("retentionInDays")
     return max(created, now - timedelta(days=days)) if days else created

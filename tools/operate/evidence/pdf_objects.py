@@ -32,7 +32,7 @@ def resolve(value: Any) -> Any:
     for _ in range(10):
         if not isinstance(value, generic.IndirectObject):
             break
-        value = value.get_object()
+        value = value.get_object()  # type: ignore[no-untyped-call]
     return None if isinstance(value, generic.NullObject) else value
 
 

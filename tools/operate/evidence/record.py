@@ -7,23 +7,19 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
-from pydantic.alias_generators import to_camel
+from pydantic import Field, computed_field
 
-from tools.operate.evidence.pdf_signatures import PdfSignature
+from tools.operate.evidence.checks import Check, Outcome, Part
+from tools.operate.evidence.digital_signature import DigitalSignature
 
 SHA256 = r"^[0-9a-f]{64}$"
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+LogLine = dict[str, str]
 
 
 class Program(Part):
     name: str = "craftkit-certificates"
     version: str
     py_hanko: str = Field(description="Version of the library that checks signatures.")
-    trusted_authorities: int = Field(description="How many the machine trusts. With 0, every authority is unknown.")
 
 
 class Place(Part):
@@ -37,7 +33,7 @@ class Place(Part):
 
 
 class Certificate(Part):
-    """The archived certificate, and its copy in the folder. SHA-256 in hexadecimal digits."""
+    """The version of the archived certificate that was read, and its copy in the folder. SHA-256 in hexadecimal."""
 
     file: str
     size: int = Field(description="In bytes.")
@@ -46,7 +42,7 @@ class Certificate(Part):
         pattern=SHA256, description="As S3 has stored it since the certificate was written."
     )
     sha256_in_folder: str = Field(pattern=SHA256, description="Of the file, read back.")
-    version_id: str | None
+    version_id: str
     created_at: datetime = Field(description="S3's LastModified.")
     retention_mode: str | None
     retained_until: datetime | None
@@ -64,44 +60,51 @@ class Version(Part):
     is_latest: bool
 
 
+class SecondCopy(Part):
+    """The same key in the second copy of the archive."""
+
+    bucket: str
+    versions: list[Version] = Field(description="Newest first.")
+    sha256: str | None = Field(pattern=SHA256, description="As S3 has stored it, if there is one version.")
+
+
 class Logs(Part):
     """The lines about this signature request, oldest first: docs/operations.md describes their fields."""
 
     groups: list[str]
-    since: datetime
+    since: datetime = Field(description="From this time on, each log group has all its lines.")
     until: datetime
-    lines: list[dict[str, str]]
-
-
-class Check(Part):
-    subject: str
-    outcome: Literal["confirmed", "contradicted", "not_obtained"]
-    sentence: str
+    lines: list[LogLine] = Field(description="Of certificates that were archived or served.")
+    other_lines: list[LogLine] = Field(description="Refusals, and all others.")
 
 
 class Evidence(Part):
-    """Evidence about one completion certificate. Null means: not obtained."""
+    """Evidence about one completion certificate. Null means: could not be read, or does not exist."""
 
-    format: Literal["craftkit-evidence-1"] = "craftkit-evidence-1"
+    format: Literal["craftkit-evidence-2"] = "craftkit-evidence-2"
     made_at: datetime
     program: Program
     place: Place
     signature_request: dict[str, str | None] = Field(description="The known attributes of its item, as stored.")
     certificate: Certificate | None
     versions: list[Version] | None = Field(description="Newest first.")
-    signatures: list[PdfSignature] | None
+    second_copy: SecondCopy | None
+    signatures: list[DigitalSignature] | None = Field(description="Oldest first.")
     logs: Logs | None
     checks: list[Check]
 
     @computed_field(description="The sentences of the checks that contradict the certificate.")  # type: ignore[prop-decorator]
     @property
-    def findings(self) -> list[str]:
-        return [check.sentence for check in self.checks if check.outcome == "contradicted"]
+    def contradictions(self) -> list[str]:
+        return self._select("contradicted")
 
-    @computed_field(description="The sentences about what could not be obtained.")  # type: ignore[prop-decorator]
+    @computed_field(description="The sentences about what could not be determined, with the reason.")  # type: ignore[prop-decorator]
     @property
-    def not_obtained(self) -> list[str]:
-        return [check.sentence for check in self.checks if check.outcome == "not_obtained"]
+    def not_determined(self) -> list[str]:
+        return self._select("not_determined")
+
+    def _select(self, outcome: Outcome) -> list[str]:
+        return [check.sentence for check in self.checks if check.outcome == outcome]
 
 
 def format_time(time: datetime) -> str:

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-from tools.operate.evidence.checks import Check, Outcome, quote
+from tools.operate.evidence.checks import Check, confirm, contradict, leave_open, quote
 from tools.operate.evidence.digital_signature import Addition, DigitalSignature
 
 SECONDS = 60.0
@@ -49,9 +49,7 @@ _SHOWN = {"structure", "visible_signature", "form_field", "annotation"}
 """Additions that a reader of the PDF may see or hear."""
 _MAX_NAMES = 5
 
-UNSIGNED = Check(
-    subject="signature", outcome="not_determined", sentence="No revision of the PDF has a digital signature."
-)
+UNSIGNED = leave_open("signature", "No revision of the PDF has a digital signature.")
 
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
 """What is found about all signatures of a PDF and the changes after them. Who signed is left open."""
@@ -64,15 +62,11 @@ def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, lis
     """Returns the signatures, or None if they can't be read, and what is to be said about them."""
     found = run_within_limits(_inspect, content)
     if isinstance(found, str):
-        return None, [
-            _make("signature", "not_determined", f"The digital signatures of the PDF are not known: {found}.")
-        ]
+        return None, [leave_open("signature", f"The digital signatures of the PDF are not known: {found}.")]
     signatures, problem = found
     checks = [check for one in signatures for check in _describe(one)]
     if problem:
-        checks.append(
-            _make("signature", "not_determined", f"The PDF may have more signatures than are known: {problem}.")
-        )
+        checks.append(leave_open("signature", f"The PDF may have more signatures than are known: {problem}."))
     elif not signatures:
         checks.append(UNSIGNED)
     return signatures, checks
@@ -134,60 +128,56 @@ def _inspect(content: bytes) -> Found:
     return found.signatures, found.problem
 
 
-def _make(subject: str, outcome: Outcome, sentence: str) -> Check:
-    return Check(subject=subject, outcome=outcome, sentence=sentence)
-
-
 def _describe(one: DigitalSignature) -> Iterable[Check]:
-    name = f"{'time stamp' if one.kind == 'time_stamp' else 'signature'} {quote(one.field or '(name not known)')}"
+    name = f"{'time stamp' if one.kind == 'time_stamp' else 'signature'} {one.quoted_field}"
     yield _describe_integrity(one, name)
     if one.is_hidden:
         sentence = f"An earlier revision of the PDF has the {name}. The last one hides, renames or replaces it."
-        yield _make("signature", "contradicted", sentence)
+        yield contradict("signature", sentence)
     if one.integrity != "intact":
         return
     yield _describe_changes(one, name)
     if one.trust:
-        outcome: Outcome = "confirmed" if one.trust == "trusted" else "not_determined"
+        state = confirm if one.trust == "trusted" else leave_open
         signer = quote(one.signer or "(not named)")
-        yield _make("signer", outcome, f"The certificate of {signer}, who made the {name}, is {_TRUST[one.trust]}.")
+        yield state("signer", f"The certificate of {signer}, who made the {name}, is {_TRUST[one.trust]}.")
     if one.time_integrity == "broken":
-        yield _make("time", "contradicted", f"The time stamp within the {name} is broken.")
+        yield contradict("time", f"The time stamp within the {name} is broken.")
     elif one.time_integrity == "not_determined":
-        yield _make("time", "not_determined", f"The time stamp within the {name} could not be checked.")
+        yield leave_open("time", f"The time stamp within the {name} could not be checked.")
 
 
 def _describe_integrity(one: DigitalSignature, name: str) -> Check:
     if one.integrity == "broken":
-        return _make("signature", "contradicted", f"The {name} is broken: {one.integrity_reason}.")
+        return contradict("signature", f"The {name} is broken: {one.integrity_reason}.")
     if one.integrity == "not_determined":
-        return _make("signature", "not_determined", f"The {name} could not be checked: {one.integrity_reason}.")
-    outcome: Outcome = "not_determined" if one.coverage == "part" else "confirmed"
-    return _make("signature", outcome, f"The {name} is intact. It {_COVERAGE[one.coverage or 'part']}.")
+        return leave_open("signature", f"The {name} could not be checked: {one.integrity_reason}.")
+    state = leave_open if one.coverage == "part" else confirm
+    return state("signature", f"The {name} is intact. It {_COVERAGE[one.coverage or 'part']}.")
 
 
 def _describe_changes(one: DigitalSignature, name: str) -> Check:
     subject, added = "changes after signing", _list(one.additions)
     match one.changes:
         case "forbidden":
-            return _make(subject, "contradicted", f"After the {name}, the PDF was changed: {one.changes_reason}.")
+            return contradict(subject, f"After the {name}, the PDF was changed: {one.changes_reason}.")
         case "not_explained":
             sentence = f"After the {name}, something was changed that is not explained: {one.changes_reason}."
-            return _make(subject, "not_determined", sentence)
+            return leave_open(subject, sentence)
         case "not_determined":
             sentence = f"What was changed after the {name} is not known: {one.changes_reason}."
-            return _make(subject, "not_determined", sentence)
+            return leave_open(subject, sentence)
     kinds = {addition.kind for addition in one.additions}
     if kinds <= {"validation_data"}:
         but = f", but for {added}" if added else ""
-        return _make(subject, "confirmed", f"Nothing was changed after the {name}{but}.")
+        return confirm(subject, f"Nothing was changed after the {name}{but}.")
     if not kinds & _SHOWN:
-        return _make(subject, "confirmed", f"Only these were added after the {name}: {added}.")
+        return confirm(subject, f"Only these were added after the {name}: {added}.")
     allowed = ", which its certification permits" if one.permitted else ""
     sentence = (
         f"After the {name}, these were added or changed: {added}{allowed}. Whether the signer agrees is not known."
     )
-    return _make(subject, "not_determined", sentence)
+    return leave_open(subject, sentence)
 
 
 def _list(additions: Iterable[Addition]) -> str:
