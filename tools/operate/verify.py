@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
+from certificates.archive import find_digest
 from certificates.aws import error_code
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.models import Signature
@@ -49,9 +50,9 @@ Finding = Mapping[str, str | int]
 def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures: bool) -> None:
     """Read every available certificate from the archive and check it.
 
-    Checks that it exists, matches its checksum and is a whole PDF, and that no key of the archive was ever deleted or
-    overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than one
-    version. Needs the permission s3:ListBucketVersions.
+    Checks that it exists, matches its checksum and digest and is a whole PDF, and that no key of the archive was ever
+    deleted or overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than
+    one version. Needs the permission s3:ListBucketVersions.
 
     With --replica, also if a certificate is missing in the second copy, could not be copied, or differs there. One that
     is still waiting to be copied is only reported. Needs permission to read that bucket, too, and to use its key.
@@ -181,7 +182,7 @@ def _find_problem(
     s3: "S3Client", bucket: str, signature: Signature, find_more: Callable[[bytes], str | None]
 ) -> str | None:
     try:
-        content, sha256 = _read(s3, bucket, signature.object_key)
+        content, sha256, digest = _read(s3, bucket, signature.object_key)
     except FlexibleChecksumError:
         return "wrong_checksum"
     except ClientError as error:
@@ -192,20 +193,22 @@ def _find_problem(
         return "no_checksum"
     if sha256 != Certificate(content).sha256:
         return "wrong_checksum"
+    if digest not in (None, sha256):
+        return "wrong_digest"
     return find_more(content) if is_whole_pdf(content) else "not_a_pdf"
 
 
-def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
-    """Reads the content and the SHA-256 stored with it. boto3 retries failed requests, but does not read a truncated or
-    damaged body again."""
+def _read(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None, str | None]:
+    """Reads the content, the SHA-256 stored with it, and the one in its metadata. boto3 retries failed requests, but
+    does not read a truncated or damaged body again."""
     for _ in range(READ_ATTEMPTS - 1):
         with suppress(BotoCoreError):
             return _read_once(s3, bucket, key)
     return _read_once(s3, bucket, key)
 
 
-def _read_once(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None]:
+def _read_once(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, str | None, str | None]:
     response = s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     # StreamingBody's own context manager returns the underlying stream, which checks nothing; closing() does not.
     with closing(response["Body"]) as body:
-        return body.read(), response.get("ChecksumSHA256")
+        return body.read(), response.get("ChecksumSHA256"), find_digest(response)
