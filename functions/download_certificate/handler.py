@@ -24,6 +24,7 @@ from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger, milliseconds_since
 from functions.download_certificate.download import Services, download_certificate
+from functions.download_certificate.failures import Failures
 from functions.download_certificate.request import Request
 from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, error_response, success_response
 from functions.download_certificate.settings import DownloadSettings
@@ -39,6 +40,7 @@ def connect(settings: DownloadSettings) -> Services:
         Records(connect_dynamodb(), settings.signatures_table, settings.api_keys_table),
         Archive(connect_s3(), settings.certificates_bucket),
         Provider(settings, Secret(connect_secrets_manager, settings.provider_secret_name)),
+        Failures(),
     )
 
 
