@@ -3,9 +3,7 @@
 HEAD is answered as GET is: API Gateway leaves the body out.
 """
 
-import gc
-
-gc.disable()  # until all is imported: little of it is garbage, and looking for it takes a seventh of a cold start
+from functions.download_certificate import cold_start  # first  # isort: skip
 
 import codecs
 import random
@@ -14,7 +12,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import urllib3  # noqa: F401 - from here, its patterns are compiled at a cheaper stack depth: docs/decisions.md
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
 from certificates.archive import Archive
@@ -45,9 +42,7 @@ def connect(settings: DownloadSettings) -> Services:
 
 
 SERVICES = connect(DownloadSettings.from_environment())
-
-gc.freeze()  # no later search looks at what was imported
-gc.enable()
+cold_start.finish()
 
 
 def prepare_calls() -> None:
