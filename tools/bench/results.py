@@ -129,8 +129,6 @@ def goals(results: Results) -> list[Goal]:
         found.append(Goal("peak memory at 200 KB", results.warm.peak["ours"] / 1e6, 80, "MB"))
     if results.first:
         found += _compare_with_floor("first download", results.first, latency=1.10, cpu=1.30)
-    if results.growth:
-        found.append(Goal("memory per certificate byte", results.growth.bytes_per_byte("ours"), 4, "bytes"))
     found.append(Goal("artifact, unzipped", results.unzipped["ours"] / 2**20, 25, "MiB"))
     if results.archiving:
         usual = results.archiving[SIZE]
