@@ -179,6 +179,8 @@ def test_a_part_of_an_older_or_adopted_certificate_has_the_digest(
     assert service(get(range="bytes=0-9")) == part(LARGE, etag, 0, 9)
 
 
+@pytest.mark.fault("s3-two-digests")
+@pytest.mark.threat("wrong-bytes")
 def test_a_certificate_with_two_different_digests_is_not_served(service: Service) -> None:
     """The bytes or the metadata were changed by someone. Whoever puts parts together finds it, too."""
     service.seed()
