@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.download_certificate import download
@@ -71,6 +71,11 @@ def fields(headers: dict[str, str], etag: str = ETAG) -> dict[str, str]:
 
 @pytest.mark.fuzz
 @bounded(150)
+@example(headers={"If-Range": ETAG, "Range": "bytes=0-9"}, most=2000)
+@example(headers={"If-Range": '"other"', "Range": "bytes=0-9"}, most=2000)
+@example(headers={"If-Match": '"other"', "Range": "bytes=0-9"}, most=2000)
+@example(headers={"If-None-Match": ETAG}, most=1500)
+@example(headers={"Range": "bytes=1-"}, most=1500)
 @given(headers=requests, most=st.sampled_from([1500, 2000]))
 def test_a_first_download_gets_what_the_next_one_gets_from_s3(
     service: Service, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
