@@ -11,7 +11,7 @@ RUNS ?= 5
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
 OTHER_ARCH = $(filter-out $(ARCH),arm64 x86_64)
-PEERS := empty naive textbook textbook-best fastapi
+PEERS := empty floor naive textbook textbook-best fastapi
 # No source distributions: their build tools are not locked.
 LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
@@ -148,7 +148,7 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@rm -rf .aws-sam/bench/$*
 	.uv/bin/uv pip install $(LOCKED) --python .venv --target .aws-sam/bench/$* -r $(dir $<)requirements.txt
 	@case $* in *-best) sed '/[Tt]racer/d' $<;; *) cat $<;; esac >.aws-sam/bench/$*/app.py
-	@case $* in naive|*-best) $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*;; esac
+	@case $* in floor|naive|*-best) $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*;; esac
 	@touch $@
 
 # The locked uv is installed by pip, or by a uv on the path if python3 has no venv (stock Debian).

@@ -110,9 +110,7 @@ def download(url: str, key: str, etag: str | None = None, keep: Keep | None = No
         return resume(url, key, Certificate(b"", None), keep)
     if response.status != 200:
         raise describe_error(response)
-    if response.headers.get("Repr-Digest") != digest(response.body):
-        raise CertificateError("The certificate arrived damaged: its SHA-256 is not that of Repr-Digest.")
-    return Certificate(response.body, response.etag)
+    return check(Certificate(response.body, response.etag), response)
 
 
 def verify(file: Path, url: str, key: str) -> bool:
@@ -139,10 +137,17 @@ def resume(url: str, key: str, begun: Certificate, keep: Keep | None = None) -> 
             raise CertificateError("The parts do not belong together.")
         content += response.body
         if len(content) == size:
-            return Certificate(content, etag)
+            return check(Certificate(content, etag), response)
         if keep:
             keep(Certificate(content, etag))
     raise CertificateError("The certificate arrived in too many parts.")
+
+
+def check(certificate: Certificate, response: Response) -> Certificate:
+    """Each response has the digest of the whole, a part too."""
+    if response.headers.get("Repr-Digest") != digest(certificate.content):
+        raise CertificateError("The certificate arrived damaged: its SHA-256 is not that of Repr-Digest.")
+    return certificate
 
 
 def wait_for_certificate(url: str, key: str, headers: dict[str, str]) -> Response:

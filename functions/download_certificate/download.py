@@ -1,19 +1,19 @@
 """The download of one certificate: who asks for what, and where it comes from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import Enum, auto
 
-from certificates.archive import Archive, Part, Stored
+from certificates.archive import Archive, ByteRange, Part, Stored, find_positions
 from certificates.budgets import ARCHIVE_SECONDS
 from certificates.certificate import Certificate
-from certificates.errors import ArchiveUnavailable, CertificateError, CertificateTooLarge, NotArchived
+from certificates.errors import ArchiveUnavailable, CertificateError, NotArchived, ProviderFailed
 from certificates.models import ApiKey, Item, Owned, Signature
 from certificates.provider import Provider, fetch_certificate
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger
 from functions.download_certificate.conditions import matches_strongly, matches_weakly, parse_range, range_still_applies
+from functions.download_certificate.failures import Failures
 from functions.download_certificate.request import Request
 
 INLINE_LIMIT = 4_500_000
@@ -37,6 +37,7 @@ class Services:
     records: Records
     archive: Archive
     provider: Provider
+    failures: Failures
 
 
 @dataclass(frozen=True)
@@ -50,38 +51,33 @@ class Download:
     source: str = "archive"
 
 
-class Write(Enum):
-    """The result of archiving the fetched bytes."""
-
-    WRITTEN = auto()
-    OTHER_THERE = auto()
-    """Another copy is archived, or just being written."""
-    UNKNOWN = auto()
-    """S3 failed: the archive may hold these bytes, another copy or none."""
-
-
 def download_certificate(request: Request, services: Services, seconds_left: Callable[[], float]) -> Download:
-    """Serves the archived certificate. One that is not archived is fetched, archived and read back: every client gets
-    the bytes that were archived first. The fetched bytes are served only if the archive certainly holds no others.
+    """Serves the archived certificate. One that is not archived is fetched and archived: every client gets the bytes
+    that were archived first. The fetched bytes are served if S3 confirms that they are these, or that it holds none.
 
-    Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, and the errors of
+    Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, RecentlyFailed, and the errors of
     `certificates.errors` but NotArchived.
     """
     signature = _find(request, services.records)
     try:
         return _read(request, signature, services.archive)
     except NotArchived:
-        certificate = fetch_certificate(signature, services.provider, seconds_left() - ARCHIVE_SECONDS)
-    write = _write(signature, certificate, services.archive)
+        certificate = _fetch(signature, services, seconds_left() - ARCHIVE_SECONDS)
+    try:
+        stored = services.archive.create(signature, certificate)
+    except ArchiveUnavailable as error:
+        logger.error("archive_write_failed", extra={"detail": describe_error(error)})
+        count("ArchiveWriteFailures")
+        try:
+            return _read(request, signature, services.archive, source="provider")
+        except NotArchived:
+            return _serve_unarchived(request, certificate)
+    if stored:
+        return _serve(request, certificate, stored)
     try:
         return _read(request, signature, services.archive, source="provider")
     except NotArchived as error:
-        if write is Write.OTHER_THERE:
-            raise ArchiveUnavailable("OtherCopyMissing") from error
-    except ArchiveUnavailable:
-        if write is not Write.WRITTEN:
-            raise
-    return _serve_unread(request, certificate)
+        raise ArchiveUnavailable("OtherCopyMissing") from error
 
 
 def _find(request: Request, records: Records) -> Signature:
@@ -114,14 +110,13 @@ def _own(item: Item | None, key: ApiKey) -> Signature:
     return Signature.from_item(item)
 
 
-def _write(signature: Signature, certificate: Certificate, archive: Archive) -> Write:
+def _fetch(signature: Signature, services: Services, seconds: float) -> Certificate:
+    services.failures.check(signature)
     try:
-        is_created = archive.create(signature, certificate)
-    except ArchiveUnavailable as error:
-        logger.error("archive_write_failed", extra={"detail": describe_error(error)})
-        count("ArchiveWriteFailures")
-        return Write.UNKNOWN
-    return Write.WRITTEN if is_created else Write.OTHER_THERE
+        return fetch_certificate(signature, services.provider, seconds)
+    except ProviderFailed:
+        services.failures.remember(signature)
+        raise
 
 
 def _read(request: Request, signature: Signature, archive: Archive, source: str = "archive") -> Download:
@@ -137,18 +132,21 @@ def _read(request: Request, signature: Signature, archive: Archive, source: str 
 def _read_once(request: Request, signature: Signature, archive: Archive, source: str) -> Download:
     """Conditions come before ranges (RFC 9110 section 13.2.2). They cost an S3 request of their own, which no other
     request makes; its entity tag ties the bytes that are read to the conditions."""
-    byte_range = parse_range(request.range) if request.range else None
-    etag = None
-    is_conditional = request.if_match is not None or request.if_none_match is not None
-    if is_conditional or (request.if_range is not None and byte_range):
+    byte_range, etag = _find_range(request), None
+    conditions = (request.if_match, request.if_none_match, request.if_range if byte_range else None)
+    if conditions != (None, None, None):
         stored = archive.describe(signature.object_key)
         if _is_current(request, stored):
             return Download(stored, None, source=source)
-        if request.if_range is not None and not range_still_applies(request.if_range, stored.etag):
-            byte_range = None
-        etag = stored.etag
+        byte_range, etag = _find_range(request, stored.etag), stored.etag
     part = archive.read(signature.object_key, limit=INLINE_LIMIT, byte_range=byte_range, etag=etag)
     return Download(part.stored, part, is_range=byte_range is not None, source=source)
+
+
+def _find_range(request: Request, etag: str | None = None) -> ByteRange | None:
+    """The range to send, according to If-Range too if the entity tag is known."""
+    is_stale = etag and request.if_range is not None and not range_still_applies(request.if_range, etag)
+    return parse_range(request.range) if request.range and not is_stale else None
 
 
 def _is_current(request: Request, stored: Stored) -> bool:
@@ -158,12 +156,21 @@ def _is_current(request: Request, stored: Stored) -> bool:
     return request.if_none_match is not None and matches_weakly(request.if_none_match, stored.etag)
 
 
-def _serve_unread(request: Request, certificate: Certificate) -> Download:
-    """The fetched bytes, whole or not at all: the archive may not hold them, and parts of two renderings would make a
-    third certificate."""
-    stored = Stored(f'"{certificate.sha256}"', len(certificate.content))
-    if stored.size > INLINE_LIMIT:
-        raise ArchiveUnavailable("TooLargeToServeWhole") if request.range else CertificateTooLarge(stored.size)
+def _serve(request: Request, certificate: Certificate, stored: Stored) -> Download:
+    """The fetched bytes, as S3 would serve them."""
     if _is_current(request, stored):
         return Download(stored, None, source="provider")
-    return Download(stored, Part(stored, certificate.content), source="provider")
+    byte_range = _find_range(request, stored.etag)
+    positions = find_positions(byte_range, stored.size, INLINE_LIMIT)
+    content = certificate.content[positions.start : positions.stop]
+    part = Part(stored, content, certificate.sha256, positions.start)
+    return Download(stored, part, is_range=byte_range is not None, source="provider")
+
+
+def _serve_unarchived(request: Request, certificate: Certificate) -> Download:
+    """The fetched bytes, whole or not at all: the archive holds none, and parts of two renderings would make a third
+    certificate."""
+    stored = Stored(f'"{certificate.sha256}"', len(certificate.content))
+    if request.range and stored.size > INLINE_LIMIT:
+        raise ArchiveUnavailable("TooLargeToServeWhole")
+    return _serve(replace(request, range=None), certificate, stored)

@@ -3,9 +3,7 @@
 HEAD is answered as GET is: API Gateway leaves the body out.
 """
 
-import gc
-
-gc.disable()  # until all is imported: little of it is garbage, and looking for it takes a seventh of a cold start
+from functions.download_certificate import cold_start  # first  # isort: skip
 
 import codecs
 import random
@@ -14,7 +12,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import urllib3  # noqa: F401 - from here, its patterns are compiled at a cheaper stack depth: docs/decisions.md
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
 from certificates.archive import Archive
@@ -24,6 +21,7 @@ from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger, milliseconds_since
 from functions.download_certificate.download import Services, download_certificate
+from functions.download_certificate.failures import Failures
 from functions.download_certificate.request import Request
 from functions.download_certificate.responses import INTERNAL, REFUSALS, Response, error_response, success_response
 from functions.download_certificate.settings import DownloadSettings
@@ -39,13 +37,12 @@ def connect(settings: DownloadSettings) -> Services:
         Records(connect_dynamodb(), settings.signatures_table, settings.api_keys_table),
         Archive(connect_s3(), settings.certificates_bucket),
         Provider(settings, Secret(connect_secrets_manager, settings.provider_secret_name)),
+        Failures(),
     )
 
 
 SERVICES = connect(DownloadSettings.from_environment())
-
-gc.freeze()  # no later search looks at what was imported
-gc.enable()
+cold_start.finish()
 
 
 def prepare_calls() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from certificates.certificate import Certificate
 from certificates.errors import (
     ArchiveUnavailable,
     CertificateTooLarge,
@@ -18,6 +17,7 @@ from certificates.errors import (
     RecordsUnavailable,
 )
 from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
+from functions.download_certificate.failures import REMEMBERED_SECONDS, RecentlyFailed
 
 Response = dict[str, Any]
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
@@ -56,7 +56,16 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ),
     InvalidRecord: Refusal(500, "internal", "Something went wrong on our side."),
     ProviderFailed: Refusal(
-        502, "upstream_error", "The completion certificate could not be retrieved from the signature service."
+        502,
+        "upstream_error",
+        "The completion certificate could not be retrieved from the signature service.",
+        {"Retry-After": str(REMEMBERED_SECONDS)},
+    ),
+    RecentlyFailed: Refusal(
+        502,
+        "upstream_error",
+        "The completion certificate could not be retrieved from the signature service.",
+        {"Retry-After": "{seconds_left}"},
     ),
     RecordsUnavailable: Refusal(
         503, "service_unavailable", "The service is temporarily unavailable.", {"Retry-After": "5"}
@@ -77,12 +86,11 @@ def success_response(download: Download, signature_id: str, request_id: str) -> 
     part = download.part
     headers["Content-Type"] = "application/pdf"
     headers["Content-Disposition"] = f'attachment; filename="{signature_id}-certificate.pdf"'
+    # As archived: the client can detect whatever happens to the bytes from then on.
+    headers["Repr-Digest"] = f"sha-256=:{part.sha256}:"
     if download.is_range:
         last = part.first + len(part.content) - 1
         headers["Content-Range"] = f"bytes {part.first}-{last}/{part.stored.size}"
-    else:
-        # As archived, where it is known: what goes wrong with the bytes from then on, the client can see.
-        headers["Repr-Digest"] = f"sha-256=:{part.sha256 or Certificate(part.content).sha256}:"
     body = b2a_base64(part.content, newline=False).decode("ascii")
     return _response(206 if download.is_range else 200, headers, request_id, body, is_base64=True)
 

@@ -14,6 +14,7 @@ import pytest
 from pypdf import PdfReader
 
 from tests.e2e.conftest import Client, archive
+from tests.support.answers import digest
 from tests.support.pdf import pdf
 from tools.local import seeds
 from tools.local.emulator import Emulator
@@ -79,6 +80,7 @@ def test_large_certificates_come_whole_or_in_ranges_without_a_restart(client: Cl
         part = client.certificate(large, Range=f"bytes={len(content)}-{len(content) + 4_499_999}")
         assert part.status == 206
         content += part.data
+        assert part.headers["Repr-Digest"] == digest(pdf(9_000_001))
     assert content == pdf(9_000_001)
     assert client.certificate(seeds.signature_id("download_archived")).status == 200
     assert instance.process.pid == process

@@ -30,7 +30,6 @@ KILLED: dict[str, tuple[Callable[[Answer, Answer], Script], int]] = {
     "while-fetching": (lambda kill, _: {"Certificate": [kill]}, 0),
     "before-the-write": (lambda kill, _: {"PutObject": [kill]}, 0),
     "after-the-write": (lambda _, kill_once_done: {"PutObject": [kill_once_done]}, 1),
-    "before-the-reply": (lambda kill, _: {"GetObject": [succeed, kill]}, 1),
 }
 """The moment at which the execution environment is killed, and how many objects it leaves."""
 DRIPPING = raw(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 2000\r\n\r\n', *[b"x"] * 80, pause=0.1)

@@ -181,7 +181,7 @@ def test_what_cannot_be_archived_is_served_and_counted(name: str, get_result: Ge
 
 
 WRITTEN: Faults = {
-    "s3-409-once": first("PutObject PutObject GetObject", CONFLICT, succeed),
+    "s3-409-once": first("PutObject PutObject", CONFLICT, succeed),
     "s3-write-answer-lost": first("PutObject PutObject GetObject", lose_response, succeed),
     "s3-412": first("PutObject GetObject", EXISTS, reads=(MISSING, WON)),
     "s3-409-then-412": first("PutObject PutObject GetObject", CONFLICT, EXISTS, reads=(MISSING, WON)),
@@ -202,19 +202,10 @@ def test_what_is_archived_first_is_what_is_served(name: str, get_result: GetResu
 
 
 UNREAD: Faults = {
-    "s3-read-back": first("PutObject GetObject", succeed, reads=(MISSING, DENIED)),
     "s3-412-unreadable": first("PutObject GetObject", EXISTS, reads=(MISSING, CUT), cause="ResponseStreamingError"),
     "s3-409-unreadable": first("PutObject PutObject PutObject GetObject", CONFLICT, cause="OtherCopyMissing"),
     "s3-write-unreadable": first("PutObject GetObject", DENIED, reads=(MISSING, DENIED), cause="AccessDenied"),
 }
-
-
-@pytest.mark.parametrize("name", ["s3-read-back"])
-def test_what_is_archived_and_cannot_be_read_back_is_served_as_it_was_fetched(name: str, get_result: GetResult) -> None:
-    got = get_result(name)
-    assert got.outcome.reply == whole(PDF, f'"{sha256(PDF)}"', got.signature_id)
-    assert got.lines == [served_line(got, "provider")]
-    assert (got.asked, got.archived) == (UNREAD[name].asked, PDF)
 
 
 @pytest.mark.parametrize("name", ["s3-412-unreadable", "s3-409-unreadable"])

@@ -1,14 +1,16 @@
 """Faults of the provider and its secret during a download from the built artifact. docs/reliability.md has a row for
 each fault."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
-from tests.support.answers import UPSTREAM, whole
+from tests.support.answers import UPSTREAM, upstream, whole
+from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke
 from tests.support.faults import PDF, SERVICE, Fault, Faults, GetResult, refusal_lines, served_line, signature_id
 from tests.support.pdf_kinds import linearize, plain
-from tools.fake_cloud.cloud import Script, secret, succeed
+from tools.fake_cloud.cloud import Cloud, Script, secret, succeed
 from tools.fake_cloud.memory import etag
 from tools.fake_cloud.server import Answer, chunked, hang, raw, reply, reset
 
@@ -126,7 +128,7 @@ WHOLE = HEAD + LENGTH
 
 
 def transient(asked: str, *certificates: Answer) -> Fault:
-    fault = first(f"{asked} PutObject GetObject")
+    fault = first(f"{asked} PutObject")
     return replace(fault, script={"Certificate": [*certificates, succeed]})
 
 
@@ -137,9 +139,7 @@ TRANSIENT: Faults = {
     "provider-429-for-a-second": transient(TWICE, reply(429, CANARY, {"Retry-After": "1"})),
     "provider-hangs-up-once": transient(TWICE, reset),
     "provider-cut-once": transient(TWICE, CUT),
-    **secret_fault(
-        "secret-rotated", f"{READ} {ONCE} {READ} {ONCE} PutObject GetObject", secret("revoked-canary"), succeed
-    ),
+    **secret_fault("secret-rotated", f"{READ} {ONCE} {READ} {ONCE} PutObject", secret("revoked-canary"), succeed),
 }
 
 
@@ -159,6 +159,25 @@ def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, get_resu
 @pytest.mark.fault("provider-429-for-a-second")
 def test_a_short_retry_after_is_kept_to(get_result: GetResult) -> None:
     assert get_result("provider-429-for-a-second").outcome.lines[0]["milliseconds"] >= 1000
+
+
+@pytest.mark.fault("provider-asked-again")
+def test_a_failure_is_remembered_until_the_time_that_the_client_is_told(
+    cloud: Cloud, instances: ExecutionEnvironments
+) -> None:
+    id_ = signature_id("provider-asked-again")
+    cloud.tables.put_signature(id_)
+    cloud.script(id_, {ONCE: [reply(404), succeed]})
+    with instances.borrow() as instance:
+        started = time.monotonic()
+        assert invoke(instance, download_event(id_)).reply == UPSTREAM
+        again = invoke(instance, download_event(id_))
+        seconds = int(again.reply["headers"]["Retry-After"])
+        assert (again.reply, seconds <= 10) == (upstream(seconds), True)
+        assert again.metrics == {"RequestsRefused": [{"code": "upstream_error"} | SERVICE]}
+        assert cloud.asked[id_].count(ONCE) == 1
+        time.sleep(max(0, started + 11 - time.monotonic()))
+        assert invoke(instance, download_event(id_)).reply["statusCode"] == 200
 
 
 ARCHIVED: Faults = {

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import moto
@@ -22,6 +22,7 @@ from certificates.records import Records
 from certificates.telemetry import logger
 from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
+from functions.download_certificate.failures import Failures
 from functions.download_certificate.settings import DownloadSettings
 from functions.refresh_credential import handler as refresh
 from functions.refresh_credential.settings import RefreshSettings
@@ -125,7 +126,7 @@ def scripted_provider() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(scope="session")
 def services(provider: ScriptedServer) -> Services:
-    """The services of a cold start, created once for all tests because boto3 is slow."""
+    """The services of a cold start, whose clients are created once for all tests because boto3 is slow."""
     url = f"{provider.url}/v1/requests/{{providerRequestId}}/certificate"
     return download.connect(DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
 
@@ -141,7 +142,7 @@ def service(
     """The function after a deployment: AWS holds the template's resources and the API keys only."""
     provider.answers = [reply(body=pdf())]
     provider.requests.clear()
-    monkeypatch.setattr(download, "SERVICES", services)
+    monkeypatch.setattr(download, "SERVICES", replace(services, failures=Failures()))
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
     with deployed(stack):
         for item in seeds.api_keys():
@@ -195,6 +196,7 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
         Records(found.tables, *tables),  # type: ignore[arg-type]
         Archive(found.bucket, "bucket"),  # type: ignore[arg-type]
         Provider(settings, Secret(Vault, "secret")),  # type: ignore[arg-type]
+        Failures(),
     )
     monkeypatch.setattr(download, "SERVICES", services)
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())

@@ -7,6 +7,7 @@ that comes after them. The provider renders every response differently.
 import io
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from certificates import archive
 from certificates.archive import Archive
 from certificates.aws import OutOfTime
 from functions.download_certificate import handler as download
-from functions.download_certificate.download import Services
 from tests.integration.conftest import PROJECT, World, get
 from tests.support.answers import ID, UNAVAILABLE
 from tests.support.pdf import pdf
@@ -143,8 +143,7 @@ class FaultyBucket(Bucket):
 @pytest.fixture
 def bucket(world: World, write: str, read: str, other: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyBucket]:
     faulty = FaultyBucket(write, read, other)
-    same = download.SERVICES
-    services = Services(same.records, Archive(faulty, "bucket"), same.provider)  # type: ignore[arg-type]
+    services = replace(download.SERVICES, archive=Archive(faulty, "bucket"))  # type: ignore[arg-type]
     monkeypatch.setattr(download, "SERVICES", services)
     monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
     world.provider.answers = [reply(body=OURS)]

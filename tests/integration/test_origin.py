@@ -1,4 +1,5 @@
-"""Each archived certificate says when and from which of the provider's requests it was fetched, in its metadata."""
+"""Each archived certificate says in its metadata when and from which of the provider's requests it was fetched, and its
+digest."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ import pytest
 from functions.archive_certificate.archiving import Services, archive_certificate
 from functions.archive_certificate.delays import Pace
 from tests.integration.conftest import PROJECT, Service, get
-from tests.support.answers import ID, whole
+from tests.support.answers import ID, digest, whole
 from tests.support.deployed import S3
 from tests.support.pdf import pdf
 
@@ -17,7 +18,7 @@ Archive = Callable[[Service], None]
 
 
 def download(service: Service) -> None:
-    """The first download archives the certificate. No response shows the metadata."""
+    """The first download archives the certificate. No response shows its origin."""
     first, second = service(get()), service(get())
     assert first == second == whole(pdf(), first["headers"]["ETag"])
 
@@ -43,7 +44,7 @@ def test_both_functions_store_the_origin_with_the_certificate(service: Service, 
     archive(service)
     found = metadata(service)
     assert before <= found.pop("fetched-at") <= now()
-    assert found == {"provider-request-id": "req_1"}
+    assert found == {"provider-request-id": "req_1", "repr-digest": digest(pdf())}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_any_id_of_the_provider_is_stored_percent_encoded(
 ) -> None:
     service.seed(providerRequestId=attribute)
     archive_ahead(service)
-    assert metadata(service).keys() == {"fetched-at", "provider-request-id"}
+    assert metadata(service).keys() == {"repr-digest", "fetched-at", "provider-request-id"}
     assert metadata(service)["provider-request-id"] == stored
     assert [unquote(stored)] == list(attribute.values())
 
@@ -72,4 +73,4 @@ def test_any_id_of_the_provider_is_stored_percent_encoded(
 def test_an_id_for_which_the_metadata_has_no_room_is_left_out(service: Service, archive: Archive, long: str) -> None:
     service.seed(providerRequestId={"S": long})
     archive(service)
-    assert metadata(service).keys() == {"fetched-at"}
+    assert metadata(service).keys() == {"repr-digest", "fetched-at"}

@@ -1,14 +1,17 @@
-"""Responses to any If-Match, If-None-Match, If-Range and Range, compared with a reference model of RFC 9110."""
+"""Responses to any If-Match, If-None-Match, If-Range and Range, compared with a reference model of RFC 9110, and those
+to a first download with those to the next."""
 
+import hashlib
+import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.download_certificate import download
 from tests.conftest import bounded
-from tests.integration.conftest import World, get
+from tests.integration.conftest import Service, World, get
 from tests.support.answers import not_modified, part, refusal, whole
 from tests.support.pdf import pdf
 from tests.support.rfc9110 import respond
@@ -36,7 +39,7 @@ def expected(headers: dict[str, str], most: int) -> dict[str, Any]:
     status, sent = respond(headers, ETAG, len(CONTENT), most)
     return {
         200: whole(CONTENT, ETAG),
-        206: part(CONTENT[sent.start : sent.stop], ETAG, f"bytes {sent.start}-{sent.stop - 1}/2000"),
+        206: part(CONTENT, ETAG, sent.start, sent.stop - 1),
         304: not_modified(ETAG),
         412: refusal(412, "precondition_failed", "The certificate does not match If-Match."),
         413: refusal(
@@ -59,5 +62,31 @@ def test_conditions_and_ranges_follow_the_rfc(
     world: World, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
 ) -> None:
     monkeypatch.setattr(download, "INLINE_LIMIT", most)
-    fields = {name.replace("-", "_").lower(): value for name, value in headers.items()}
-    assert world(get(**fields)) == expected(headers, most)
+    assert world(get(**fields(headers))) == expected(headers, most)
+
+
+def fields(headers: dict[str, str], etag: str = ETAG) -> dict[str, str]:
+    return {name.replace("-", "_").lower(): value.replace(ETAG, etag) for name, value in headers.items()}
+
+
+@pytest.mark.fuzz
+@bounded(150)
+@example(headers={"If-Range": ETAG, "Range": "bytes=0-9"}, most=2000)
+@example(headers={"If-Range": '"other"', "Range": "bytes=0-9"}, most=2000)
+@example(headers={"If-Match": '"other"', "Range": "bytes=0-9"}, most=2000)
+@example(headers={"If-None-Match": ETAG}, most=1500)
+@example(headers={"Range": "bytes=1-"}, most=1500)
+@given(headers=requests, most=st.sampled_from([1500, 2000]))
+def test_a_first_download_gets_what_the_next_one_gets_from_s3(
+    service: Service, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
+) -> None:
+    """Its bytes are not read back: the conditions and the range are evaluated here."""
+    monkeypatch.setattr(download, "INLINE_LIMIT", most)
+    signature_id = str(uuid.uuid4())
+    service.seed(signature_id=signature_id)
+    service.provider.requests.clear()
+    event = get(signature_id, **fields(headers, f'"{hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}"'))
+    first = service(event)
+    assert len(service.provider.requests) == 1
+    assert service(event) == first
+    assert len(service.provider.requests) == 1

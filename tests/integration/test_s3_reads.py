@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Place, Service, get
-from tests.support.answers import UNAVAILABLE, refusal, whole
+from tests.support.answers import UNAVAILABLE, digest, part, refusal, whole
 from tests.support.pdf import pdf
 from tools.fake_cloud.cloud import s3_error
 from tools.fake_cloud.memory import sha256
@@ -17,6 +17,7 @@ from tools.fake_cloud.server import Answer, raw, reply, reset
 from tools.local.runtime import Context
 
 PDF = pdf()
+GONE = s3_error(412, "PreconditionFailed")
 ETAG = '"0123456789abcdef"'
 SHA256 = sha256(PDF)
 CRC32 = b64encode(zlib.crc32(PDF).to_bytes(4)).decode()
@@ -222,6 +223,51 @@ def test_the_digest_is_the_archived_one_so_clients_detect_later_damage(service: 
     assert service(get())["headers"]["Repr-Digest"] == f"sha-256=:{archived}:"
 
 
+def ranged(**metadata: str) -> Answer:
+    headers = {"ETag": ETAG, "Content-Range": "bytes 0-9/2000"}
+    return reply(206, PDF[:10], headers | {f"x-amz-meta-{name}": text for name, text in metadata.items()})
+
+
+def test_a_range_costs_one_request(service: Service, place: Place) -> None:
+    service.seed()
+    server = place("S3", ranged(**{"repr-digest": digest(PDF)}))
+    assert service(get(range="bytes=0-9")) == part(PDF, ETAG, 0, 9)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("headers", [checksum(SHA256), checksum("AAAA-2", "COMPOSITE"), {}])
+def test_without_the_metadata_a_second_request_gets_the_digest(
+    service: Service, place: Place, headers: dict[str, str]
+) -> None:
+    service.seed()
+    server = place("S3", ranged(), found(headers=headers))
+    assert service(get(range="bytes=0-9")) == part(PDF, ETAG, 0, 9)
+    ranges = [(request.headers.get("range"), request.headers.get("if-match")) for request in server.requests]
+    assert ranges == [("bytes=0-9", None), (None, ETAG)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (found(PDF[:-20]), "MalformedAnswer"),
+        (reply(200, PDF, {"ETag": '"b"'}), "MalformedAnswer"),
+        (found(b"<html>".ljust(2000)), "NoChecksum"),
+        (WHOLE.answer(body=PDF[:-1], content_length="2000"), "ResponseStreamingError"),
+        (s3_error(403, "AccessDenied"), "AccessDenied"),
+    ],
+)
+@pytest.mark.fault("s3-no-digest")
+def test_a_part_whose_digest_cannot_be_read_is_503(service: Service, place: Place, answer: Answer, cause: str) -> None:
+    place("S3", ranged(), answer)
+    assert_unavailable(service, KINDS["range"], cause)
+
+
+def test_an_object_that_is_replaced_before_its_digest_is_read_is_read_again(service: Service, place: Place) -> None:
+    service.seed()
+    place("S3", ranged(), GONE, ranged(), found())
+    assert service(get(range="bytes=0-9")) == part(PDF, ETAG, 0, 9)
+
+
 # ── Two requests for one response ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -229,7 +275,6 @@ def described(etag: str) -> Answer:
     return reply(206, PDF[:1], {"ETag": etag, "Content-Range": "bytes 0-0/2000"})
 
 
-GONE = s3_error(412, "PreconditionFailed")
 NEW = reply(200, pdf(seed=2), {"ETag": '"new"'})
 
 

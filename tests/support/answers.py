@@ -30,11 +30,13 @@ def whole(content: bytes, etag: str, signature_id: str = ID) -> dict[str, Any]:
     }
 
 
-def part(content: bytes, etag: str, content_range: str) -> dict[str, Any]:
+def part(content: bytes, etag: str, first: int, last: int) -> dict[str, Any]:
+    """The bytes from `first` to `last` of the whole `content`."""
+    content_range = f"bytes {first}-{last}/{len(content)}"
     return {
         "statusCode": 206,
-        "headers": PDF | _name(ID) | {"ETag": etag, "Content-Range": content_range},
-        "body": b64encode(content).decode(),
+        "headers": PDF | _name(ID) | {"ETag": etag, "Repr-Digest": digest(content), "Content-Range": content_range},
+        "body": b64encode(content[first : last + 1]).decode(),
         "isBase64Encoded": True,
     }
 
@@ -60,7 +62,12 @@ def refusal(status: int, code: str, message: str, **headers: str) -> dict[str, A
 UNAUTHORIZED = refusal(401, "unauthorized", "Missing or invalid API key.")
 NOT_FOUND = refusal(404, "not_found", "No such signature request in this project.")
 INTERNAL = refusal(500, "internal", "Something went wrong on our side.")
-UPSTREAM = refusal(
-    502, "upstream_error", "The completion certificate could not be retrieved from the signature service."
-)
+
+
+def upstream(retry_after: int) -> dict[str, Any]:
+    text = "The completion certificate could not be retrieved from the signature service."
+    return refusal(502, "upstream_error", text, Retry_After=str(retry_after))
+
+
+UPSTREAM = upstream(10)
 UNAVAILABLE = refusal(503, "service_unavailable", "The service is temporarily unavailable.", Retry_After="5")

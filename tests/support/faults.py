@@ -73,6 +73,8 @@ def run_fault(name: str, fault: Fault, cloud: Cloud, instances: ExecutionEnviron
         outcome = invoke(instance, download_event(id_, **fault.headers))
         asked, archived = " ".join(cloud.asked[id_]), cloud.archived(id_)
         cloud.script(id_, {})
+        # A failure of the provider is remembered until then.
+        cloud.tables.put_signature(id_, providerRequestId={"S": f"changed_{id_}"})
         after = invoke(instance, download_event(id_)).reply
     return FaultResult(id_, outcome, asked, archived, after, cloud.archived(id_) or b"")
 

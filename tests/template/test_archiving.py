@@ -24,6 +24,7 @@ def record(**image: Any) -> dict[str, Any]:
     [
         (record(certificateUrl={"S": "https://api.craftkit.example/v1/signatures/x/certificate"}), True),
         (record(certificateUrl={"NULL": True}), False),
+        (record(certificateUrl={"S": ""}), False),
         (record(), False),
         ({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": ID}}}}, False),
     ],

@@ -27,6 +27,7 @@ from certificates.errors import (
     RecordsUnavailable,
 )
 from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
+from functions.download_certificate.failures import RecentlyFailed
 from functions.download_certificate.request import Request
 from functions.download_certificate.responses import REFUSALS, error_response, success_response
 from tests.conftest import STACK
@@ -42,8 +43,9 @@ ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 ETAG = '"5d41402abc4b2a76b9719d911017c592"'
 CONTENT = b"%PDF-1.7\n%%EOF\n"
-WHOLE = Part(Stored(ETAG, len(CONTENT)), CONTENT)
-FIRST = Part(Stored(ETAG, 9_000_000), bytes(INLINE_LIMIT))
+SHA256 = "HnMTrOePD7SBpIaTm0iFkCZjECgYCQgFUVVT2E4Lv9M="
+WHOLE = Part(Stored(ETAG, len(CONTENT)), CONTENT, SHA256)
+FIRST = Part(Stored(ETAG, 9_000_000), bytes(INLINE_LIMIT), SHA256)
 ERRORS = [
     Unauthorized(),
     NotFound(),
@@ -55,6 +57,7 @@ ERRORS = [
     RangeNotSatisfiable(61_440),
     InvalidRecord("signatures", {}),
     ProviderFailed("timed_out"),
+    RecentlyFailed(10),
     RecordsUnavailable("Throttled"),
     ArchiveUnavailable("SlowDown"),
 ]

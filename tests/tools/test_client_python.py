@@ -84,6 +84,19 @@ def test_parts_that_cannot_be_continued_are_deleted(client: ModuleType, file: Pa
     assert saved(file) == {}
 
 
+@pytest.mark.parametrize("flipped", range(len(PDF)))
+def test_a_flipped_byte_of_any_part_is_found(client: ModuleType, tmp_path: Path, flipped: int) -> None:
+    damaged = PDF[:flipped] + bytes([PDF[flipped] ^ 1]) + PDF[flipped + 1 :]
+    parts = [part(first, first + 5, content=damaged) for first in (0, 5, 10)]
+    with (
+        ScriptedServer(TOO_LARGE, *parts) as server,
+        pytest.raises(client.CertificateError, match="arrived damaged") as raised,
+    ):
+        client.update(tmp_path / "certificate.pdf", server.url, seeds.KEY)
+    assert type(raised.value) is client.CertificateError  # final: the command ends with 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_program_resumes_what_it_has_kept(client: ModuleType) -> None:
     kept: list[Any] = []
     answers = TOO_LARGE, part(0, 5), part(5, 9), error(503)

@@ -53,9 +53,10 @@ def whole(content: bytes = PDF, **headers: str) -> Answer:
     return reply(200, content, {"ETag": '"a"', "Repr-Digest": digest(content)} | named)
 
 
-def part(first: int, end: int, *, content_range: str | None = None, etag: str = '"a"') -> Answer:
+def part(first: int, end: int, *, content_range: str | None = None, etag: str = '"a"', content: bytes = PDF) -> Answer:
     content_range = content_range or f"bytes {first}-{end - 1}/{len(PDF)}"
-    return reply(206, PDF[first:end], {"ETag": etag, "Content-Range": content_range})
+    headers = {"ETag": etag, "Content-Range": content_range, "Repr-Digest": digest(PDF)}
+    return reply(206, content[first:end], headers)
 
 
 def error(status: int, text: str = "No.", headers: dict[str, str] | None = None) -> Answer:

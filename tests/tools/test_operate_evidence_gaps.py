@@ -41,7 +41,8 @@ from tools.operate.evidence import logs as evidence_logs
         (
             signed_pdf.encrypt(unsigned(), "secret"),
             {},
-            "The PDF may have more signatures than are known: it is encrypted, and can't be opened without a password or key.",
+            "The PDF may have more signatures than are known: "
+            "it is encrypted, and can't be opened without a password or key.",
         ),
         (
             pdf(),

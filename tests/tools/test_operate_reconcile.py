@@ -10,7 +10,6 @@ from botocore.exceptions import ConnectTimeoutError
 
 from tests.support.deployed import CLOUDFORMATION
 from tests.support.operator import (
-    NO_URL,
     WRONG_STATUS,
     Operator,
     ScriptAws,
@@ -40,7 +39,7 @@ def seed_all_kinds(operate: Operator) -> None:
     for number in (1, 2, 3):
         operate.seed(number)
     operate.archive(3)
-    operate.seed(4, **NO_URL)
+    operate.seed(4, certificateUrl={"S": ""})
     operate.seed(5, **WRONG_STATUS)
 
 

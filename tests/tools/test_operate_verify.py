@@ -7,6 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 from certificates.certificate import Certificate
+from tests.support.answers import digest
 from tests.support.deployed import S3
 from tests.support.operator import (
     NO_URL,
@@ -40,15 +41,16 @@ def test_an_intact_archive_is_verified(operate: Operator) -> None:
 
 @pytest.mark.threat("wrong-bytes")
 def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator) -> None:
-    for number in range(1, 7):
+    for number in range(1, 8):
         operate.seed(number)
-    operate.archive(1)
+    operate.archive(1, Metadata={"repr-digest": digest(pdf())})
     operate.archive(3, ChecksumAlgorithm="CRC32")
     operate.archive(4, ChecksumSHA256="A" * 43 + "=")
     operate.archive(5, pdf()[:-40])
     operate.archive(6, b"<!doctype html>%%EOF")
-    problems = {2: "missing", 3: "no_checksum", 4: "wrong_checksum", 5: "not_a_pdf", 6: "not_a_pdf"}
-    counts = {"scanned": 6, "available": 6, "intact": 1, "missing": 1, "damaged": 4, "altered": 0, "broken": 0}
+    operate.archive(7, Metadata={"repr-digest": digest(b"another")})
+    problems = {2: "missing", 3: "no_checksum", 4: "wrong_checksum", 5: "not_a_pdf", 6: "not_a_pdf", 7: "wrong_digest"}
+    counts = {"scanned": 7, "available": 7, "intact": 1, "missing": 1, "damaged": 5, "altered": 0, "broken": 0}
 
     expected = [
         {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
@@ -63,8 +65,8 @@ def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator)
     result = operate("archive", "verify")
     lines = result.stdout.splitlines()
     assert (result.exit_code, result.stderr) == (1, "")
-    assert sorted(lines[:5]) == sorted(map(as_text, expected))
-    assert summary("\n".join(lines[5:])) == {name: str(value) for name, value in counts.items()}
+    assert sorted(lines[:6]) == sorted(map(as_text, expected))
+    assert summary("\n".join(lines[6:])) == {name: str(value) for name, value in counts.items()}
 
 
 def as_text(finding: Mapping[str, object]) -> str:

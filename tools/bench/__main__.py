@@ -35,6 +35,7 @@ PARTS = {
     "cold": "first response of a new execution environment",
     "restored": "first request after a SnapStart snapshot",
     "warm": "time, CPU and memory of one of many requests",
+    "first": "time and CPU of one of many first downloads",
     "growth": "the same for certificates from 10 KB to 4.4 MB",
     "archiving": "a batch of one and a batch of ten",
     "endurance": "memory over many requests in one environment",
@@ -85,6 +86,7 @@ def _measure(rounds: int, requests: int, parts: set[str]) -> Results:
     with (
         in_a_process(Delays()) as url,
         in_a_process(Delays(0, 0, 0)) as url_without_delays,
+        in_a_process(Delays(provider=50)) as url_of_first,
         Progress(console=CONSOLE, disable=not CONSOLE.is_terminal) as progress,
     ):
 
@@ -96,7 +98,8 @@ def _measure(rounds: int, requests: int, parts: set[str]) -> Results:
 
         all_, undelayed = contenders(url), contenders(url_without_delays)[0]
         primed, archive = restored(url), archiver(url)
-        some = [contender for contender in all_ if contender.name in {"ours", "naive"}]
+        ours_and_floor = [contender for contender in all_ if contender.name in {"ours", "floor"}]
+        firsts = [contender for contender in contenders(url_of_first) if contender.name in {"ours", "floor"}]
         steps, thirds = rounds + 1, max(1, rounds // 3)
         batches = steps * len(measuring.ARCHIVING_SIZES)
         return Results(
@@ -105,7 +108,8 @@ def _measure(rounds: int, requests: int, parts: set[str]) -> Results:
             cold=measure("cold", steps, lambda advance: measuring.cold_starts(all_, rounds, advance)),
             restored=measure("restored", steps, lambda advance: measuring.restored(primed, rounds, advance)),
             warm=measure("warm", steps, lambda advance: measuring.warm_requests(all_, rounds, advance)),
-            growth=measure("growth", thirds + 1, lambda advance: measuring.growth(some, thirds, advance)),
+            first=measure("first", steps, lambda advance: measuring.first_downloads(firsts, rounds, advance)),
+            growth=measure("growth", thirds + 1, lambda advance: measuring.growth(ours_and_floor, thirds, advance)),
             archiving=measure("archiving", batches, lambda advance: measuring.archiving(archive, rounds, advance)),
             endurance=measure("endurance", 10, lambda advance: measuring.endurance(undelayed, requests, advance)),
         )

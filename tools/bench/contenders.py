@@ -12,7 +12,7 @@ from tools.local.stack import ARCHIVE, DOWNLOAD
 from tools.template import ROOT, Stack
 
 OURS = "ours"
-PEERS = ("empty", "naive", "textbook", "textbook-best", "fastapi")
+PEERS = ("empty", "floor", "naive", "textbook", "textbook-best", "fastapi")
 INSTALLED = ROOT / ".aws-sam" / "bench"
 RESTORED = Path(__file__).parent / "restored"
 

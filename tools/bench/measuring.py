@@ -2,16 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 from statistics import median
 
 import psutil
 
 from tools.bench.contenders import Contender, archive_event, download_event
-from tools.bench.results import SIZE, Batches, Cold, Growth, Restored, Warm
+from tools.bench.results import SIZE, Batches, Costs, Growth, Restored, Warm
 from tools.bench.stub import certificate_id
 from tools.local.emulator import ExecutionEnvironment
 
@@ -26,18 +26,18 @@ Advance = Callable[[], object]
 """Advances the progress by one step."""
 
 
-def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Cold:
+def cold_starts(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Costs:
     """`rounds` + 1 steps, the first of which loads the files into memory and does not count."""
     milliseconds, cpu = _by_name(contenders), _by_name(contenders)
     for number in range(rounds + 1):
         for contender in _in_turn(contenders, number):
             with contender.start() as instance:
-                taken = _download(instance, SIZE)
+                taken = _download(instance)
                 if number:
                     milliseconds[contender.name].append(taken)
                     cpu[contender.name].append(_cpu(instance.runtime()))
         advance()
-    return Cold(milliseconds, cpu)
+    return Costs(milliseconds, cpu)
 
 
 def warm_requests(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Warm:
@@ -61,13 +61,29 @@ def restored(contender: Contender, rounds: int, advance: Advance) -> Restored:
     for number in range(rounds + 1):
         with contender.start() as instance:
             _invoke(instance, {})  # imports everything and runs the hooks of the snapshot
-            before = _cpu(instance.runtime())
-            _download(instance, SIZE)
+            taken = _download(instance)
             if number:
-                first.append(_cpu(instance.runtime()) - before)
-                warm.append(_downloads(instance, SIZE, REQUESTS)[1])
+                first.append(taken)
+                warm.append(_downloads(instance, SIZE, REQUESTS)[0])
         advance()
     return Restored(first, warm)
+
+
+def first_downloads(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Costs:
+    """`rounds` + 1 steps, the first of which warms up and does not count."""
+    milliseconds, cpu = _by_name(contenders), _by_name(contenders)
+    numbers = count()
+    with ExitStack() as running:
+        instances = {contender.name: running.enter_context(contender.start()) for contender in contenders}
+        for number in range(rounds + 1):
+            for name, instance in instances.items():
+                ids = (certificate_id(SIZE, next(numbers), archived=False) for _ in range(REQUESTS + 1))
+                taken, used = _time_downloads(instance, ids)
+                if number:
+                    milliseconds[name].append(taken)
+                    cpu[name].append(used)
+            advance()
+        return Costs(milliseconds, cpu)
 
 
 def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Growth:
@@ -81,7 +97,7 @@ def growth(contenders: Sequence[Contender], rounds: int, advance: Advance) -> Gr
             for contender in contenders
         }
         for instance in instances.values():
-            _download(instance, min(SIZES))
+            _download(instance, certificate_id(min(SIZES)))
             _reset_peak(instance.runtime())
         for number in range(rounds + 1):
             for (name, size), instance in instances.items():
@@ -119,7 +135,7 @@ def endurance(contender: Contender, requests: int, advance: Advance) -> Mapping[
     with contender.start() as instance:
         for tenth in range(1, 11):
             for _ in range(requests // 10):
-                _download(instance, SIZE)
+                _download(instance)
             memory[requests // 10 * tenth] = instance.runtime().memory_info().rss
             advance()
     return memory
@@ -140,17 +156,21 @@ def _by_name_and_size(contenders: Sequence[Contender]) -> dict[str, dict[int, li
 
 
 def _downloads(instance: ExecutionEnvironment, size: int, requests: int) -> tuple[float, float]:
-    """Returns the median of their milliseconds, and the CPU milliseconds per request."""
-    _download(instance, size)
+    return _time_downloads(instance, repeat(certificate_id(size), requests + 1))
+
+
+def _time_downloads(instance: ExecutionEnvironment, ids: Iterator[str]) -> tuple[float, float]:
+    """Returns the median of their milliseconds, and the CPU milliseconds per request. The first does not count."""
+    _download(instance, next(ids))
     process = instance.runtime()
     before = _cpu(process)
-    taken = median(_download(instance, size) for _ in range(requests))
-    return taken, (_cpu(process) - before) / requests
+    taken = [_download(instance, id_) for id_ in ids]
+    return median(taken), (_cpu(process) - before) / len(taken)
 
 
-def _download(instance: ExecutionEnvironment, size: int) -> float:
+def _download(instance: ExecutionEnvironment, id_: str = certificate_id(SIZE)) -> float:
     """Returns the milliseconds until the reply arrived."""
-    milliseconds, reply = _invoke(instance, download_event(certificate_id(size)))
+    milliseconds, reply = _invoke(instance, download_event(id_))
     if json.loads(reply).get("statusCode") not in {200, 204}:
         raise _UnexpectedReply(instance, reply)
     return milliseconds

@@ -10,6 +10,7 @@ from tools.bench.tables import Table, tables
 _CONTENDERS = {
     "ours": "this service, as `make build` leaves it",
     "empty": "a handler that answers 204: the cost of the runtime and the emulator alone",
+    "floor": "only boto3's calls, with our settings, and the reply in base64: no handler with boto3 costs less",
     "naive": "three calls of boto3 and no features; boto3 is the runtime's own, which comes with bytecode",
     "textbook": "Powertools with Logger, Tracer, Metrics, router and parser, boto3's resources; plain `sam build`",
     "textbook-best": "the same without Tracer, with bytecode",
@@ -19,8 +20,8 @@ _CONTENDERS = {
 _METHOD = """\
 Each contender runs under AWS's Runtime Interface Emulator with the real runtime client, and reads a key, a signature
 request and a certificate. AWS is a stub on the same machine that answers after fixed delays: DynamoDB after 4 ms, S3
-after 15 ms, the provider after 200 ms. As on Lambda, files can't be written: a contender without bytecode compiles at
-each start.
+after 15 ms, the provider after 200 ms, for first downloads after 50 ms. As on Lambda, files can't be written: a
+contender without bytecode compiles at each start.
 
 Contenders take turns in each round. A value is the median of its rounds, and ± says how far the middle half of
 them is spread to either side; a ratio is the median of the ratios within a round. Times are those of one call of the

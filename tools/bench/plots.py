@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
-from tools.bench.results import FLOOR, Cold, Growth, Rounds, Warm
+from tools.bench.results import DELAYS, Costs, Growth, Rounds, Warm
 
 OURS, OURS_CPU = "#1f77b4", "#0f4c7a"
 PEER, PEER_CPU = "#c3cad1", "#7d8791"
@@ -33,14 +33,14 @@ _STYLE: dict[RcKeyType, Any] = {
 
 
 @mpl.rc_context(_STYLE)
-def draw_contenders(cold: Cold, warm: Warm, file: Path) -> None:
+def draw_contenders(cold: Costs, warm: Warm, file: Path) -> None:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     _bars(left, "Cold start to first answer", cold.milliseconds, cold.cpu)
     _bars(right, "Warm request", warm.milliseconds, warm.cpu)
-    right.axvline(FLOOR, color=INK, linewidth=1, linestyle="--")
-    label = f" {FLOOR:g} ms: DynamoDB and S3"
-    right.annotate(label, (FLOOR, 1), xycoords=("data", "axes fraction"), va="bottom", fontsize=8)
+    right.axvline(DELAYS, color=INK, linewidth=1, linestyle="--")
+    label = f" {DELAYS:g} ms: DynamoDB and S3"
+    right.annotate(label, (DELAYS, 1), xycoords=("data", "axes fraction"), va="bottom", fontsize=8)
     _save(figure, file)
 
 

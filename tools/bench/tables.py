@@ -52,8 +52,10 @@ def _contenders(results: Results) -> Table:
             "CPU, ms": _each(results.warm.cpu),
             "peak, MB": {name: _megabytes(peak) for name, peak in results.warm.peak.items()},
         }
+    if results.first:
+        columns |= {"first download, ms": _each(results.first.milliseconds), "its CPU": _each(results.first.cpu)}
     columns |= {"size, MiB": {name: f"{size / 2**20:.1f}" for name, size in results.unzipped.items()}}
-    rows = [[name, *(values[name] for values in columns.values())] for name in results.unzipped]
+    rows = [[name, *(values.get(name, "") for values in columns.values())] for name in results.unzipped]
     words = "Peak: memory; size: the unzipped package."
     return Table(f"A certificate of {_size(SIZE)}", words, ["", *columns], rows)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from certificates.archive import DIGEST
 from tools.fake_cloud.memory import Bucket, Tables, Vault, sha256
 from tools.fake_cloud.server import Answer, Request, ScriptedServer, reply, reset
 from tools.local import seeds
@@ -22,6 +23,7 @@ Script = Mapping[str, Sequence[Answer]]
 `Certificate` (the provider) and `File` (the link's target)."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_META = "x-amz-meta-"
 _S3 = {"GET": "GetObject", "PUT": "PutObject"}
 _PDF = {
     "Content-Type": "application/pdf",
@@ -62,7 +64,8 @@ class Cloud(ScriptedServer):
         }
 
     def archive(self, signature_id: str, content: bytes) -> None:
-        self.bucket.objects[_key(signature_id)] = content
+        """As the service does."""
+        self.bucket.put_object(_key(signature_id), content, Metadata={DIGEST: f"sha-256=:{sha256(content)}:"})
 
     def archived(self, signature_id: str) -> bytes | None:
         return self.bucket.objects.get(_key(signature_id))
@@ -123,12 +126,15 @@ class Cloud(ScriptedServer):
     def _s3(self, operation: str, name: str) -> Answer:
         key, headers = self.request.target.split("/", 2)[2], self.request.headers
         if operation == "PutObject":
-            written = self.bucket.put_object(key, self.request.body, IfNoneMatch=headers.get("if-none-match"))
+            metadata = {line.removeprefix(_META): headers[line] for line in headers if line.startswith(_META)}
+            asked = {"IfNoneMatch": headers.get("if-none-match"), "Metadata": metadata}
+            written = self.bucket.put_object(key, self.request.body, **asked)
             self.written.append(name)
-            return reply(200, headers={"ETag": written["ETag"]}, keep_open=True)
+            lines = {"ETag": written["ETag"], "x-amz-checksum-sha256": written["ChecksumSHA256"]}
+            return reply(200, headers=lines, keep_open=True)
         found = self.bucket.get_object(key, Range=headers.get("range"), IfMatch=headers.get("if-match"))
         content = found["Body"].read()
-        lines = _PDF | {"ETag": found["ETag"]}
+        lines = _PDF | {"ETag": found["ETag"]} | {_META + name: text for name, text in found["Metadata"].items()}
         if "ContentRange" in found:
             return reply(206, content, lines | {"Content-Range": found["ContentRange"]}, keep_open=True)
         checksum = {"x-amz-checksum-sha256": sha256(content), "x-amz-checksum-type": "FULL_OBJECT"}

@@ -61,16 +61,19 @@ class Bucket:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
+        """User metadata by key. Objects of other writers have none."""
 
     def get_object(self, Key: str, **parameters: Any) -> dict[str, Any]:  # noqa: N803
         if Key not in self.objects:
             raise error("NoSuchKey")
-        content = self.objects[Key]
+        content, metadata = self.objects[Key], self.metadata.get(Key, {})
         if parameters.get("IfMatch") not in (None, etag(content)):
             raise error("PreconditionFailed")
         asked = parameters.get("Range")
         if asked is None:
-            return answer(200, ETag=etag(content), ContentLength=len(content), Body=io.BytesIO(content))
+            body = io.BytesIO(content)
+            return answer(200, ETag=etag(content), ContentLength=len(content), Body=body, Metadata=metadata)
         first, last = asked.removeprefix("bytes=").split("-")
         wanted = range(len(content))[
             slice(int(first), int(last or len(content)) + 1) if first else slice(max(0, len(content) - int(last)), None)
@@ -83,13 +86,14 @@ class Bucket:
             ContentLength=len(wanted),
             ContentRange=f"bytes {wanted.start}-{wanted.stop - 1}/{len(content)}",
             Body=io.BytesIO(content[wanted.start : wanted.stop]),
+            Metadata=metadata,
         )
 
     def put_object(self, Key: str, Body: bytes, **parameters: Any) -> dict[str, Any]:  # noqa: N803
         if parameters.get("IfNoneMatch") == "*" and Key in self.objects:
             raise error("PreconditionFailed")
-        self.objects[Key] = Body
-        return answer(200, ETag=etag(Body))
+        self.objects[Key], self.metadata[Key] = Body, parameters.get("Metadata", {})
+        return answer(200, ETag=etag(Body), ChecksumSHA256=sha256(Body))
 
 
 def answer(status: int, **fields: Any) -> dict[str, Any]:

@@ -48,9 +48,9 @@ Finding = Mapping[str, str | int]
 def verify(target: Target, *, as_json: bool, with_replica: bool, with_signatures: bool) -> None:
     """Read every available certificate from the archive and check it.
 
-    Checks that it exists, matches its checksum and is a whole PDF, and that no key of the archive was ever deleted or
-    overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than one
-    version. Needs the permission s3:ListBucketVersions.
+    Checks that it exists, matches its checksum and digest and is a whole PDF, and that no key of the archive was ever
+    deleted or overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than
+    one version. Needs the permission s3:ListBucketVersions.
 
     With --replica, also if a certificate is missing in the second copy, could not be copied, differs there, was
     overwritten or deleted there, or exists only there. One that is still waiting to be copied is only reported. Needs
@@ -172,15 +172,17 @@ def _find_problem(archive: Archive, signature: Signature, find_more: Callable[[b
     for attempt in range(READ_ATTEMPTS):
         is_last = attempt == READ_ATTEMPTS - 1
         try:
-            part, _ = archive.read_version(signature.object_key)
+            version = archive.read_version(signature.object_key)
         except NotArchived:
             return "missing"
         except ArchiveUnavailable as error:
             if is_last or isinstance(error.__cause__, ClientError):
                 raise
             continue
-        if part.sha256 is None:
+        if version.sha256 is None:
             return "no_checksum"
-        if part.sha256 == Certificate(part.content).sha256:
-            return find_more(part.content) if is_whole_pdf(part.content) else "not_a_pdf"
+        if version.sha256 == Certificate(version.content).sha256:
+            if version.digest not in (None, version.sha256):
+                return "wrong_digest"
+            return find_more(version.content) if is_whole_pdf(version.content) else "not_a_pdf"
     return "wrong_checksum"

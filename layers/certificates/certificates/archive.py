@@ -28,6 +28,10 @@ _ENTITY_TAG = re.compile(r'"[\x21\x23-\x7e]+"')
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})", re.ASCII)
 _SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=")
 
+DIGEST = "repr-digest"
+"""The user metadata with the digest of the whole certificate, in the form of the header Repr-Digest (RFC 9530)."""
+_DIGEST = re.compile(rf"sha-256=:({_SHA256.pattern}):")
+
 
 @dataclass(frozen=True)
 class ByteRange:
@@ -51,6 +55,19 @@ class ByteRange:
         return range(self.first, size if self.last is None else min(self.last + 1, size))
 
 
+def find_positions(asked: ByteRange | None, size: int, limit: int) -> range:
+    """The positions to send of a certificate of `size` bytes: all, or the first `limit` of one range.
+
+    Raises RangeNotSatisfiable, and CertificateTooLarge if the whole, or a range without an end, is above the limit.
+    """
+    positions = asked.positions(size) if asked else range(size)
+    if asked and not positions:
+        raise RangeNotSatisfiable(size)
+    if (asked is None or asked.is_open_ended) and len(positions) > limit:
+        raise CertificateTooLarge(size)
+    return positions[:limit]
+
+
 FIRST_BYTE = ByteRange(0, 0)
 
 
@@ -64,13 +81,23 @@ class Stored:
 
 @dataclass(frozen=True)
 class Part:
-    """Bytes of an archived certificate, from the offset `first`. `sha256` is the whole certificate's, in base64, if S3
-    sent it."""
+    """Bytes of an archived certificate, from the offset `first`. `sha256` is the whole certificate's, in base64."""
 
     stored: Stored
     content: bytes
+    sha256: str
     first: int = 0
-    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version as it is, whole or damaged. `sha256`, of the bytes that were archived, and `digest`, of its metadata,
+    are in base64, or None if S3 has none. `answer` says what else is stored with it."""
+
+    content: bytes
+    sha256: str | None
+    digest: str | None
+    answer: Mapping[str, Any]
 
 
 class Archive:
@@ -83,13 +110,14 @@ class Archive:
 
         Reads the first byte. S3's response to HEAD has no body, and a missing bucket would look like a missing key.
         """
-        return _read_range(self._get(key, Range=str(FIRST_BYTE)), FIRST_BYTE, 1).stored
+        return _read_range(self._get(key, Range=str(FIRST_BYTE)), FIRST_BYTE, 1)[0]
 
     def read(self, key: str, *, limit: int, byte_range: ByteRange | None = None, etag: str | None = None) -> Part:
         """At most `limit` bytes: the whole certificate, or the first part of one byte range. If the certificate has
         another entity tag than `etag`, raises ArchiveUnavailable with the cause PreconditionFailed.
 
-        boto3 verifies the SHA-256 of a whole certificate while it reads. S3 has no checksum for a range.
+        boto3 verifies the SHA-256 of a whole certificate while it reads. S3 has no checksum for a range, but sends the
+        metadata with it.
         Raises NotArchived, ArchiveUnavailable, RangeNotSatisfiable, and CertificateTooLarge if the whole, or a range
         without an end, is above the limit.
         """
@@ -102,13 +130,12 @@ class Archive:
             if error.cause == "InvalidRange":
                 raise RangeNotSatisfiable(self.describe(key).size) from error
             raise
-        return _read_range(answer, byte_range, limit)
+        stored, content, first = _read_range(answer, byte_range, limit)
+        return Part(stored, content, find_digest(answer) or self._read_sha256(key, stored), first)
 
-    def read_version(self, key: str, version_id: str | None = None) -> tuple[Part, Mapping[str, Any]]:
-        """The bytes of a version, by default of the latest, as they are, and S3's response, which says what is stored
-        with them. `sha256` is that of the bytes that were archived. Raises NotArchived, also if a delete marker is the
-        latest, and ArchiveUnavailable.
-        """
+    def read_version(self, key: str, version_id: str | None = None) -> Version:
+        """Reads a version, by default the latest. Raises NotArchived, also if a delete marker is the latest, and
+        ArchiveUnavailable."""
         version = {} if version_id is None else {"VersionId": version_id}
         try:
             answer = self._get(key, ChecksumMode="ENABLED", **version)
@@ -121,15 +148,15 @@ class Archive:
             content = _read_body(body, stored.size, stored.size)
         # The checksum of the checksums of parts has another form.
         sha256 = answer.get("ChecksumSHA256")
-        return Part(stored, content, sha256=sha256 if _matches(_SHA256, sha256) else None), answer
+        return Version(content, sha256 if _matches(_SHA256, sha256) else None, find_digest(answer), answer)
 
-    def create(self, signature: "Signature", certificate: Certificate) -> bool:
-        """Archives a certificate that has just been fetched, with its origin, or returns False if another is there or
-        just being written: the first one stays.
+    def create(self, signature: "Signature", certificate: Certificate) -> Stored | None:
+        """Archives a certificate that has just been fetched, with its origin and digest, or returns None if another is
+        there or just being written: the first one stays.
 
         Raises ArchiveUnavailable, after which the archive may hold this certificate, another or none.
         """
-        origin = _describe_origin(signature)
+        metadata = {DIGEST: f"sha-256=:{certificate.sha256}:"} | _describe_origin(signature)
         for _ in range(CREATE_ATTEMPTS):
             try:
                 answer = self._call(
@@ -140,20 +167,32 @@ class Archive:
                     ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=certificate.sha256,
                     IfNoneMatch="*",
-                    Metadata=origin,
+                    Metadata=metadata,
                 )
             except ArchiveUnavailable as error:
                 if error.cause == "PreconditionFailed":
-                    return False
+                    return None
                 # Another write of the same certificate is under way: S3 asks to send this one again.
                 # Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
                 if error.cause != "ConditionalRequestConflict":
                     raise
                 time.sleep(CONFLICT_PAUSE)
             else:
-                _check_status(answer, 200)
-                return True
-        return False
+                if answer.get("ChecksumSHA256") not in (None, certificate.sha256):
+                    raise ArchiveUnavailable("MalformedAnswer")
+                return Stored(_check_status(answer, 200), len(certificate.content))
+        return None
+
+    def _read_sha256(self, key: str, stored: Stored) -> str:
+        """The SHA-256 of a whole certificate without our metadata. Reads its bytes only if S3 has no checksum of them.
+
+        Raises NotArchived, ArchiveUnavailable.
+        """
+        answer = self._get(key, ChecksumMode="ENABLED", IfMatch=stored.etag)
+        with closing(answer["Body"]):
+            if _check(answer, None) != stored:
+                raise ArchiveUnavailable("MalformedAnswer")
+            return _find_checksum(answer) or _read_whole(answer, stored.size).sha256
 
     def _get(self, key: str, **parameters: str) -> Mapping[str, Any]:
         return self._call(self._s3.get_object, key, **parameters)
@@ -224,30 +263,39 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
+def find_digest(answer: Mapping[str, Any]) -> str | None:
+    """The SHA-256 in the metadata, in base64. Others may have written the metadata: any other form is ignored."""
+    match = _DIGEST.fullmatch(answer.get("Metadata", {}).get(DIGEST, ""))
+    return match[1] if match else None
+
+
+def _find_checksum(answer: Mapping[str, Any]) -> str | None:
+    """The SHA-256 that S3 stores, in base64. An object that was written in parts has a checksum of their checksums."""
+    is_whole = answer.get("ChecksumType") == "FULL_OBJECT" and _matches(_SHA256, answer.get("ChecksumSHA256"))
+    return answer["ChecksumSHA256"] if is_whole else None
+
+
 def _read_whole(answer: Mapping[str, Any], limit: int) -> Part:
     # StreamingBody's own context manager returns the underlying stream, which checks nothing; closing() does not.
     with closing(answer["Body"]) as body:
         stored = _check(answer, None)
-        if stored.size > limit:
-            raise CertificateTooLarge(stored.size)
+        find_positions(None, stored.size, limit)
         content = _read_body(body, None, stored.size)
-    # An object that was written in parts has a checksum of their checksums.
-    if answer.get("ChecksumType") == "FULL_OBJECT" and _matches(_SHA256, answer.get("ChecksumSHA256")):
-        return Part(stored, content, sha256=answer["ChecksumSHA256"])
-    if not is_whole_pdf(content):
+    checksum, digest = _find_checksum(answer), find_digest(answer)
+    sha256 = checksum or Certificate(content).sha256
+    if digest not in (None, sha256):
+        raise ArchiveUnavailable("WrongDigest")
+    if not (checksum or digest or is_whole_pdf(content)):
         raise ArchiveUnavailable("NoChecksum")
-    return Part(stored, content)
+    return Part(stored, content, sha256)
 
 
-def _read_range(answer: Mapping[str, Any], asked: ByteRange, limit: int) -> Part:
+def _read_range(answer: Mapping[str, Any], asked: ByteRange, limit: int) -> tuple[Stored, bytes, int]:
+    """The bytes, and the position of the first."""
     with closing(answer["Body"]) as body:
         stored = _check(answer, asked)
-        positions = asked.positions(stored.size)
-        if asked.is_open_ended and len(positions) > limit:
-            raise CertificateTooLarge(stored.size)
-        length = min(limit, len(positions))
-        content = _read_body(body, length, length)
-    return Part(stored, content, first=positions.start)
+        positions = find_positions(asked, stored.size, limit)
+        return stored, _read_body(body, len(positions), len(positions)), positions.start
 
 
 def _read_body(body: "StreamingBody", most: int | None, length: int) -> bytes:

@@ -52,7 +52,13 @@ def _format_whole_number(value: object) -> object:
     return str(int(value)) if is_whole else value  # type: ignore[call-overload]
 
 
+def _drop_empty(value: object) -> object:
+    """Some writers store an empty text for an absent one."""
+    return None if value == "" else value
+
+
 Time = Annotated[datetime, BeforeValidator(_parse_time)]
+OptionalText = Annotated[str | None, BeforeValidator(_drop_empty)]
 
 
 class Record(BaseModel):
@@ -71,7 +77,8 @@ class Record(BaseModel):
 
 
 class ApiKey(Record):
-    """A project's key. The key itself is stored nowhere: its SHA-256 finds the item."""
+    """A project's key. The key itself is stored nowhere: its SHA-256 finds the item. An empty time is broken, not
+    absent: a key whose revocation can't be read opens nothing."""
 
     table = "api_keys"
 
@@ -97,8 +104,8 @@ class Signature(Owned):
 
     id: str = Field(pattern=_SIGNATURE_ID)
     status: Literal["sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"]
-    certificate_url: str | None = None
-    provider_request_id: Annotated[str, Field(min_length=1), BeforeValidator(_format_whole_number)] | None = None
+    certificate_url: OptionalText = None
+    provider_request_id: Annotated[OptionalText, BeforeValidator(_format_whole_number)] = None
 
     @model_validator(mode="after")
     def _check_certificate_url(self) -> Self:

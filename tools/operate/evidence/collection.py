@@ -122,27 +122,28 @@ class Collection:
         copies = [one.version_id for one in versions or [] if not one.is_delete_marker]
         wanted = copies[-1] if copies else None
         try:
-            part, response = Archive(self._target.s3(), self._bucket).read_version(key, wanted)
+            found = Archive(self._target.s3(), self._bucket).read_version(key, wanted)
         except NotArchived:
             words = "The archive holds no certificate for this signature request now."
             self._checks.append(contradict("certificate", words))
             return None, b""
         file = folder / f"{self._id}-certificate.pdf"
-        file.write_bytes(part.content)
+        file.write_bytes(found.content)
         certificate = Certificate(
             file=file.name,
-            size=len(part.content),
-            sha256_computed=hashlib.sha256(part.content).hexdigest(),
-            sha256_stored=_as_hex(part.sha256),
+            size=len(found.content),
+            sha256_computed=hashlib.sha256(found.content).hexdigest(),
+            sha256_stored=_as_hex(found.sha256),
+            sha256_in_metadata=_as_hex(found.digest),
             sha256_in_folder=hashlib.sha256(file.read_bytes()).hexdigest(),
-            version_id=response.get("VersionId", "null"),  # as S3 lists it in a bucket without versions
-            created_at=response["LastModified"],
-            retention_mode=response.get("ObjectLockMode"),
-            retained_until=response.get("ObjectLockRetainUntilDate"),
-            legal_hold=response.get("ObjectLockLegalHoldStatus"),
-            metadata=response["Metadata"],
+            version_id=found.answer.get("VersionId", "null"),  # as S3 lists it in a bucket without versions
+            created_at=found.answer["LastModified"],
+            retention_mode=found.answer.get("ObjectLockMode"),
+            retained_until=found.answer.get("ObjectLockRetainUntilDate"),
+            legal_hold=found.answer.get("ObjectLockLegalHoldStatus"),
+            metadata=found.answer["Metadata"],
         )
-        return certificate, part.content
+        return certificate, found.content
 
     def _compare_second_copy(self, key: str, certificate: Certificate) -> SecondCopy | None:
         bucket = find_replica(self._target)

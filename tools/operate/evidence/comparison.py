@@ -30,6 +30,8 @@ def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Chec
         yield confirm("SHA-256", f"The certificate has {words}")
     else:
         yield contradict("SHA-256", f"The certificate does not have {words}")
+    if certificate.sha256_in_metadata not in (None, certificate.sha256_computed):
+        yield contradict("SHA-256", "The certificate does not have the SHA-256 in the version's metadata.")
     if certificate.sha256_in_folder == certificate.sha256_computed:
         yield confirm("copy", "The copy in this folder is the archived certificate, byte for byte.")
     else:

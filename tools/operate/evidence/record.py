@@ -41,6 +41,9 @@ class Certificate(Part):
     sha256_stored: str | None = Field(
         pattern=SHA256, description="As S3 has stored it since the certificate was written."
     )
+    sha256_in_metadata: str | None = Field(
+        pattern=SHA256, description="As the service stored it with the certificate, which clients get as Repr-Digest."
+    )
     sha256_in_folder: str = Field(pattern=SHA256, description="Of the file, read back.")
     version_id: str
     created_at: datetime = Field(description="S3's LastModified.")
