@@ -185,6 +185,12 @@ def test_the_time_of_the_fetch_is_compared_with_the_versions_creation(
     assert found == outcome
 
 
+def test_the_digest_of_the_metadata_is_compared_with_the_certificate(case: Case) -> None:
+    case.seed()
+    case.archive(unsigned(), Metadata={"repr-digest": f"sha-256=:{'A' * 43}=:"})
+    assert [found for found, _ in case.check("SHA-256")] == ["confirmed", "contradicted"]
+
+
 def listing(*versions: str, size: int = len(unsigned())) -> Any:
     entries = "".join(
         f"<Version><Key>KEY</Key><VersionId>{one}</VersionId><IsLatest>true</IsLatest><Size>{size}</Size>"

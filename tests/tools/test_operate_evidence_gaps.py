@@ -31,6 +31,8 @@ from tests.support.signed_pdf import unsigned
 from tools.fake_cloud.server import Answer, reply
 from tools.operate.evidence import logs as evidence_logs
 
+ENCRYPTED = "it is encrypted, and can't be opened without a password or key"
+
 # ── what can't be obtained ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -41,8 +43,7 @@ from tools.operate.evidence import logs as evidence_logs
         (
             signed_pdf.encrypt(unsigned(), "secret"),
             {},
-            "The PDF may have more signatures than are known: "
-            "it is encrypted, and can't be opened without a password or key.",
+            f"The PDF may have more signatures than are known: {ENCRYPTED}.",
         ),
         (
             pdf(),
