@@ -83,8 +83,8 @@ deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (E
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
 	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
 
-smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
-	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
+smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a signature request with a certificate), with an API key in KEY
+	@certificates smoke
 
 docs: .venv/ready ## write the API reference to .site, for any web server
 	@$(PYTHON) -m tools.api_page .site
