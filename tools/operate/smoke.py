@@ -52,7 +52,11 @@ def smoke(url: str, key: str, uuid: UUID) -> None:
         except HTTPError as error:
             raise CannotRun(f"No response ({type(error).__name__}). Check --url and the network.") from error
     rows = [
-        (name, str(response.status), "note: " * (name in UNDOCUMENTED and bool(problems)) + ("; ".join(problems) or "ok"))
+        (
+            name,
+            str(response.status),
+            "note: " * (name in UNDOCUMENTED and bool(problems)) + ("; ".join(problems) or "ok"),
+        )
         for name, response, problems in checks
     ]
     output.write_table([("CHECK", "STATUS", "RESULT"), *rows])
