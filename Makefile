@@ -104,6 +104,7 @@ lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types,
 	.checkov/bin/checkov --config-file .checkov.yaml
 	$(PYTHON) -m tools.template template.yaml | .preflight/bin/python tools/preflight.py
 	$(PYTHON) -m tools.template docs/replica.yaml | .preflight/bin/python tools/preflight.py
+	$(PYTHON) -m tools.template docs/github.yaml | .preflight/bin/python tools/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
