@@ -142,8 +142,17 @@ def test_the_environments_have_stacks_of_their_own() -> None:
     config = SamConfig(ROOT, "samconfig.toml")
     parameters = {env: config.get_all(["deploy"], "parameters", env) for env in ("default", "staging", "production")}
     assert parameters == {
-        env: {"stack_name": f"craftkit-certificates{suffix}", "capabilities": "CAPABILITY_IAM", "resolve_s3": True}
-        for env, suffix in {"default": "", "staging": "-staging", "production": "-production"}.items()
+        env: {
+            "stack_name": f"craftkit-certificates{suffix}",
+            "capabilities": "CAPABILITY_IAM",
+            "resolve_s3": True,
+            "tags": f"service=craftkit-certificates{tag}",
+        }
+        for env, suffix, tag in (
+            ("default", "", ""),
+            ("staging", "-staging", " environment=staging"),
+            ("production", "-production", " environment=production"),
+        )
     }
 
 
