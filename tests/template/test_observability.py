@@ -67,6 +67,12 @@ def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
     assert sorted(told) == sorted(alarms)
 
 
+def test_percentiles_of_few_requests_raise_no_alarm(stack: Stack) -> None:
+    alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+    (latency,) = (alarm for alarm in alarms if "ExtendedStatistic" in alarm)
+    assert latency["EvaluateLowSampleCountPercentile"] == "ignore"
+
+
 def test_alarms_reach_the_given_email_address() -> None:
     assert Stack("s", PARAMETERS).of_type("AWS::SNS::Subscription") == {}
     (subscription,) = Stack("s", PARAMETERS | {"AlarmEmail": "a@e.com"}).of_type("AWS::SNS::Subscription").values()
