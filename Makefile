@@ -10,6 +10,7 @@ RUNS ?= 5
 
 PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
+PACKAGE := .aws-sam/certificates-$(ARCH)
 OTHER_ARCH = $(filter-out $(ARCH),arm64 x86_64)
 PEERS := empty floor naive textbook textbook-best fastapi
 # No source distributions: their build tools are not locked.
@@ -39,7 +40,7 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test stress fuzz mutants corpus sam-local build deploy deploy-local smoke bench docs lint format lock \
+.PHONY: check run unit test stress fuzz mutants corpus sam-local build package deploy deploy-local smoke bench docs lint format lock \
   release clean help
 
 check: lint test ## run everything that CI checks (the default)
@@ -50,10 +51,10 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 unit: .venv/ready ## run the unit tests alone, without a build
 	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/unit
 
-test: build .preflight/ready .ministack/ready ## run the whole test suite, and measure branch coverage
+test: package .preflight/ready .ministack/ready ## run the whole test suite, and measure branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
 
-stress: build .preflight/ready .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
+stress: package .preflight/ready .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
 	@$(PYTHON) -m tools.stress --runs $(RUNS)
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
@@ -74,17 +75,20 @@ bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other wa
 	@$(PYTHON) -m compileall -q $(foreach package,awslambdaric simplejson snapshot_restore_py.py,.venv/lib/python3.13/site-packages/$(package))
 	@$(PYTHON) -m tools.bench
 
+package: $(PACKAGE).zip $(PACKAGE).cdx.json ## write what a release carries: the artifact as one file, and its bill of materials
+
 deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (ENV=staging or production, CI=1: ask nothing)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
 	sed -i.bak "s/RELEASE: .*/RELEASE: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
 	sam deploy --config-file $(CONFIG) --config-env $(ENV) \
 	  $(if $(CI),--no-confirm-changeset,$(if $(shell $(ANSWERS) | grep parameter_overrides),,--guided))
+	@$(PYTHON) -m tools.old_versions $(CONFIG) $(ENV)
 
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
 	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
 
-smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
-	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
+smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a signature request with a certificate), with an API key in KEY
+	@certificates smoke
 
 docs: .venv/ready ## write the API reference to .site, for any web server
 	@$(PYTHON) -m tools.api_page .site
@@ -100,6 +104,7 @@ lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types,
 	.checkov/bin/checkov --config-file .checkov.yaml
 	$(PYTHON) -m tools.template template.yaml | .preflight/bin/python tools/preflight.py
 	$(PYTHON) -m tools.template docs/replica.yaml | .preflight/bin/python tools/preflight.py
+	$(PYTHON) -m tools.template docs/github.yaml | .preflight/bin/python tools/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
@@ -110,6 +115,7 @@ lock: .venv/ready ## update all locks
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo uv | $(COMPILE) --no-config --upgrade - -o requirements-uv.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
+	echo cyclonedx-bom | $(COMPILE) --upgrade - -o requirements-sbom.txt
 	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
 	for peer in naive textbook fastapi; do \
@@ -126,7 +132,7 @@ $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .ministack .aws-sam .mutants .site .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .uv .checkov .preflight .ministack .sbom .aws-sam .mutants .site .mypy_cache .pytest_cache .ruff_cache .coverage*
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -139,7 +145,14 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	$(PYTHON) -m tools.trim .aws-sam/build/DependenciesLayer/python
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@sed -i.bak '/^  Architecture:/,/Description:/{s/Default: .*/Default: $(ARCH)/;/- $(OTHER_ARCH)$$/d;}' .aws-sam/build/template.yaml
+	@rm .aws-sam/build/template.yaml.bak
 	@touch $@
+
+$(PACKAGE).zip: $(BUILT) tools/package.py
+	$(PYTHON) -m tools.package .aws-sam/build $@
+
+$(PACKAGE).cdx.json: layers/dependencies/requirements.txt pyproject.toml .sbom/ready
+	.sbom/bin/python -W ignore -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml -o $@ $<
 
 # Bytecode only where users have it: Lambda's runtime ships it with boto3 and the runtime client; `sam build` makes none.
 # textbook-best has it too, and lacks the textbook's lines about the Tracer.

@@ -72,7 +72,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Response:
         response = _serve(request, partial(find_seconds_left, context))
         message = "certificate_served"
     except Exception as error:  # noqa: BLE001 - whatever happens, the client gets the envelope
-        response = _refuse(error, request_id)
+        response = _refuse(error, request_id, context.function_version)
         message = "request_refused"
     write = logger.error if response["statusCode"] >= 500 else logger.info
     write(message, extra={"status": response["statusCode"], "milliseconds": milliseconds_since(started)})
@@ -90,10 +90,12 @@ def _serve(request: Request, seconds_left: "Callable[[], float]") -> Response:
     return response
 
 
-def _refuse(error: Exception, request_id: str) -> Response:
+def _refuse(error: Exception, request_id: str, version: str) -> Response:
     refusal = REFUSALS.get(type(error), INTERNAL)
     logger.thread_safe_append_keys(code=refusal.code, detail=describe_error(error) or None)
     count("RequestsRefused", code=refusal.code)
     if isinstance(error, ProviderFailed):
         count("UpstreamFailures")
+    if refusal is INTERNAL:
+        count("InternalErrors", version=version)  # for the deployment of this version
     return error_response(refusal, error, request_id)

@@ -1,7 +1,10 @@
 """The content of the built artifact."""
 
+import importlib.metadata
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,23 +18,67 @@ from tests.support.locks import DEPLOYED, installed, locked
 from tools.local.emulator import BUILD, find_built
 from tools.local.runtime import CREDENTIALS
 from tools.local.stack import ARCHIVE, DOWNLOAD, REFRESH, LocalService
+from tools.template import ROOT
 from tools.trim import CALLED_BY_BOTOCORE, OPERATIONS
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 """`e_machine` in the header of an ELF file (System V ABI)."""
 
 
+def find_architecture() -> str:
+    (built,) = BUILD.parent.glob("*.built")
+    return built.stem
+
+
 def test_compiled_code_is_of_the_architecture_that_was_built_for() -> None:
     """`make build ARCH=arm64` on another machine must not ship its own."""
-    (built,) = BUILD.parent.glob("*.built")
     libraries = list(BUILD.rglob("*.so"))
     assert libraries
-    assert {int.from_bytes(library.read_bytes()[18:20], "little") for library in libraries} == {MACHINES[built.stem]}
+    machine = MACHINES[find_architecture()]
+    assert {int.from_bytes(library.read_bytes()[18:20], "little") for library in libraries} == {machine}
 
 
 @pytest.mark.threat("supply-chain")
 def test_the_layer_holds_what_its_lock_says_and_nothing_else() -> None:
     assert installed(BUILD / "DependenciesLayer" / "python") == locked(DEPLOYED)
+
+
+@pytest.mark.threat("supply-chain")
+def test_the_bill_of_materials_and_the_artifact_name_the_same_packages() -> None:
+    layer, bill = BUILD / "DependenciesLayer" / "python", BUILD.parent / f"certificates-{find_architecture()}.cdx.json"
+    components = json.loads(bill.read_text())["components"]
+    assert {(component["name"], component["version"]) for component in components} == installed(layer)
+    locked_hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", DEPLOYED.read_text())
+    hashes = [one["content"] for component in components for one in component["externalReferences"][0]["hashes"]]
+    assert sorted(hashes) == sorted(locked_hashes)
+    # Each file of the layer belongs to one of them: `make build` unpacks and compiles some, and adds no other.
+    records = [str(one.read_text("RECORD")) for one in importlib.metadata.distributions(path=[str(layer)])]
+    listed = {line.partition(",")[0].removesuffix(".gz") for record in records for line in record.splitlines()}
+    shipped = {path.relative_to(layer) for path in layer.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    strangers = {str(path).removesuffix(".gz") for path in shipped} - listed
+    assert strangers == {"requirements.txt"}
+
+
+@pytest.mark.threat("supply-chain")
+def test_two_builds_of_one_commit_in_two_folders_are_the_same_bytes(tmp_path: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S607
+    for name in listed.stdout.split("\0"):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".sbom").symlink_to(ROOT / ".sbom")
+    tools = ROOT / ".venv" / "bin"
+    environments = ("--old-file", ".venv/ready", "--old-file", ".sbom/ready", f"PYTHON={tools / 'python'}")
+    subprocess.run(
+        ["make", "package", f"ARCH={find_architecture()}", *environments],  # noqa: S607
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+    )
+    for kind in ("zip", "cdx.json"):
+        name = f".aws-sam/certificates-{find_architecture()}.{kind}"
+        assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 def test_every_module_has_its_bytecode() -> None:

@@ -1,7 +1,9 @@
 """The check of a deployment, against the local gateway in front of the built artifact."""
 
+import re
 from base64 import b64encode
 from collections.abc import Callable
+from email.message import Message
 
 import pytest
 from click.testing import Result
@@ -9,7 +11,8 @@ from click.testing import Result
 from tests.support.operator import run
 from tools.fake_cloud.server import ScriptedServer, reply
 from tools.local import seeds
-from tools.local.stack import LocalService
+from tools.local.gateway import Reply, serve
+from tools.local.stack import LocalService, serving
 from tools.operate.smoke import ROUTE
 
 Smoke = Callable[..., Result]
@@ -42,7 +45,26 @@ def test_a_gateway_with_its_own_errors_fails_the_check(smoke: Smoke) -> None:
         result = smoke(bare.url)
     assert result.exit_code == 1
     assert "the body is not the error not_found" in result.output
-    assert "17 of 17 checks failed." in result.output
+    assert "14 of 17 checks failed; notes: 3." in result.output
+
+
+def test_what_aws_does_not_document_is_noted_and_fails_nothing(running: LocalService, smoke: Smoke) -> None:
+    """Base64 for a client without Accept, and API Gateway's own error for an unknown route."""
+
+    def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
+        if method == "POST" or target == "/v1/nothing":
+            return Reply(403, [], b'{"message":"Missing Authentication Token"}')
+        answered = running.api(method, target, headers, body)
+        is_text = method == "GET" and answered.status == 200 and "Accept" not in headers
+        return Reply(answered.status, answered.headers, b64encode(answered.body)) if is_text else answered
+
+    server = serve(answer, "127.0.0.1", 0)
+    with serving(server):
+        result = smoke(f"http://127.0.0.1:{server.server_address[1]}")
+    verdicts = dict(re.findall(r"^(.+?)  +\d{3} +(.+?) *$", result.output, re.MULTILINE))
+    unlike = {name: verdict.partition(": ")[0] for name, verdict in verdicts.items() if verdict != "ok"}
+    assert unlike == dict.fromkeys(("no Accept", "unknown route", "POST"), "note")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "All 14 checks passed; notes: 3.")
 
 
 def test_base64_instead_of_bytes_fails_the_check(smoke: Smoke) -> None:

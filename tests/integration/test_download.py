@@ -264,7 +264,10 @@ def test_an_event_of_another_kind_is_a_defect(service: Service, event: Any) -> N
     (line,), metrics = service.written()
     assert line["detail"]["trace"]
     assert response["headers"]["X-Request-Id"] == str(uuid.UUID(line["request_id"]))  # Lambda's
-    assert metrics == {"RequestsRefused": [{"code": "internal", "service": "download_certificate"}]}
+    assert metrics == {
+        "RequestsRefused": [{"code": "internal", "service": "download_certificate"}],
+        "InternalErrors": [{"version": "$LATEST", "service": "download_certificate"}],
+    }
 
 
 def test_a_request_without_any_header_is_one_without_a_key(service: Service) -> None:

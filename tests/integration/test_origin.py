@@ -3,6 +3,7 @@ digest."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -29,8 +30,12 @@ def archive_ahead(service: Service) -> None:
     assert archive_certificate(ID, services, lambda: 300) == len(pdf())
 
 
+def head(service: Service) -> Any:
+    return S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf")
+
+
 def metadata(service: Service) -> dict[str, str]:
-    return S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf")["Metadata"]
+    return dict(head(service)["Metadata"])
 
 
 def now() -> str:
@@ -45,6 +50,7 @@ def test_both_functions_store_the_origin_with_the_certificate(service: Service, 
     found = metadata(service)
     assert before <= found.pop("fetched-at") <= now()
     assert found == {"provider-request-id": "req_1", "repr-digest": digest(pdf())}
+    assert head(service)["StorageClass"] == "INTELLIGENT_TIERING"
 
 
 @pytest.mark.parametrize(

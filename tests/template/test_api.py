@@ -48,7 +48,8 @@ def test_the_one_route(api: dict[str, Any]) -> None:
 
 @pytest.mark.threat("API4")
 def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> None:
-    assert stack.resources["CertificatesApi"]["Properties"]["EndpointConfiguration"]["Types"] == ["REGIONAL"]
+    api = stack.resources["CertificatesApi"]["Properties"]
+    assert api["EndpointConfiguration"]["Types"] == ["REGIONAL"]
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     assert "CacheClusterEnabled" not in stage
     assert stage["MethodSettings"] == [
@@ -56,11 +57,21 @@ def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> N
     ]
 
 
+@pytest.mark.threat("API8")
+def test_both_addresses_of_the_api_need_tls_1_2() -> None:
+    """Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html"""
+    stack = Stack("s", PARAMETERS | {"DomainName": "api.example.com"}).resources
+    for name in ("CertificatesApi", "CustomDomain"):
+        properties = stack[name]["Properties"]
+        floor = properties["SecurityPolicy"], properties["EndpointAccessMode"]
+        assert floor == ("SecurityPolicy_TLS13_1_2_2021_06", "STRICT")
+
+
 @pytest.mark.threat("leaks-to-logs")
 def test_the_access_log_is_json_and_has_no_header(stack: Stack) -> None:
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     entry = json.loads(stage["AccessLogSetting"]["Format"])
-    assert {"requestId", "status", "path", "milliseconds"} <= entry.keys()
+    assert {"requestId", "status", "path", "milliseconds", "tls"} <= entry.keys()
     assert not any(
         word in value.lower() for value in entry.values() for word in ("header", "authorizer", "authorization")
     )

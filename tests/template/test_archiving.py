@@ -10,7 +10,7 @@ from functions.archive_certificate.message import parse_message
 from tests.conftest import PARAMETERS
 from tests.template.conftest import ARCHIVE
 from tools.local.events import pipe_messages, rule_messages
-from tools.template import Stack
+from tools.template import ACCOUNT, Stack
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
@@ -33,20 +33,22 @@ def test_the_pipe_passes_records_with_a_certificate_only(stack: Stack, change: d
     assert bool(pipe_messages(stack, [change])) is passes
 
 
-def test_the_rule_passes_completed_signature_requests_only(stack: Stack) -> None:
-    detail = {"event": "signature.completed", "signatureRequestId": ID, "renderId": ID, "status": "completed"}
-    event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
-    assert len(rule_messages(stack, event)) == 1
-    assert rule_messages(stack, event | {"source": "craftkit.renders"}) == []
-    assert rule_messages(stack, event | {"detail-type": "signature.viewed"}) == []
+DETAIL = {"event": "signature.completed", "signatureRequestId": ID, "renderId": ID, "status": "completed"}
+EVENT = {"account": ACCOUNT, "source": "craftkit.signatures", "detail-type": "signature.completed", "detail": DETAIL}
+
+
+@pytest.mark.threat("forged-messages")
+def test_the_rule_passes_completed_signature_requests_of_the_account_only(stack: Stack) -> None:
+    assert len(rule_messages(stack, EVENT)) == 1
+    assert rule_messages(stack, EVENT | {"account": "210987654321"}) == []
+    assert rule_messages(stack, EVENT | {"source": "craftkit.renders"}) == []
+    assert rule_messages(stack, EVENT | {"detail-type": "signature.viewed"}) == []
 
 
 @pytest.mark.threat("forged-messages")
 def test_both_triggers_send_the_one_message_that_the_function_reads(stack: Stack) -> None:
     (by_pipe,) = pipe_messages(stack, [record(certificateUrl={"S": "x"})])
-    detail = {"event": "signature.completed", "signatureRequestId": ID}
-    event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
-    (by_rule,) = rule_messages(stack, event)
+    (by_rule,) = rule_messages(stack, EVENT)
     assert json.loads(by_pipe) == json.loads(by_rule) == {"signatureRequestId": ID}
     assert parse_message(by_pipe) == parse_message(by_rule) == ID
 
@@ -88,9 +90,10 @@ def test_the_pipe_reads_the_tables_stream_from_its_beginning(stack: Stack) -> No
 
 
 def test_the_pipe_waits_until_its_stream_is_ready(stack: Stack) -> None:
-    """The alias waits for the snapshot of a version, which takes minutes."""
-    assert stack.resources["SignaturesPipe"]["DependsOn"] == "DownloadCertificateFunctionAliaslive"
-    assert stack.resources["DownloadCertificateFunctionAliaslive"]["Type"] == "AWS::Lambda::Alias"
+    """The alias waits minutes for the snapshot of a version, if there is one, and the trigger about a minute."""
+    slow = stack.resources["SignaturesPipe"]["DependsOn"]
+    types = [stack.resources[name]["Type"] for name in slow]
+    assert types == ["AWS::Lambda::Alias", "AWS::Lambda::EventSourceMapping"]
 
 
 def test_an_existing_table_uses_its_own_stream_or_none() -> None:

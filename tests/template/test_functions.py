@@ -26,7 +26,7 @@ from functions.download_certificate.download import INLINE_LIMIT
 from functions.download_certificate.responses import INTERNAL
 from tests.conftest import OAUTH, PARAMETERS
 from tests.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS, REFRESH
-from tools.template import ROOT, Stack, read_source, translate
+from tools.template import ROOT, Stack, read_source, translate, translated
 
 
 @pytest.mark.parametrize(("function", "settings"), FUNCTIONS.items())
@@ -91,7 +91,7 @@ def test_the_inline_limit_fits_into_a_lambda_reply() -> None:
 def test_concurrency_is_reserved_only_on_demand() -> None:
     assert all(
         "ReservedConcurrentExecutions" not in f
-        for f in Stack("s", PARAMETERS).of_type("AWS::Lambda::Function").values()
+        for f in Stack("s", PARAMETERS | OAUTH).of_type("AWS::Lambda::Function").values()
     )
     stack = Stack("s", PARAMETERS | {"DownloadReservedConcurrency": "50"})
     assert stack.resources[DOWNLOAD]["Properties"]["ReservedConcurrentExecutions"] == "50"
@@ -152,10 +152,10 @@ def test_each_release_is_recorded_in_the_versions_of_both_functions() -> None:
         assert [one["Environment"]["Variables"]["RELEASE"] for one in configurations] == [name] * len(FUNCTIONS)
 
 
-@pytest.mark.parametrize(
-    ("function", "alarms"),
-    [(DOWNLOAD, ["DownloadErrorsAlarm", "InternalErrorsAlarm"]), (ARCHIVE, ["ArchiveErrorsAlarm"])],
-)
+CANARIES = {DOWNLOAD: ["CanaryErrorsAlarm", "CanaryInternalErrorsAlarm"], ARCHIVE: ["CanaryArchiveErrorsAlarm"]}
+
+
+@pytest.mark.parametrize(("function", "alarms"), CANARIES.items())
 def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
     stack: Stack, function: str, alarms: list[str]
 ) -> None:
@@ -167,9 +167,32 @@ def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
     assert group["ServiceRoleArn"].endswith("DeploymentRole")
 
 
+@pytest.mark.parametrize(("function", "alarms"), CANARIES.items())
+def test_the_alarms_of_a_deployment_are_new_for_each_version_and_look_at_nothing_else(
+    function: str, alarms: list[str]
+) -> None:
+    """CodeDeploy stops a deployment whose alarm is red, even if it was red before, because of the version that the
+    deployment replaces. CloudFormation replaces an alarm whose name changes, and a new alarm has no state.
+    Sources: https://github.com/aws/serverless-application-model/issues/716 and, for the dimensions,
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+    template = translated()["Resources"]
+    (version,) = (name for name in template if name.startswith(f"{function}Version"))
+    group = json.dumps(template[f"{function}DeploymentGroup"]["Properties"]["AlarmConfiguration"])
+    for alarm in alarms:
+        properties = template[alarm]["Properties"]
+        assert f'{{"Ref": "{alarm}"}}' in group
+        assert properties["AlarmName"]["Fn::Sub"].endswith(f"-${{{version}.Version}}")
+        dimensions = {one["Name"]: one["Value"] for one in properties["Dimensions"]}
+        number = dimensions.get("ExecutedVersion") or dimensions.get("version")
+        assert number == {"Fn::GetAtt": [version, "Version"]}
+        assert dimensions.get("Resource", {"Fn::Sub": f"${{{function}}}:live"}) == {"Fn::Sub": f"${{{function}}}:live"}
+        assert (properties["Period"], properties["TreatMissingData"]) == (60, "notBreaching")
+        assert properties["Period"] * properties["EvaluationPeriods"] <= 180  # the canary takes 300 seconds
+
+
 def test_the_alarm_on_our_own_defects_counts_no_failure_of_the_provider(stack: Stack) -> None:
     alarm = stack.resources["InternalErrorsAlarm"]["Properties"]
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("CraftkitCertificates", "RequestsRefused")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("CraftkitCertificates/craftkit-test", "RequestsRefused")
     assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
         "code": INTERNAL.code,
         "service": stack.environment(DOWNLOAD)["POWERTOOLS_SERVICE_NAME"],

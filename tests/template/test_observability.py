@@ -9,11 +9,11 @@ from tests.conftest import OAUTH, PARAMETERS, REPLICA
 from tests.template.conftest import FUNCTIONS, REPLICA_TEMPLATE
 from tools.template import ACCOUNT, REGION, ROOT, Stack
 
-NAMESPACE = "CraftkitCertificates"
+NAMESPACE = "CraftkitCertificates/craftkit-test"
 KNOWN_VALUES = {
     "archive",
     "archive_certificate",
-    "craftkit-test-certificates",
+    "craftkit-test",
     "download_certificate",
     "live",
     "provider",
@@ -25,15 +25,18 @@ KNOWN_VALUES = {
 def test_every_alarm_watches_an_existing_metric_and_notifies_the_topic(stack: Stack) -> None:
     names = {stack.resolve({"Ref": name}) for name in stack.resources} | {stack.physical_id(n) for n in stack.resources}
     services = {stack.environment(function)["POWERTOOLS_SERVICE_NAME"] for function in FUNCTIONS}
-    known = names | services | {"craftkit-test-certificates", "live", "internal", "certificates-replica", "Replica"}
+    known = names | services | {"craftkit-test", "live", "internal", "certificates-replica", "Replica"}
+    versions = {"1", *(f"{stack.physical_id(function)}:live" for function in FUNCTIONS)}
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 19
+    assert len(alarms) == 22
     assert {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"} == {
         "CredentialRefreshAlarm"
     }
-    for alarm in alarms.values():
-        assert {dimension["Value"] for dimension in alarm["Dimensions"]} <= known
-        assert alarm["AlarmActions"] == [stack.resolve({"Ref": "AlarmTopic"})]
+    for name, alarm in alarms.items():
+        is_canary = name.startswith("Canary")
+        assert {dimension["Value"] for dimension in alarm["Dimensions"]} <= known | (versions if is_canary else set())
+        # CodeDeploy reads the canary's alarms; others on the same failures notify.
+        assert alarm.get("AlarmActions") == (None if is_canary else [stack.resolve({"Ref": "AlarmTopic"})])
         assert alarm["TreatMissingData"] in {"breaching", "notBreaching"}
 
 
@@ -43,6 +46,7 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
     ]
     ours = {a["MetricName"] for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE}
     assert ours == {
+        "InternalErrors",
         "RequestsRefused",
         "UpstreamFailures",
         "ArchiveWriteFailures",
@@ -56,10 +60,17 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
 
 def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
-    told = re.findall(r"^- `(\w+Alarm)`[:,]", page, re.MULTILINE)
+    entries = re.findall(r"^- (`\w+Alarm`.*?)[:,](?! `)", page, re.MULTILINE)
+    told = [name for entry in entries for name in re.findall(r"\w+Alarm", entry)]
     replica = Stack("replica", {}, REPLICA_TEMPLATE)
     alarms = [name for one in (stack, replica) for name in one.of_type("AWS::CloudWatch::Alarm")]
     assert sorted(told) == sorted(alarms)
+
+
+def test_percentiles_of_few_requests_raise_no_alarm(stack: Stack) -> None:
+    alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+    (latency,) = (alarm for alarm in alarms if "ExtendedStatistic" in alarm)
+    assert latency["EvaluateLowSampleCountPercentile"] == "ignore"
 
 
 def test_alarms_reach_the_given_email_address() -> None:
@@ -90,14 +101,16 @@ def test_only_alarms_publish_to_the_topic_and_only_over_tls(stack: Stack) -> Non
     ]
 
 
-@pytest.mark.parametrize("parameters", [PARAMETERS, PARAMETERS | OAUTH, PARAMETERS | OAUTH | REPLICA])
+@pytest.mark.parametrize(
+    "parameters",
+    [PARAMETERS, PARAMETERS | {"SignaturesTableName": "signatures"}, PARAMETERS | OAUTH, PARAMETERS | OAUTH | REPLICA],
+)
 def test_the_dashboard_shows_existing_alarms_and_metrics(parameters: dict[str, str]) -> None:
     stack = Stack("craftkit-test", parameters)
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
     status, *charts = json.loads(dashboard["DashboardBody"])["widgets"]
-    always_there = stack.of_type("AWS::CloudWatch::Alarm").keys() - {"PipeFailuresAlarm"}
-    alarms = {stack.resolve({"Fn::GetAtt": [name, "Arn"]}) for name in always_there}
-    assert set(status["properties"]["alarms"]) == alarms
+    notifying = {name for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items() if "AlarmActions" in alarm}
+    assert set(status["properties"]["alarms"]) == {stack.resolve({"Fn::GetAtt": [name, "Arn"]}) for name in notifying}
     sources = "".join(
         path.read_text() for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")
     )

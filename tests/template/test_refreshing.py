@@ -7,6 +7,7 @@ from certificates.budgets import TOKEN_RETRY_SECONDS
 from functions.refresh_credential.settings import RefreshSettings
 from tests.conftest import OAUTH, PARAMETERS, REPLICA
 from tests.template.conftest import REFRESH, statements
+from tests.template.test_parameters import is_deployed
 from tools.template import ACCOUNT, REGION, Stack, translated
 
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
@@ -49,14 +50,13 @@ def test_a_failed_run_is_tried_again_twice_and_before_the_next_one(stack: Stack)
     assert (retries["MaximumRetryAttempts"], retries["Qualifier"]) == (2, "live")
     timeout = stack.resources[REFRESH]["Properties"]["Timeout"]
     assert 60 + timeout + 120 + timeout <= TOKEN_RETRY_SECONDS
-    shortest = translated()["Parameters"]["ProviderTokenMinutes"]["MinValue"] * 60
-    assert TOKEN_RETRY_SECONDS < retries["MaximumEventAgeInSeconds"] <= shortest
+    shortest = next(minutes for minutes in range(720) if is_deployed("ProviderTokenMinutes", str(minutes)))
+    assert TOKEN_RETRY_SECONDS < retries["MaximumEventAgeInSeconds"] <= shortest * 60
 
 
-def test_one_execution_refreshes_at_a_time_if_the_account_can_reserve_it(stack: Stack) -> None:
+def test_one_execution_refreshes_at_a_time_on_demand() -> None:
+    stack = Stack("s", PARAMETERS | OAUTH | {"RefreshReservedConcurrency": "1"})
     assert stack.resources[REFRESH]["Properties"]["ReservedConcurrentExecutions"] == "1"
-    small = Stack("s", PARAMETERS | OAUTH | {"RefreshReservedConcurrency": "0"})
-    assert "ReservedConcurrentExecutions" not in small.resources[REFRESH]["Properties"]
 
 
 @pytest.mark.threat("provider-secret")
@@ -107,20 +107,36 @@ def test_the_alarms_look_back_over_two_intervals_and_at_most_a_day(minutes: str)
     }
 
 
-@pytest.mark.parametrize("minutes", ["9", "10", "720", "721"])
+@pytest.mark.parametrize("minutes", ["9", "10", "12.5", "720", "721"])
 def test_an_interval_is_deployed_if_and_only_if_the_function_starts_with_it(stack: Stack, minutes: str) -> None:
-    parameter = translated()["Parameters"]["ProviderTokenMinutes"]
-    is_deployed = parameter["MinValue"] <= int(minutes) <= parameter["MaxValue"]
     try:
         RefreshSettings.model_validate(stack.environment(REFRESH) | {"PROVIDER_TOKEN_MINUTES": minutes})
         is_started = True
     except ValidationError:
         is_started = False
-    assert is_started == is_deployed
+    assert is_started == is_deployed("ProviderTokenMinutes", minutes)
 
 
-def test_a_token_endpoint_needs_credentials() -> None:
+@pytest.mark.threat("provider-secret")
+def test_a_token_endpoint_needs_credentials_in_a_secret_of_their_own(stack: Stack) -> None:
+    """The function would overwrite them with the first access token."""
     rule = translated()["Rules"]["TokensHaveCredentials"]
     assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ProviderTokenUrl"}, ""]}]}
-    (assertion,) = rule["Assertions"]
-    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ProviderOAuthSecretName"}, ""]}]}
+    secret = {"Ref": "ProviderOAuthSecretName"}
+    assert [assertion["Assert"] for assertion in rule["Assertions"]] == [
+        {"Fn::Not": [{"Fn::Equals": [secret, other]}]} for other in ("", {"Ref": "ProviderSecretName"})
+    ]
+    one_secret = stack.environment(REFRESH) | {"PROVIDER_SECRET_NAME": OAUTH["ProviderOAuthSecretName"]}
+    with pytest.raises(ValidationError, match="must be two secrets"):
+        RefreshSettings.model_validate(one_secret)
+
+
+@pytest.mark.threat("provider-secret")
+def test_a_second_stack_with_the_same_credentials_is_refused_before_its_first_run() -> None:
+    """Each would end the other's refresh tokens. CloudFormation refuses a name that another stack's alarm has."""
+    stacks = [Stack(name, PARAMETERS | OAUTH).resources for name in ("production", "staging")]
+    (name,) = {stack["CredentialRefreshAlarm"]["Properties"]["AlarmName"] for stack in stacks}
+    assert name == f"Credential refresh of {OAUTH['ProviderOAuthSecretName']}"
+    assert {stack["RefreshSchedule"]["DependsOn"] for stack in stacks} == {"CredentialRefreshAlarm"}
+    longest = next(length for length in range(300, 0, -1) if is_deployed("ProviderOAuthSecretName", "a" * length))
+    assert len(name) - len(OAUTH["ProviderOAuthSecretName"]) + longest <= 255  # CloudWatch's limit

@@ -55,10 +55,12 @@ Architecture = "x86_64"
 class Clone:
     folder: Path
 
-    def make(self, *arguments: str, **environment: str) -> None:
+    def make(self, *arguments: str, **environment: str) -> str:
         variables = {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}", **environment}
         command = ["make", "PYTHON=true", *arguments]
-        subprocess.run(command, cwd=self.folder, env=variables, check=True, capture_output=True)
+        return subprocess.run(
+            command, cwd=self.folder, env=variables, check=True, capture_output=True, text=True
+        ).stdout
 
     def read(self, name: str) -> str:
         return (self.folder / name).read_text()
@@ -142,8 +144,17 @@ def test_the_environments_have_stacks_of_their_own() -> None:
     config = SamConfig(ROOT, "samconfig.toml")
     parameters = {env: config.get_all(["deploy"], "parameters", env) for env in ("default", "staging", "production")}
     assert parameters == {
-        env: {"stack_name": f"craftkit-certificates{suffix}", "capabilities": "CAPABILITY_IAM", "resolve_s3": True}
-        for env, suffix in {"default": "", "staging": "-staging", "production": "-production"}.items()
+        env: {
+            "stack_name": f"craftkit-certificates{suffix}",
+            "capabilities": "CAPABILITY_IAM",
+            "resolve_s3": True,
+            "tags": f"service=craftkit-certificates{tag}",
+        }
+        for env, suffix, tag in (
+            ("default", "", ""),
+            ("staging", "-staging", " environment=staging"),
+            ("production", "-production", " environment=production"),
+        )
     }
 
 
@@ -179,6 +190,11 @@ def test_each_deployment_of_one_build_has_its_own_release(clone: Clone) -> None:
         releases.append(release(clone.read("deployed.yaml")))
     assert releases == ["'2026-11-25T04:30:00Z'", "'2026-11-26T04:30:00Z'"]
     assert [line.split()[0] for line in clone.asked()] == ["build", "deploy", "deploy"]
+
+
+def test_a_deployment_then_deletes_old_versions_of_its_own_stack(clone: Clone) -> None:
+    *_, last = clone.make("--dry-run", "deploy", "ENV=staging").splitlines()
+    assert last == "true -m tools.old_versions samconfig.local.toml staging"
 
 
 def test_the_template_has_the_line_that_make_deploy_replaces() -> None:

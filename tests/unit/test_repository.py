@@ -56,6 +56,23 @@ def test_the_workflows_deploy_environments_of_samconfig() -> None:
     assert deployed.keys() <= tomllib.loads((ROOT / "samconfig.toml").read_text()).keys()
 
 
+def test_only_tags_are_deployed_and_no_environment_waits_for_another() -> None:
+    jobs = WORKFLOWS["deploy.yml"]["jobs"]
+    assert "startsWith(github.ref, 'refs/tags/v')" in jobs["check"]["if"]
+    assert "concurrency" not in WORKFLOWS["deploy.yml"]
+    groups = {name: job["concurrency"] for name, job in jobs.items() if "environment" in job}
+    assert groups == {name: {"group": f"deploy-{name}"} for name in ("staging", "production")}
+
+
+def test_only_the_step_that_deploys_gets_credentials() -> None:
+    """What is built and tested before, and what checks the deployment, could read them in the environment."""
+    (action,) = ACTIONS.values()
+    build, credentials, deploy, smoke = action["runs"]["steps"]
+    assert credentials["with"].items() >= {"output-credentials": True, "output-env-credentials": False}.items()
+    assert MAKE.findall(build["run"] + deploy["run"] + smoke["run"]) == ["build", "deploy", "smoke"]
+    assert [step for step in (build, smoke) if "steps.credentials" in str(step)] == []
+
+
 def test_a_commit_runs_what_make_lint_runs() -> None:
     (repository,) = yaml_parse((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     hook = {"id": "lint", "name": "make lint", "entry": "make lint", "language": "system", "pass_filenames": False}

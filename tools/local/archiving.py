@@ -13,7 +13,7 @@ import boto3
 from tools.local import seeds
 from tools.local.events import pipe_messages, rule_messages
 from tools.local.gateway import Invoke
-from tools.template import REGION, Stack
+from tools.template import ACCOUNT, REGION, Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -44,8 +44,8 @@ class Archiving:
         item = seeds.signature(id_, "completed", f"req_{id_}", is_available=True) | {"completedAt": {"S": now}}
         self._dynamodb.put_item(TableName=self._table, Item=item)
         detail = {"event": "signature.completed", "signatureRequestId": id_, "renderId": id_, "status": "completed"}
-        event = {"source": "craftkit.signatures", "detail-type": "signature.completed", "detail": detail}
-        self._send(self._rule, rule_messages(self._stack, event))
+        event = {"account": ACCOUNT, "source": "craftkit.signatures", "detail-type": "signature.completed"}
+        self._send(self._rule, rule_messages(self._stack, event | {"detail": detail}))
 
     def run_pipe(self) -> None:
         """Forwards the changes in the table since the last call."""

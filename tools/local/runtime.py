@@ -46,6 +46,7 @@ class Context:
     timeout: float
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started: float = field(default_factory=time.monotonic)
+    function_version: str = "$LATEST"
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.started + self.timeout - time.monotonic()) * 1000))

@@ -167,6 +167,7 @@ class Archive:
                     ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=certificate.sha256,
                     IfNoneMatch="*",
+                    StorageClass="INTELLIGENT_TIERING",  # by lifecycle it would cost extra
                     Metadata=metadata,
                 )
             except ArchiveUnavailable as error:
