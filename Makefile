@@ -83,8 +83,9 @@ deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (E
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
 	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
 
-smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) KEY=(an API key) ID=(a signature request with a certificate)
-	@URL='$(URL)' KEY='$(KEY)' ID='$(ID)' certificates smoke
+smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a signature request with a certificate). Asks for an API key
+	$(if $(filter command,$(origin KEY)),$(error KEY is no argument: others could see it. Set it in the environment))
+	@URL='$(URL)' ID='$(ID)' certificates smoke
 
 docs: .venv/ready ## write the API reference to .site, for any web server
 	@$(PYTHON) -m tools.api_page .site
@@ -151,6 +152,11 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	@case $* in naive|*-best) $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*;; esac
 	@touch $@
 
+# Environments hold absolute paths: in a folder that was moved or copied, all are made again.
+ifneq ($(shell cat .uv/ready 2>/dev/null),$(CURDIR))
+.PHONY: .uv/ready
+endif
+
 # The locked uv is installed by pip, or by a uv on the path if python3 has no venv (stock Debian).
 .uv/ready: requirements-uv.txt
 	@rm -rf .uv
@@ -161,7 +167,7 @@ $(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/t
 	else \
 	  echo "python3 has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
 	fi
-	@touch $@
+	@echo '$(CURDIR)' >$@
 
 # The project itself is installed too: it makes its packages importable and provides the command `certificates`.
 .venv/ready: .uv/ready requirements-dev.txt pyproject.toml .python-version Makefile

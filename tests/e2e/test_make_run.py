@@ -83,6 +83,8 @@ def test_the_first_line_downloads_also_without_the_provider(start: Start, tmp_pa
     for situation, curl in zip(SITUATIONS, curls, strict=False):
         if situation.status != 200:
             assert run(curl, tmp_path).startswith(f"HTTP/1.1 {situation.status} ")
+    operate = lines[lines.index("# the operator's commands work on it, too") + 1]
+    assert "waiting" in run(operate, ROOT)
     reference = lines[lines.index("# the API reference, to read and to try") + 1]
     with urllib.request.urlopen(reference) as page:  # noqa: S310
         assert b"<title>Craftkit completion certificates</title>" in page.read()

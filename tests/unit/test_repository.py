@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from typing import Any
 
@@ -21,6 +22,25 @@ MAKE = re.compile(r"\bmake ([a-z-]+)\b")
 
 def run(*command: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_no_test_gets_a_repository_a_key_or_settings_from_the_shell() -> None:
+    names = [
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "KEY",
+        "URL",
+        "ID",
+        "CRAFTKIT_API_KEY",
+        "PYTHONDONTWRITEBYTECODE",
+        "AWS_PROFILE",
+    ]
+    code = f"import os, tests.conftest; print([name for name in {names} if name in os.environ])"
+    hostile = os.environ | dict.fromkeys(names, "canary")
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=hostile, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
 
 
 def scripts() -> str:

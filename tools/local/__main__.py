@@ -61,6 +61,8 @@ def _announce(running: LocalService) -> None:
     print("\n# stop the provider, and start it again")
     print(f"curl -sS -X POST {provider}/stop")
     print(f"curl -sS -X POST {provider}/start")
+    print("\n# the operator's commands work on it, too")
+    print(f".venv/bin/certificates archive status --local --port {running.url.rpartition(':')[2]}")
     print("\n# the API reference, to read and to try\n" + running.url + "/")
     print("\nready", flush=True)
 
