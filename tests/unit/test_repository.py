@@ -1,5 +1,6 @@
 """The files that serve contributors agree with each other: workflows, hooks, locks, versions."""
 
+import os
 import re
 import subprocess
 import sys
@@ -25,22 +26,11 @@ def run(*command: str) -> str:
 
 
 def test_no_test_gets_a_repository_a_key_or_settings_from_the_shell() -> None:
-    names = [
-        "GIT_DIR",
-        "GIT_INDEX_FILE",
-        "KEY",
-        "URL",
-        "ID",
-        "CRAFTKIT_API_KEY",
-        "PYTHONDONTWRITEBYTECODE",
-        "AWS_PROFILE",
-    ]
+    names = ["GIT_DIR", "KEY", "URL", "ID", "CRAFTKIT_API_KEY", "PYTHONDONTWRITEBYTECODE", "AWS_PROFILE", "https_proxy"]
     code = f"import os, tests.conftest; print([name for name in {names} if name in os.environ])"
-    hostile = os.environ | dict.fromkeys(names, "canary")
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=hostile, capture_output=True, text=True, check=True
-    )
-    assert result.stdout == "[]\n"
+    environment = os.environ | dict.fromkeys(names, "canary")
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True).stdout == b"[]\n"
 
 
 def scripts() -> str:
