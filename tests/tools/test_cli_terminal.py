@@ -210,7 +210,7 @@ def test_a_key_is_read_from_the_environment_or_standard_input_and_never_from_an_
 
 def test_a_key_is_asked_for_at_a_terminal_without_an_echo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(command_line.click, "prompt", lambda *texts, **options: f"{texts} {options}")
+    monkeypatch.setattr("click.prompt", lambda *texts, **options: f"{texts} {options}")
     assert command_line.read_key() == "('API key',) {'hide_input': True, 'err': True}"
 
 
