@@ -123,6 +123,8 @@ class Secrets:
 
     def _replace_refresh_token(self, used: str, new: str) -> None:
         current = self.credentials()
+        if isinstance(current, RefreshToken) and current.refresh_token == new:
+            return  # a write of unknown outcome took place
         if not isinstance(current, RefreshToken) or current.refresh_token != used:
             raise RefreshFailed("credentials_changed")
         document = current.model_copy(update={"refresh_token": new}).model_dump_json(exclude_unset=True)

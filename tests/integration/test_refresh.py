@@ -202,16 +202,20 @@ def test_a_crash_is_healed_by_the_next_run_or_by_a_consent_that_an_alarm_asks_fo
     assert run.credentials()["refresh_token"] == rotating.valid
 
 
+@pytest.mark.parametrize("is_done", [False, True])
 @pytest.mark.parametrize("operation", ["GetSecretValue", "PutSecretValue"])
 @pytest.mark.fault("refresh-keep")
 def test_a_new_refresh_token_is_kept_through_faults_of_aws(
-    run: Refresh, rotating: RotatingEndpoint, operation: str, monkeypatch: pytest.MonkeyPatch
+    run: Refresh, rotating: RotatingEndpoint, operation: str, monkeypatch: pytest.MonkeyPatch, *, is_done: bool
 ) -> None:
+    """`is_done`: AWS does what was asked, and the response is lost."""
     original: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
-    failures = iter(range(3))
+    failures = iter(range(1 if is_done else 3))
 
     def call(client: Any, asked: str, parameters: Any) -> Any:
         if rotating.issued and asked == operation and next(failures, None) is not None:
+            if is_done:
+                original(client, asked, parameters)
             raise ClientError({"Error": {"Code": "InternalServiceError", "Message": "canary"}}, asked)
         return original(client, asked, parameters)
 
