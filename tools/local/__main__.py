@@ -1,6 +1,7 @@
 """Runs the whole service on this machine, with seeded data, until Ctrl-C."""
 
 import argparse
+import os
 import shlex
 import signal
 import socket
@@ -29,7 +30,10 @@ def main() -> None:
             _announce(running)
             threading.Event().wait()
     except KeyboardInterrupt:
-        print("stopped", flush=True)
+        pass
+    except BrokenPipeError:
+        # The reader closed the pipe (`| head`), which Python would flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _arguments() -> argparse.Namespace:
