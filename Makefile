@@ -87,7 +87,8 @@ deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (E
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
 	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
 
-smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a signature request with a certificate), with an API key in KEY
+smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a signature request with a certificate). Asks for an API key
+	$(if $(filter command,$(origin KEY)),$(error KEY is no argument: others could see it. Set it in the environment))
 	@certificates smoke
 
 docs: .venv/ready ## write the API reference to .site, for any web server
@@ -164,6 +165,11 @@ $(PACKAGE).cdx.json: layers/dependencies/requirements.txt pyproject.toml .sbom/r
 	@case $* in floor|naive|*-best) $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*;; esac
 	@touch $@
 
+# Environments hold absolute paths: in a folder that was moved or copied, all are made again.
+ifneq ($(shell cat .uv/ready 2>/dev/null),$(CURDIR))
+.PHONY: .uv/ready
+endif
+
 # The locked uv is installed by pip, or by a uv on the path if python3 has no venv (stock Debian).
 .uv/ready: requirements-uv.txt
 	@rm -rf .uv
@@ -174,7 +180,7 @@ $(PACKAGE).cdx.json: layers/dependencies/requirements.txt pyproject.toml .sbom/r
 	else \
 	  echo "python3 has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
 	fi
-	@touch $@
+	@echo '$(CURDIR)' >$@
 
 # The project itself is installed too: it makes its packages importable and provides the command `certificates`.
 .venv/ready: .uv/ready requirements-dev.txt pyproject.toml .python-version Makefile

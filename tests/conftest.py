@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import signal
 
 import botocore.session
@@ -37,6 +38,9 @@ botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 drop_user_settings()
+# A hook of git names its repository, and a shell may hold keys or settings of Python: they would reach child processes.
+for name in [name for name in os.environ if re.match("(GIT_|PYTHON|CRAFTKIT_)|(KEY|URL|ID)$", name)]:
+    del os.environ[name]
 for function in ("ArchiveCertificateFunction", "RefreshCredentialFunction", "DownloadCertificateFunction"):
     os.environ.update(STACK.environment(function))
 

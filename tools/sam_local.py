@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from tools.local import seeds
+from tools.local.__main__ import TOKEN_SECONDS
 from tools.local.runtime import ARCHITECTURE
-from tools.local.stack import ARCHIVE, DOWNLOAD
+from tools.local.stack import ARCHIVE, DOWNLOAD, REFRESH
 from tools.template import ROOT
 
 LOCAL_SERVICE, API = "http://127.0.0.1:3000", "http://127.0.0.1:3010"
+# For containers, and with access tokens, so that there is something to refresh.
+LOCAL_COMMAND = [sys.executable, "-m", "tools.local", "--host", "0.0.0.0", "--provider", "oauth"]  # noqa: S104
 
 
 def main() -> None:
@@ -45,6 +48,10 @@ def _invoke_events() -> Iterator[str]:
         print(f"{later:>3}  {archive.event}", flush=True)
         if later != archive.later:
             yield archive.event
+    refreshed = _invoke(REFRESH, seeds.REFRESH_EVENT)
+    print(f"{refreshed.get('seconds')}  {seeds.REFRESH_EVENT}: the seconds that the access token lives", flush=True)
+    if refreshed.get("seconds") != TOKEN_SECONDS["oauth"]:
+        yield seeds.REFRESH_EVENT
 
 
 def _invoke(function: str, event: str) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def _curl(situation: seeds.Situation, url: str) -> tuple[int, bytes]:
 def _local_service() -> Iterator[None]:
     with (
         tempfile.NamedTemporaryFile() as output,
-        _running([sys.executable, "-m", "tools.local", "--host", "0.0.0.0"], output) as process,  # noqa: S104 - containers
+        _running(LOCAL_COMMAND, output) as process,
     ):
         said = Path(output.name)
         while b"\nready\n" not in said.read_bytes():

@@ -14,19 +14,21 @@ import json
 import math
 import os
 import re
+import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool
 
 PART_BYTES, RESPONSE_BYTES, CERTIFICATE_BYTES, ERROR_BYTES = 4_500_000, 5_000_000, 100_000_000, 65_536
 PARTS = 100
@@ -36,6 +38,7 @@ DEFAULT_WAIT, LONGEST_WAIT, ALL_WAITS = 30, 300, 3600  # seconds until the certi
 NO_RESPONSE = 0
 TRANSIENT = {NO_RESPONSE, 429, 500, 502, 503, 504}
 
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/|$)")
 KEY = re.compile(r"ck_(live|test)_[A-Za-z0-9_-]{16,128}")
 STRONG_TAG = re.compile(r'"[!#-~]{1,200}"')
 TAG_FILE = re.compile(r'("[!#-~]{1,200}") (sha-256=:[A-Za-z0-9+/]{43}=:)\n')
@@ -65,6 +68,42 @@ class Certificate(NamedTuple):
 
 
 Keep = Callable[[Certificate], object]
+
+
+class Adapter(HTTPAdapter):
+    """Ends its connections when the time is up. The timeout of requests restarts with each byte that arrives."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.has_ended = False
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cert_verify(self, conn: HTTPConnectionPool, *args: Any) -> None:  # noqa: ANN401
+        """Is called with each connection's pool before it opens."""
+        super().cert_verify(conn, *args)
+        adapter = self
+
+        class Connection(conn.ConnectionCls):  # type: ignore[name-defined,misc]
+            def connect(self) -> None:
+                super().connect()
+                adapter._sockets.append(self.sock)
+                if adapter.has_ended:
+                    adapter._end()
+
+        conn.ConnectionCls = Connection
+
+    def close(self) -> None:
+        self._timer.cancel()
+        super().close()
+
+    def _end(self) -> None:
+        self.has_ended = True
+        for each in self._sockets:
+            with suppress(OSError):  # it may be closed already
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # wakes the reader, also of a TLS connection
 
 
 class Session(requests.Session):
@@ -110,7 +149,7 @@ def download(url: str, key: str, etag: str | None = None, keep: Keep | None = No
         return resume(url, key, Certificate(b"", None), keep)
     if response.status != 200:
         raise describe_error(response)
-    return check(Certificate(response.body, response.etag), response)
+    return check_digest(Certificate(response.body, response.etag), response)
 
 
 def verify(file: Path, url: str, key: str) -> bool:
@@ -120,12 +159,18 @@ def verify(file: Path, url: str, key: str) -> bool:
 
 
 def resume(url: str, key: str, begun: Certificate, keep: Keep | None = None) -> Certificate:
-    """Downloads in parts what `begun` lacks, and returns the whole."""
+    """Downloads in parts what `begun` lacks, and returns the whole. If `begun` belongs to another certificate, the API
+    sends no part, but the whole or 413."""
     (content, etag), size = begun, None
     for _ in range(PARTS):
         end = len(content) + PART_BYTES - 1
         headers = {"Range": f"bytes={len(content)}-{end}"} | ({"If-Range": etag} if etag else {})
         response = ask(url, key, headers)
+        if response.status == 200:
+            return check_digest(Certificate(response.body, response.etag), response)
+        if response.status == 413 and content:
+            (content, etag), size = Certificate(b"", None), None
+            continue
         if response.status != 206:
             raise describe_error(response)
         matched = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
@@ -137,14 +182,14 @@ def resume(url: str, key: str, begun: Certificate, keep: Keep | None = None) -> 
             raise CertificateError("The parts do not belong together.")
         content += response.body
         if len(content) == size:
-            return check(Certificate(content, etag), response)
+            return check_digest(Certificate(content, etag), response)
         if keep:
             keep(Certificate(content, etag))
     raise CertificateError("The certificate arrived in too many parts.")
 
 
-def check(certificate: Certificate, response: Response) -> Certificate:
-    """Each response has the digest of the whole, a part too."""
+def check_digest(certificate: Certificate, response: Response) -> Certificate:
+    """Compares with Repr-Digest, which every 200 and 206 has: it is the digest of the whole certificate."""
     if response.headers.get("Repr-Digest") != digest(certificate.content):
         raise CertificateError("The certificate arrived damaged: its SHA-256 is not that of Repr-Digest.")
     return certificate
@@ -167,36 +212,32 @@ def ask(url: str, key: str, headers: dict[str, str]) -> Response:
     """Tries up to five times."""
     if not KEY.fullmatch(key):
         raise CertificateError("CRAFTKIT_API_KEY is not an API key.")
+    if not (url.startswith("https://") or LOOPBACK.match(url)):
+        raise CertificateError("The URL must begin with https://.")
     for pause in PAUSES:
-        response = get_in_time(url, key, headers)
+        response = get(url, key, headers)
         if response.status not in TRANSIENT:
             return response
         time.sleep(min(max(pause, read_retry_after(response) or 0), LONGEST_PAUSE))
-    return get_in_time(url, key, headers)
-
-
-def get_in_time(url: str, key: str, headers: dict[str, str]) -> Response:
-    """Runs in a thread, because the timeout of requests restarts with each byte that arrives."""
-    future: Future[Response] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(get(url, key, headers))
-        except Exception as error:  # noqa: BLE001 - future.result() raises it
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    try:
-        return future.result(RESPONSE_SECONDS)
-    except (requests.RequestException, FutureTimeout) as error:
-        return Response(NO_RESPONSE, {}, (str(error) or "time-out").encode())
+    return get(url, key, headers)
 
 
 def get(url: str, key: str, headers: dict[str, str]) -> Response:
     headers = {"Accept": "application/pdf", "Accept-Encoding": "identity", "Authorization": f"Bearer {key}"} | headers
-    # Without `auth`, requests would replace the key with a login from ~/.netrc.
-    auth, timeout = (lambda request: request), RESPONSE_SECONDS
-    with Session() as session, session.get(url, headers=headers, auth=auth, stream=True, timeout=timeout) as response:
+    adapter = Adapter(RESPONSE_SECONDS)
+    with Session() as session:
+        session.mount(url[: url.index("//") + 2], adapter)
+        try:
+            response = read(session, url, headers)
+        except requests.RequestException as error:
+            response = Response(NO_RESPONSE, {}, str(error).encode())
+    return Response(NO_RESPONSE, {}, b"time-out") if adapter.has_ended else response
+
+
+def read(session: Session, url: str, headers: dict[str, str]) -> Response:
+    # Without `auth`, requests would replace the key with a login from ~/.netrc. No proxy gets the key without TLS.
+    auth, proxies, timeout = (lambda request: request), {"http": ""}, RESPONSE_SECONDS
+    with session.get(url, headers=headers, auth=auth, proxies=proxies, stream=True, timeout=timeout) as response:
         limit = RESPONSE_BYTES if response.status_code in {200, 206} else ERROR_BYTES
         body = b""
         for chunk in response.iter_content(65_536):

@@ -1,14 +1,18 @@
 """The two secrets: the long-lived credentials, which this function alone uses, and the access token, which the other
 functions read."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
-from certificates.aws import error_code
+from certificates.aws import error_code, has_seconds_left
+from certificates.budgets import SECRETS_MANAGER
 from certificates.errors import CertificateError
+from certificates.json_document import parse_json
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
 class RefreshFailed(CertificateError):
     """There is no new access token. `reason` is a constant word; `cause` is an error code of AWS, a status of the
-    provider, or the rule that each field of the credentials breaks."""
+    provider, or the rule that the credentials break, for each field."""
 
     def __init__(self, reason: str, cause: str | int | dict[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -74,8 +78,13 @@ class JwtBearer(Client):
     scope: str | None = None
 
 
-Credentials = Annotated[ClientCredentials | RefreshToken | JwtBearer, Field(discriminator="grant")]
+Grant = ClientCredentials | RefreshToken | JwtBearer
+Credentials = Annotated[Grant, Field(discriminator="grant")]
 _CREDENTIALS: TypeAdapter[Credentials] = TypeAdapter(Credentials)
+_FIELDS = {name for grant in get_args(Grant) for name in grant.model_fields}
+
+KEEP_PAUSE = 1
+"""Seconds between two attempts to store a new refresh token."""
 
 
 class Secrets:
@@ -91,17 +100,31 @@ class Secrets:
         with failing_as("credentials_unavailable"):
             text = self._client.get_secret_value(SecretId=self._credentials_name).get("SecretString", "")
         try:
-            return _CREDENTIALS.validate_json(text)
+            return _CREDENTIALS.validate_python(parse_json(text))
         except ValidationError as error:
-            problems = {".".join(map(str, e["loc"])): e["type"] for e in error.errors(include_input=False)}
+            problems = {_name_field(detail): detail["type"] for detail in error.errors(include_input=False)}
             raise RefreshFailed("credentials_malformed", problems) from None
+        except ValueError:
+            raise RefreshFailed("credentials_malformed", "json_invalid") from None
 
     def replace_refresh_token(self, used: str, new: str) -> None:
-        """Keeps whatever else an operator has changed meanwhile, and a refresh token from a new consent.
+        """Keeps whatever else an operator has changed meanwhile, and a refresh token from a new consent. Tries while
+        there is time: the provider sends the new refresh token once, and may have ended the one before.
 
         Raises RefreshFailed: credentials_changed, credentials_unwritten, and those of `credentials`.
         """
+        while True:
+            try:
+                return self._replace_refresh_token(used, new)
+            except RefreshFailed as failure:
+                if failure.reason == "credentials_changed" or not has_seconds_left(KEEP_PAUSE, SECRETS_MANAGER):
+                    raise
+            time.sleep(KEEP_PAUSE)
+
+    def _replace_refresh_token(self, used: str, new: str) -> None:
         current = self.credentials()
+        if isinstance(current, RefreshToken) and current.refresh_token == new:
+            return  # a write of unknown outcome took place
         if not isinstance(current, RefreshToken) or current.refresh_token != used:
             raise RefreshFailed("credentials_changed")
         document = current.model_copy(update={"refresh_token": new}).model_dump_json(exclude_unset=True)
@@ -112,6 +135,12 @@ class Secrets:
         """Raises RefreshFailed: token_unwritten."""
         with failing_as("token_unwritten"):
             self._client.put_secret_value(SecretId=self._token_name, SecretString=token)
+
+
+def _name_field(detail: ErrorDetails) -> str:
+    """A field of the models: any other name is foreign text, and could be a pasted secret."""
+    _, *path = detail["loc"] or ("", "grant")
+    return next((name for name in _FIELDS if path[:1] == [name]), "unknown field")
 
 
 @contextmanager

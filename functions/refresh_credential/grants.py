@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote_plus, urlencode
 
-from pydantic import BaseModel, PositiveInt, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BaseModel, BeforeValidator
 
 from certificates.budgets import TOKEN_SECONDS
 from certificates.https import Answer, Exchange, run_within
+from certificates.json_document import parse_json, read_integer
 from certificates.urls import Url
 from functions.refresh_credential.credentials import ClientCredentials, Credentials, JwtBearer, RefreshFailed
 
@@ -35,19 +36,23 @@ REFUSALS = (
 word for all others."""
 
 
-def _ignore_malformed(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return validate(value)
-    except ValidationError:
-        return None
+def _read_lifetime(value: object) -> int | None:
+    return max(read_integer(value) or 0, 0) or None
+
+
+def _read_text(value: object) -> str | None:
+    """None for anything but text that can be stored: lone surrogates can't."""
+    return value if isinstance(value, str) and value.encode(errors="ignore").decode() == value else None
 
 
 class TokenAnswer(BaseModel):
-    """RFC 6749 sections 5.1 and 5.2. A malformed lifetime or refresh token does not make the access token useless."""
+    """RFC 6749 sections 5.1 and 5.2. A malformed field does not make the others useless: a refresh token is sent
+    only once."""
 
     access_token: Any = None
-    expires_in: Annotated[PositiveInt | None, WrapValidator(_ignore_malformed)] = None
-    refresh_token: Annotated[str | None, WrapValidator(_ignore_malformed)] = None
+    token_type: Any = None
+    expires_in: Annotated[int | None, BeforeValidator(_read_lifetime)] = None
+    refresh_token: Annotated[str | None, BeforeValidator(_read_text)] = None
     error: Any = None
 
 
@@ -63,7 +68,7 @@ def ask_for_token(url: Url, credentials: Credentials, sign: Sign) -> TokenAnswer
     body = urlencode(form).encode()
 
     def send(exchange: Exchange) -> Answer:
-        return exchange.send(url, headers, MAX_TOKEN_ANSWER_BYTES, {200, 400, 401}, body)
+        return exchange.send(url, headers, MAX_TOKEN_ANSWER_BYTES, {200, 201, 400, 401}, body)
 
     return parse_answer(run_within(TOKEN_SECONDS, send))
 
@@ -116,12 +121,12 @@ def _encode(part: bytes) -> bytes:
 def parse_answer(answer: Answer) -> TokenAnswer:
     """Raises RefreshFailed. Some providers refuse with the status 200."""
     try:
-        parsed = TokenAnswer.model_validate_json(answer.content)
-    except ValidationError:
-        parsed = None
-    error = parsed.error if parsed else None
-    if answer.status != 200 or error:
-        raise RefreshFailed(error if error in REFUSALS else "refused", answer.status)
-    if parsed is None:
+        document = parse_json(answer.content)
+    except ValueError:
+        document = None
+    parsed = TokenAnswer.model_validate(document) if isinstance(document, dict) else TokenAnswer()
+    if answer.status >= 400 or (parsed.error and not parsed.access_token):
+        raise RefreshFailed(parsed.error if parsed.error in REFUSALS else "refused", answer.status)
+    if not isinstance(document, dict):
         raise RefreshFailed("answer_malformed")
     return parsed

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_kms import KMSClient
 
-PERMANENT = {*REFUSALS, "credentials_malformed"}
+PERMANENT = {*REFUSALS, "credentials_malformed", "signing_key_missing", "token_type_unsupported"}
 
 
 def connect(settings: RefreshSettings) -> Services:
@@ -33,6 +33,8 @@ def connect(settings: RefreshSettings) -> Services:
 
 
 def _sign(kms: "KMSClient", key: str, message: bytes) -> bytes:
+    if not key:
+        raise RefreshFailed("signing_key_missing")
     with failing_as("unsigned"):
         answer = kms.sign(KeyId=key, Message=message, MessageType="RAW", SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256")
         return answer["Signature"]

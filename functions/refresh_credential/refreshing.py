@@ -38,8 +38,16 @@ def refresh_credential(services: Services) -> Refreshed:
         rotated = True
     if not is_header_value(answer.access_token):
         raise RefreshFailed("token_malformed")
+    if not _is_bearer(answer.token_type):
+        raise RefreshFailed("token_type_unsupported")
     services.secrets.store_token(answer.access_token)
     return Refreshed(answer.expires_in, rotated)
+
+
+def _is_bearer(token_type: object) -> bool:
+    """Any other type needs more than the token, such as a signature (RFC 6749 section 7.1). Some providers omit the
+    type or call it `BearerToken`."""
+    return not isinstance(token_type, str) or token_type.strip().lower() in {"", "bearer", "bearertoken"}
 
 
 def _ask(services: Services, credentials: Credentials) -> TokenAnswer:

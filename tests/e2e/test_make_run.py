@@ -83,6 +83,8 @@ def test_the_first_line_downloads_also_without_the_provider(start: Start, tmp_pa
     for situation, curl in zip(SITUATIONS, curls, strict=False):
         if situation.status != 200:
             assert run(curl, tmp_path).startswith(f"HTTP/1.1 {situation.status} ")
+    operate = lines[lines.index("# the operator's commands work on it, too") + 1]
+    assert "waiting" in run(operate, ROOT)
     reference = lines[lines.index("# the API reference, to read and to try") + 1]
     with urllib.request.urlopen(reference) as page:  # noqa: S310
         assert b"<title>Craftkit completion certificates</title>" in page.read()
@@ -128,6 +130,28 @@ def provider_status(port: int, token: str) -> int:
     except urllib.error.HTTPError as error:
         return error.code
     return 200
+
+
+WITHOUT_A_SERVICE = """
+from contextlib import nullcontext
+from tools.local import __main__ as run
+run.local_service = lambda *_: nullcontext()
+run._announce = lambda _: print("x" * 100_000, flush=True)
+run.main()
+"""
+
+
+def test_a_reader_that_closes_the_pipe_ends_it_without_a_traceback() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_A_SERVICE, "--port", str(free_ports())],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.communicate(timeout=SECONDS)[1] == b""
+    assert process.returncode == 0
 
 
 def test_a_port_in_use_is_a_clear_message() -> None:

@@ -160,7 +160,7 @@ def check_it_from_the_outside(ministack: MiniStack) -> None:
     ministack.client("secretsmanager").create_secret(**secret)
     url = f"{ministack.url}/_aws/execute-api/{ministack.find_api()}/live"
     id_ = seeds.signature_id("download_first")
-    result = CliRunner().invoke(smoke, ["--url", url, "--key", seeds.KEY, "--id", id_])
+    result = CliRunner().invoke(smoke, ["--url", url, "--id", id_], input=seeds.KEY)
     checks = dict(re.findall(r"^(.+?)  +\d{3} +(.+?) *$", result.stdout, re.MULTILINE))
     # It does not read the "~1" in CloudFormation's binary media types: a PDF stays base64 text, of another digest.
     is_text = {"whole certificate", "HEAD", "Range"}

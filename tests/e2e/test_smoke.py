@@ -21,7 +21,7 @@ Smoke = Callable[..., Result]
 @pytest.fixture
 def smoke(running: LocalService) -> Smoke:
     def check(url: str = running.url, situation: str = "download_archived", key: str = seeds.KEY) -> Result:
-        return run("smoke", "--url", url, "--key", key, "--id", seeds.signature_id(situation))
+        return run("smoke", "--url", url, "--id", seeds.signature_id(situation), answer=key)
 
     return check
 

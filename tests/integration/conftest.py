@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import moto
@@ -24,6 +25,7 @@ from functions.download_certificate import handler as download
 from functions.download_certificate.download import Services
 from functions.download_certificate.failures import Failures
 from functions.download_certificate.settings import DownloadSettings
+from functions.refresh_credential import credentials
 from functions.refresh_credential import handler as refresh
 from functions.refresh_credential.settings import RefreshSettings
 from tests.conftest import OAUTH, PARAMETERS
@@ -235,4 +237,6 @@ def refreshing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
         monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
         SECRETS.create_secret(Name=OAUTH["ProviderOAuthSecretName"], SecretString=json.dumps(STATIC))
         SECRETS.create_secret(Name=PARAMETERS["ProviderSecretName"], SecretString="access-0")
-        yield Refresh(endpoint, capfd)
+        run = Refresh(endpoint, capfd)
+        monkeypatch.setattr(credentials, "time", SimpleNamespace(sleep=run.pass_time))
+        yield run

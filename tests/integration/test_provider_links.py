@@ -67,10 +67,18 @@ def test_a_link_to_elsewhere_is_never_connected_to(link: str) -> None:
         ("/c?a#b?c", "/c?a"),
     ],
 )
-def test_a_link_is_requested_as_browsers_do(link: str, target: str) -> None:
-    content, _, store = linked("{files}" + link)
-    assert content == PDF
-    assert [request.target for request in store.requests] == [target]
+def test_a_link_is_requested_as_browsers_do_in_a_field_and_in_a_redirect(link: str, target: str) -> None:
+    in_header = link.strip().encode().decode("latin-1")
+    for content, _, store in (linked("{files}" + link), redirected("{files}" + in_header)):
+        assert content == PDF
+        assert [request.target for request in store.requests] == [target]
+
+
+def test_bytes_of_a_link_that_are_not_utf_8_are_sent_as_they_came() -> None:
+    document = '{{"data": {{"url": "{link}\udcfc"}}}}'
+    for content, _, store in (linked(document=document), redirected("{files}/c?sig=a%2Fb\xfc")):
+        assert content == PDF
+        assert [request.target for request in store.requests] == ["/c?sig=a%2Fb%FC"]
 
 
 @pytest.mark.threat("API7")
@@ -185,7 +193,7 @@ def test_a_redirect_to_a_listed_host_is_followed_once_as_a_link_is(status: int, 
         "/c",
         "c",
         "",
-        "http://localhost:{port}/\u00fc",
+        "http://localhos\u00fc:{port}/",
         "http://localhost:{port}/" + "c" * 9000,
         "http://localhost:{port}/c\r\nLocation: http://localhost:{port}/d",
     ],

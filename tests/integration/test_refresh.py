@@ -2,12 +2,14 @@
 
 import socket
 from base64 import urlsafe_b64decode
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -16,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from functions.refresh_credential import handler as refresh
 from tests.conftest import OAUTH, PARAMETERS
 from tests.support.refresh import ASSERTING, CLIENT, KMS, ROTATING, SECRETS, SERVICE, STATIC, Refresh, issue
-from tools.fake_cloud.server import reply, reset
+from tools.fake_cloud.server import Answer, reply, reset
 
 # ── Grants ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -198,6 +200,47 @@ def test_a_crash_is_healed_by_the_next_run_or_by_a_consent_that_an_alarm_asks_fo
     assert fields["rotated"] is True
     assert run.token() == f"access-{rotating.issued}"
     assert run.credentials()["refresh_token"] == rotating.valid
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("operation", ["GetSecretValue", "PutSecretValue"])
+@pytest.mark.fault("refresh-keep")
+def test_a_new_refresh_token_is_kept_through_faults_of_aws(
+    run: Refresh, rotating: RotatingEndpoint, operation: str, monkeypatch: pytest.MonkeyPatch, *, is_done: bool
+) -> None:
+    """`is_done`: AWS does what was asked, and the response is lost."""
+    original: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
+    failures = iter(range(1 if is_done else 3))
+
+    def call(client: Any, asked: str, parameters: Any) -> Any:
+        if rotating.issued and asked == operation and next(failures, None) is not None:
+            if is_done:
+                original(client, asked, parameters)
+            raise ClientError({"Error": {"Code": "InternalServiceError", "Message": "canary"}}, asked)
+        return original(client, asked, parameters)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    assert (run()["rotated"], run.token()) == (True, "access-1")
+    assert (run.credentials()["refresh_token"], list(failures)) == (rotating.valid, [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(body=BOM_UTF8 + b'{"access_token": "access-1", "refresh_token": "r2"}'),
+        reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "name": "Zo\xeb"}'),
+        reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "name": "\\ud83d", "\\ud83d": ""}'),
+        reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "expires_in": %s}' % (b"9" * 5000)),
+        reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "error": "none"}'),
+        reply(201, b'{"access_token": "access-1", "refresh_token": "r2"}'),
+    ],
+)
+@pytest.mark.fault("refresh-keep")
+def test_both_tokens_are_taken_from_any_response_in_which_they_can_be_read(run: Refresh, answer: Answer) -> None:
+    run.put(ROTATING)
+    run.endpoint.answers = [answer]
+    assert (run()["rotated"], run.token()) == (True, "access-1")
+    assert run.credentials() == ROTATING | {"refresh_token": "r2"}
 
 
 @pytest.mark.fault("refresh-bad-token")

@@ -1,5 +1,7 @@
 """The refresh function: what the token endpoint, AWS and operators can get wrong."""
 
+import json
+from codecs import BOM_UTF8
 from typing import Any
 
 import botocore.client
@@ -11,9 +13,11 @@ from functions.refresh_credential import grants
 from functions.refresh_credential import handler as refresh
 from functions.refresh_credential.credentials import RefreshFailed
 from tests.conftest import OAUTH, PARAMETERS
-from tests.support.refresh import ASSERTING, ROTATING, SERVICE, Refresh, issue
+from tests.support.refresh import ASSERTING, ROTATING, SERVICE, STATIC, Refresh, issue
 from tools.fake_cloud.server import Answer, hang, raw, reply, reset
 from tools.local.runtime import Context
+
+MANY_NAMES = [f"canary{number}" for number in range(2000)]
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,7 @@ from tools.local.runtime import Context
         (reply(401, b'{"error": "invalid_client"}'), "invalid_client"),
         (reply(401, b"<html>canary"), "refused"),
         (reply(400, b'{"error": "canary"}'), "refused"),
+        (reply(400, BOM_UTF8 + b'{"error": "invalid_grant"}'), "invalid_grant"),
         (reply(200, b'{"error": "invalid_client"}'), "invalid_client"),
     ],
 )
@@ -84,27 +89,61 @@ def test_an_endpoint_that_is_down_is_unreachable(run: Refresh, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        ("canary", {"": "json_invalid"}),
-        ("null", {"": "dict_type"}),
-        ("{}", {"": "union_tag_not_found"}),
-        ('{"grant": "canary"}', {"": "union_tag_invalid"}),
-        ('{"grant": "refresh_token", "client_id": "canary"}', {"refresh_token.refresh_token": "missing"}),
+        ("canary", "json_invalid"),
+        ("null", {"grant": "model_attributes_type"}),
+        ("{}", {"grant": "union_tag_not_found"}),
+        ('{"grant": "canary"}', {"grant": "union_tag_invalid"}),
+        ('{"grant": "refresh_token", "client_id": "canary"}', {"refresh_token": "missing"}),
         (
-            '{"grant": "client_credentials", "client_id": 7, "client_secrets": ""}',
-            {"client_credentials.client_id": "string_type", "client_credentials.client_secrets": "extra_forbidden"},
+            json.dumps(STATIC | {"client_id": 7, "parameters": {"canary": 7}} | dict.fromkeys(MANY_NAMES)),
+            {"client_id": "string_type", "parameters": "string_type", "unknown field": "extra_forbidden"},
         ),
     ],
 )
 @pytest.mark.threat("leaks-to-logs")
 @pytest.mark.fault("refresh-malformed")
 def test_credentials_of_the_wrong_form_are_named_without_their_values(
-    run: Refresh, text: str, problems: dict[str, str]
+    run: Refresh, text: str, problems: dict[str, str] | str
 ) -> None:
     run.put(text)
     assert run()["reason"] == "credentials_malformed"
     (line,), metrics = run.written()
     assert line["detail"]["cause"] == problems
     assert (metrics["CredentialsRefused"], run.endpoint.connections) == ([SERVICE], 0)
+
+
+@pytest.mark.fault("refresh-no-key", "refresh-token-type")
+@pytest.mark.parametrize(
+    ("credentials", "answer", "reason"),
+    [
+        (ASSERTING, issue(), "signing_key_missing"),
+        *((STATIC, issue(token_type=name), "token_type_unsupported") for name in ("DPoP", "mac")),
+    ],
+)
+def test_a_setting_that_only_a_person_can_change_is_named_and_not_retried(
+    run: Refresh, credentials: object, answer: Answer, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.put(credentials)
+    run.endpoint.answers = [answer]
+    settings = refresh.SETTINGS.model_copy(update={"provider_signing_key_arn": ""})
+    monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
+    fields = run()
+    assert (fields, run.token()) == ({"reason": reason, "milliseconds": fields["milliseconds"]}, "access-0")
+    (line,), metrics = run.written()
+    assert (line["reason"], line["detail"]) == (reason, {"reason": reason})
+    assert metrics == {"CredentialRefreshFailures": [SERVICE | {"reason": reason}], "CredentialsRefused": [SERVICE]}
+
+
+@pytest.mark.parametrize("token_type", [None, "", "bearer", "BEARER ", "BearerToken", 7])
+def test_a_bearer_token_is_stored_whatever_its_type_is_called(run: Refresh, token_type: object) -> None:
+    run.endpoint.answers = [issue(token_type=token_type)]
+    assert (run()["seconds"], run.token()) == (3600, "access-1")
+
+
+def test_credentials_may_begin_with_a_byte_order_mark(run: Refresh) -> None:
+    run.put("\ufeff" + json.dumps(ROTATING))
+    run.endpoint.answers = [issue("access-1", "r2")]
+    assert (run()["rotated"], run.credentials()) == (True, ROTATING | {"refresh_token": "r2"})
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ class Client:
             "HOME": str(home),
             "PATH": f"{waits}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(waits),
+            # Under `ulimit -f`, Python would cut the bytecode that it writes into the environment of this test.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "NODE_OPTIONS": f"--require={waits / 'waits.cjs'}",
             "PAUSES": str(self._pauses),
         }
@@ -115,7 +117,7 @@ class Client:
             return self._run_here(url)
         with self.started(url) as process:
             output, errors = process.communicate(timeout=SECONDS)
-        return process.returncode, output + errors
+        return process.returncode, errors + output
 
     def _run_here(self, url: str) -> tuple[int, str]:
         program, output, wait = self.command[-1], io.StringIO(), time.sleep

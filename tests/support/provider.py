@@ -68,7 +68,7 @@ def linked(
     """Asks a provider that answers with JSON, which links to a second server."""
     with ScriptedServer(*(files or [reply(body=PDF)])) as store:
         link = link.format(files=f"http://localhost:{store.port}", port=store.port)
-        body = document.format(link=json.dumps(link)[1:-1]).encode()
+        body = document.format(link=json.dumps(link)[1:-1]).encode(errors="surrogateescape")
         with ScriptedServer(reply(body=body)) as api:
             try:
                 service = provider_at(api.url, link_field=field, link_hosts=hosts)

@@ -33,9 +33,15 @@ class Refresh:
 
     endpoint: ScriptedServer
     capture: pytest.CaptureFixture[str] = field(repr=False)
+    context: Context = field(default_factory=lambda: Context(60))
 
     def __call__(self) -> dict[str, Any]:
-        return refresh.handler(seeds.event(seeds.REFRESH_EVENT), Context(60))  # type: ignore[arg-type]
+        self.context = Context(60)
+        return refresh.handler(seeds.event(seeds.REFRESH_EVENT), self.context)  # type: ignore[arg-type]
+
+    def pass_time(self, seconds: float) -> None:
+        """Replaces time.sleep."""
+        self.context.started -= seconds
 
     def put(self, credentials: object) -> None:
         text = credentials if isinstance(credentials, str) else json.dumps(credentials)

@@ -6,6 +6,7 @@ import re
 import runpy
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from botocore.retries.standard import ExponentialBackoff
@@ -14,8 +15,10 @@ from tests.conftest import PARAMETERS
 from tests.support.deployed import DYNAMODB
 from tests.support.operator import Operator, Terminal, operator, run, signature_id
 from tools.fake_cloud.server import ScriptedServer, reply
+from tools.local import seeds
+from tools.operate import command_line
 from tools.operate.commands import main
-from tools.template import Stack
+from tools.template import ROOT, Stack
 
 NOT_LATIN = "契約"
 
@@ -172,7 +175,7 @@ def test_another_server_on_the_port_is_not_taken_for_the_local_service(monkeypat
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         result = run("keys", "list", "--local", "--port", str(server.port - 1))
         port = server.port - 1
-    message = f"Error: No local service runs on port {port}. Start it: make run PORT={port}\n"
+    message = f"Error: No local service runs on port {port}. Give its --port, or start it: make run PORT={port}\n"
     assert (result.exit_code, result.stderr, len(server.requests)) == (2, message, 1)
 
 
@@ -180,13 +183,38 @@ def test_another_server_on_the_port_is_not_taken_for_the_local_service(monkeypat
     ("options", "message"),
     [
         (("--url", "example.com"), "must start with https://, like the stack's output CertificateUrl"),
-        (("--key", "Bearer canary"), "a key consists of A-Z a-z 0-9 _ -"),
+        (("--url", "http://192.0.2.1/"), "must start with https://, like the stack's output CertificateUrl"),
         (("--id", "1"), "'1' is not a valid UUID."),
     ],
 )
 def test_smoke_says_which_option_is_wrong(options: tuple[str, str], message: str) -> None:
-    right = {"--url": "http://127.0.0.1:1", "--key": "ck_live_a", "--id": signature_id(1)} | dict([options])
+    right = {"--url": "http://127.0.0.1:1", "--id": signature_id(1)} | dict([options])
     result = run("smoke", *(word for option in right.items() for word in option))
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1] == f"Error: Invalid value for '{options[0]}': {message}"
+
+
+@pytest.mark.parametrize("key", ["", "Bearer canary", "canary\udcff"])
+def test_a_key_is_read_from_the_environment_or_standard_input_and_never_from_an_argument(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    arguments = ("smoke", "--url", "http://127.0.0.1:1", "--id", signature_id(1))
+    message = "Error: This is not an API key: set KEY, or give it on standard input."
+    result = run(*arguments, answer=key.encode(errors="surrogateescape"))
+    assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (2, "", message)
     assert "canary" not in result.stderr
+    assert "No such option" in run(*arguments, "--key", seeds.KEY).stderr
+    monkeypatch.setenv("KEY", seeds.KEY)
+    assert run(*arguments).stderr == "Error: No response (NewConnectionError). Check --url and the network.\n"
+
+
+def test_a_key_is_asked_for_at_a_terminal_without_an_echo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("click.prompt", lambda *texts, **options: f"{texts} {options}")
+    assert command_line.read_key() == "('API key',) {'hide_input': True, 'err': True}"
+
+
+def test_the_version_is_the_projects() -> None:
+    version = re.search('^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version
+    assert run("--version").output == f"certificates {version[1]}\n"

@@ -3,8 +3,12 @@
 import base64
 import copy
 import json
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.client import responses
 from typing import Any
 
 import pytest
@@ -53,12 +57,14 @@ def ask(stack: Stack, function: Function, monkeypatch: pytest.MonkeyPatch) -> It
     server = serve(Gateway(stack, {"DownloadCertificateFunction": function}).answer, "127.0.0.1", 0)
     with serving(server), urllib3.PoolManager(retries=False) as http:
 
-        def run(method: str = "GET", path: str = PATH, **options: Any) -> tuple[int, dict[str, str], bytes]:
+        def run(
+            method: str = "GET", path: str = PATH, *, server: Any, **options: Any
+        ) -> tuple[int, dict[str, str], bytes]:
             answer = http.request(method, f"http://127.0.0.1:{server.server_address[1]}{path}", **options)
             headers = {name: answer.headers[name] for name in answer.headers if name != "Date"}
             return answer.status, headers, answer.data
 
-        yield run
+        yield partial(run, server=server)
 
 
 def error(code: str, message: str) -> bytes:
@@ -183,6 +189,42 @@ def test_a_slash_at_the_end_leads_to_the_same_route(ask: Ask, function: Function
     assert function.event["path"] == f"{PATH}/"
     assert function.event["resource"] == "/v1/signatures/{id}/certificate"
     assert function.event["pathParameters"] == {"id": PATH.split("/")[3]}
+
+
+def test_the_absolute_form_of_a_target_leads_to_the_same_route(ask: Ask, function: Function) -> None:
+    """RFC 9112 section 3.2.2. urllib3 sends it to a proxy."""
+    port = ask.keywords["server"].server_address[1]  # type: ignore[attr-defined]
+    for target, status in ((f"HTTP://127.0.0.1:{port}{PATH}?a=1", 200), (f"http://127.0.0.1:{port}", 404)):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+            assert connection.makefile("rb").readline() == f"HTTP/1.1 {status} {responses[status]}\r\n".encode()
+    assert (function.event["path"], function.event["queryStringParameters"]) == (PATH, {"a": "1"})
+
+
+def test_a_client_that_closes_early_leaves_no_traceback(
+    ask: Ask, function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ask.keywords["server"]  # type: ignore[attr-defined]
+    left, ended = threading.Event(), threading.Event()
+    close = server.shutdown_request
+
+    def shutdown_request(request: socket.socket) -> None:
+        close(request)
+        ended.set()
+
+    monkeypatch.setattr(server, "shutdown_request", shutdown_request)
+
+    def reply() -> bytes:
+        left.wait(60)
+        return json.dumps(OK | {"body": "x" * 1_000_000}).encode()
+
+    function.reply = reply
+    with socket.create_connection(server.server_address) as connection:
+        connection.sendall(f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    left.set()
+    assert ended.wait(60)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("path", ["/[", "/%zz", "//", "/?%zz=%", f"{PATH}//", f"{PATH}/more", PATH[:-1]])

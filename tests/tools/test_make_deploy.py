@@ -83,6 +83,7 @@ def clone(tmp_path: Path) -> Clone:
         ".python-version",
         "layers/dependencies/requirements.txt",
     )
+    (tmp_path / ".uv" / "ready").write_text(str(tmp_path.resolve()))
     for name in (*needed, "tools/trim.py", ".uv/ready", ".venv/ready"):
         (tmp_path / name).touch()
     (tmp_path / "built.yaml").write_text(BUILT)

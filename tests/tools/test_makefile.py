@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -156,6 +157,28 @@ def test_the_users_environment_decides_where_packages_come_from_but_not_how_they
     of_installers = {name for name in variables if name.startswith(("PIP_", "UV_", "PYTHON"))}
     assert of_installers == sources.keys() | {"PIP_FIND_LINKS", "PIP_NO_INDEX"}
     assert not (checkout.folder / "elsewhere").exists()
+
+
+def test_environments_are_made_again_in_a_folder_that_was_moved(checkout: Checkout, tmp_path: Path) -> None:
+    pytest.importorskip("ensurepip")
+    for _ in range(2):
+        assert checkout.make(".checkov/ready").returncode == 0
+    assert len(checkout.lines("asked")) == 2
+    (tmp_path / "there").mkdir()
+    moved = Checkout(tmp_path / "there" / "folder")
+    moved.folder.mkdir()
+    for path in [path for path in tmp_path.iterdir() if path.name != "there"]:
+        path.rename(moved.folder / path.name)
+    for _ in range(2):
+        assert moved.make(".checkov/ready").returncode == 0
+    assert len(moved.lines("asked")) == 4
+
+
+def test_a_key_among_the_arguments_of_make_is_refused(checkout: Checkout) -> None:
+    result = checkout.make("--old-file", ".venv/ready", "smoke", "KEY=ck_live_canary")
+    message = "KEY is no argument: others could see it. Set it in the environment.  Stop."
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(rf"Makefile:\d+: \*\*\* {message}\n", result.stderr)
 
 
 def test_a_uv_with_another_hash_is_not_installed(checkout: Checkout) -> None:

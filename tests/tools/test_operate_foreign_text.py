@@ -10,6 +10,7 @@ from certificates.api_key import HashedKey
 from tests.support.deployed import DYNAMODB
 from tests.support.operator import WRONG_STATUS, Operator, ScriptAws, json_lines, run
 from tools.fake_cloud.server import ScriptedServer, reply
+from tools.local import seeds
 
 IN_XML = "owned\x85\x9b31m\x9d0;\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """C1 controls and marks that change the direction of text: all that XML takes."""
@@ -150,7 +151,7 @@ def test_the_message_of_an_aws_error_in_xml_is_printable(
         ("archive", "reconcile", "--stack", "craftkit-test", "--state", f"{HOSTILE}/state"),
         ("archive", "status", "--stack", IN_XML),
         ("archive", "status", "--stack", "a", "--region", HOSTILE),
-        ("smoke", "--url", "http://127.0.0.1:1", "--key", "k", "--id", HOSTILE),
+        ("smoke", "--url", "http://127.0.0.1:1", "--id", HOSTILE),
     ],
 )
 def test_the_arguments_that_an_error_repeats_are_printable(operate: Operator, arguments: tuple[str, ...]) -> None:
@@ -166,6 +167,7 @@ def test_the_arguments_that_an_error_repeats_are_printable(operate: Operator, ar
 def test_the_headers_that_smoke_repeats_are_printable() -> None:
     value = "owned\x1b[2J\x07\x9b31m"
     with ScriptedServer(reply(200, b"", {"Accept-Ranges": value, f"x-amzn-remapped-{IN_LATIN_1}": "a"})) as api:
-        result = run("smoke", "--url", api.url, "--key", "k", "--id", "0f8fad5b-d9cb-469f-a165-000000000001")
+        arguments = ("smoke", "--url", api.url, "--id", "0f8fad5b-d9cb-469f-a165-000000000001")
+        result = run(*arguments, answer=seeds.KEY)
     assert result.exit_code == 1
     assert_shown_and_printable(result)

@@ -269,7 +269,7 @@ def test_a_key_without_a_prefix_is_revoked_by_the_whole_key_after_a_question(ope
 def test_an_unknown_key_on_standard_input_is_an_error(listed: Operator, text: str) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", "-", "--yes", answer=text.encode(errors="surrogateescape"))
-    message = "Error: No such key. Run `keys list` to see the existing keys.\n"
+    message = "Error: No such key. Run `keys list`, and give the whole prefix that it shows.\n"
     assert (result.exit_code, result.stdout, result.stderr, revoked(listed)) == (1, "", message, before)
 
 
@@ -287,7 +287,7 @@ def test_a_key_with_an_invalid_revocation_is_reported_as_broken(operate: Operato
 def test_an_unknown_prefix_is_an_error_and_not_repeated(listed: Operator, prefix: str) -> None:
     before = revoked(listed)
     result = listed("keys", "revoke", prefix, "--yes")
-    message = "Error: No such key. Run `keys list` to see the existing keys.\n"
+    message = "Error: No such key. Run `keys list`, and give the whole prefix that it shows.\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", message)
     assert revoked(listed) == before
 

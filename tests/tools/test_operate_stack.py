@@ -96,7 +96,7 @@ def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_
         closed.bind(("127.0.0.1", 0))  # bound, but not listening: no other process gets this port
         port = closed.getsockname()[1] - 1
         result = run("archive", "status", "--local", "--port", str(port))
-    message = f"Error: No local service runs on port {port}. Start it: make run PORT={port}\n"
+    message = f"Error: No local service runs on port {port}. Give its --port, or start it: make run PORT={port}\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 

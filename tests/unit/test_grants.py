@@ -119,6 +119,10 @@ def test_credentials_of_another_form_are_refused(document: dict[str, Any]) -> No
     [
         ({"expires_in": 3600}, 3600),
         ({"expires_in": "3600"}, 3600),
+        ({"expires_in": 899.98}, 899),
+        ({"expires_in": "899.98"}, 899),
+        ({"expires_in": True}, None),
+        ({"expires_in": "1e400"}, None),
         ({}, None),
         ({"expires_in": None}, None),
         ({"expires_in": "soon"}, None),

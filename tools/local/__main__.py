@@ -1,6 +1,7 @@
 """Runs the whole service on this machine, with seeded data, until Ctrl-C."""
 
 import argparse
+import os
 import shlex
 import signal
 import socket
@@ -29,7 +30,10 @@ def main() -> None:
             _announce(running)
             threading.Event().wait()
     except KeyboardInterrupt:
-        print("stopped", flush=True)
+        pass
+    except BrokenPipeError:
+        # The reader closed the pipe (`| head`), which Python would flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _arguments() -> argparse.Namespace:
@@ -61,6 +65,8 @@ def _announce(running: LocalService) -> None:
     print("\n# stop the provider, and start it again")
     print(f"curl -sS -X POST {provider}/stop")
     print(f"curl -sS -X POST {provider}/start")
+    print("\n# the operator's commands work on it, too")
+    print(f".venv/bin/certificates archive status --local --port {running.url.rpartition(':')[2]}")
     print("\n# the API reference, to read and to try\n" + running.url + "/")
     print("\nready", flush=True)
 

@@ -18,11 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from tools.local.guard import GuardedHandler
+from tools.local.guard import GuardedHandler, GuardedServer
 from tools.template import Stack
 
 Invoke = Callable[[bytes], bytes]
@@ -205,9 +204,7 @@ class _Handler(GuardedHandler):
         """Logs nothing: the functions log each request."""
 
 
-def serve(answer: Answer, host: str, port: int) -> ThreadingHTTPServer:
+def serve(answer: Answer, host: str, port: int) -> GuardedServer:
     """Returns a server that is bound but not running: call `serve_forever` and `server_close`."""
     handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
-    server = ThreadingHTTPServer((host, port), handler)
-    server.daemon_threads = True
-    return server
+    return GuardedServer((host, port), handler)

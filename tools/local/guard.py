@@ -7,10 +7,11 @@ then contains that name. This is impossible with an IP address or a name below l
 import ipaddress
 import json
 import re
+import sys
 from collections.abc import Iterable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -43,14 +44,25 @@ def _is_own_name(bound_to: str, name: str) -> bool:
     return lets_containers_in or address.is_loopback or name == bound_to
 
 
+class GuardedServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignores client disconnects: browsers close early, and a function hangs up on a response that it refuses."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class GuardedHandler(BaseHTTPRequestHandler):
     """Refuses a request before a method of the subclass is called."""
 
-    server: HTTPServer
+    server: GuardedServer
 
     def parse_request(self) -> bool:
         if not super().parse_request():
             return False
+        # The absolute form of a target names the server too (RFC 9112 section 3.2.2).
+        self.path = re.sub("^https?://[^/?]*/?", "/", self.path, flags=re.IGNORECASE)
         host, origin = (",".join(self.headers.get_all(name, [])) for name in ("Host", "Origin"))
         if is_allowed(str(self.server.server_address[0]), host, origin):
             return True

@@ -7,26 +7,21 @@ completes a new signature request. `POST /oauth/token` issues access tokens if t
 import base64
 import json
 import math
-import sys
 import time
 import uuid
 from collections.abc import Callable
-from http.server import ThreadingHTTPServer
-from typing import Any
 from urllib.parse import unquote
 
-from tools.local.guard import GuardedHandler
+from tools.local.guard import GuardedHandler, GuardedServer
 
 PATH = "/v1/requests/{providerRequestId}/certificate"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
 CLIENT_ID = "craftkit"
 
 
-class ProviderStub(ThreadingHTTPServer):
+class ProviderStub(GuardedServer):
     """`documents` maps a request id to the function that renders the response body. `secret` is accepted for
     certificates or, if `token_seconds` is not 0, for access tokens, which expire after that time."""
-
-    daemon_threads = True
 
     def __init__(
         self, host: str, port: int, secret: str, documents: dict[str, Callable[[], bytes]], token_seconds: float = 0
@@ -47,11 +42,6 @@ class ProviderStub(ThreadingHTTPServer):
         token = str(uuid.uuid4())
         self.accepted[f"Bearer {token}"] = time.monotonic() + self.token_seconds
         return token
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignores client disconnects: a function hangs up on a response that it refuses."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(GuardedHandler):

@@ -17,7 +17,12 @@ _FIELDS = "Check the fields in ProviderOAuthSecretName, and ProviderTokenUrl."
 ADVICE = dict.fromkeys(("invalid_grant", "consent_required"), _CONSENT)
 ADVICE |= dict.fromkeys(("invalid_client", "unauthorized_client"), _CLIENT)
 ADVICE |= dict.fromkeys(("invalid_request", "invalid_scope", "unsupported_grant_type", "refused"), _FIELDS)
-ADVICE |= {"credentials_malformed": _FIELDS, "credentials_changed": "Someone replaced them meanwhile: try again."}
+ADVICE |= {
+    "credentials_malformed": _FIELDS,
+    "credentials_changed": "Someone replaced them meanwhile: try again.",
+    "signing_key_missing": "Set the parameter ProviderSigningKeyArn.",
+    "token_type_unsupported": "Only tokens of the type Bearer can be used: ask the provider for one.",
+}
 IN_THE_LOG = "See credential_refresh_failed in the log of the refresh function."
 
 

@@ -80,6 +80,13 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
+def read_key() -> str:
+    """Reads an API key from standard input: every user of the machine can see a program's arguments."""
+    if sys.stdin.isatty():
+        return str(click.prompt("API key", hide_input=True, err=True))
+    return click.get_binary_stream("stdin").readline().strip().decode(errors="replace")
+
+
 @contextmanager
 def _printable_errors() -> Iterator[None]:
     try:

@@ -1,5 +1,7 @@
 """Operate a deployed stack, or the local service that `make run` started."""
 
+import click
+
 from tools.operate.archive import archive
 from tools.operate.command_line import HELP_OPTIONS, Commands, examples
 from tools.operate.evidence.command import evidence
@@ -19,3 +21,4 @@ main = Commands(
     + "\n\nExit codes: 2: the command failed; 130: interrupted; 141: output pipe closed.",
     context_settings=HELP_OPTIONS,
 )
+click.version_option(package_name="craftkit-certificates", message="%(prog)s %(version)s")(main)

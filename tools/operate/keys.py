@@ -7,7 +7,7 @@ import click
 from certificates.api_key import HashedKey
 from certificates.models import PROJECT_ID
 from tools.operate.api_keys import ApiKeys, Entry, make_key
-from tools.operate.command_line import TIME, CannotRun, Interrupted, Text, examples
+from tools.operate.command_line import TIME, CannotRun, Interrupted, Text, examples, read_key
 from tools.operate.output import Output, make_printable
 from tools.operate.target import Target, on_a_stack
 
@@ -15,7 +15,7 @@ _HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
 _DAY_LENGTH = len("2027-01-31")
 _ADVICE = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
 _PROJECT = Text(PROJECT_ID, "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
-_NO_SUCH_KEY = "No such key. Run `keys list` to see the existing keys."
+_NO_SUCH_KEY = "No such key. Run `keys list`, and give the whole prefix that it shows."
 
 
 @click.group(epilog=examples("certificates keys create --local --project prj_1"))
@@ -77,15 +77,15 @@ def list_command(target: Target, *, project: str | None, as_json: bool) -> None:
 def revoke_command(target: Target, *, prefix: str, project: str | None, created_at: str, yes: bool) -> None:
     """Revoke a key: the next request with it is refused.
 
-    PREFIX is the beginning of the key, as `keys list` shows it: ck_live_aBcDe. With -, the whole key is read from
-    standard input. Exit code 1: no such key, or the answer was no. 2: the key is broken, or several keys match; none
-    was revoked.
+    PREFIX consists of the key's first 13 characters, as `keys list` shows them: ck_live_aBcDe. With -, the whole key is
+    read from standard input. Exit code 1: no such key, or the answer was no. 2: the key is broken, or several keys
+    match; none was revoked.
     """
     output = Output()
     api_keys = ApiKeys(target)
     if prefix == "-":
         try:
-            key = HashedKey.parse(click.get_binary_stream("stdin").readline().strip().decode(errors="replace"))
+            key = HashedKey.parse(read_key())
         except ValueError:
             raise click.ClickException(_NO_SUCH_KEY) from None
         found = api_keys.entries(project=project, created_at=created_at, key_hash=key.sha256)

@@ -136,7 +136,8 @@ def find_local(port: int) -> Target:
     try:
         return _find(session, _LOCAL_STACK, f"http://127.0.0.1:{port + 1}")
     except (*AwsError, ResponseParserError) as error:
-        raise CannotRun(f"No local service runs on port {port}. Start it: make run PORT={port}") from error
+        words = f"Give its --port, or start it: make run PORT={port}"
+        raise CannotRun(f"No local service runs on port {port}. {words}") from error
 
 
 def _find(session: boto3.Session, name: str, endpoint_url: str | None = None) -> Target:

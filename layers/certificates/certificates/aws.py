@@ -56,6 +56,11 @@ def limit_calls(seconds_left: Callable[[], float]) -> Iterator[None]:
         _seconds_left.reset(token)
 
 
+def has_seconds_left(pause: float, limits: CallLimits) -> bool:
+    """Whether an attempt of a call can end in the time left, after a pause."""
+    return _seconds_left.get()() >= pause + limits.attempt_seconds + REPLY_SECONDS
+
+
 def connect_dynamodb() -> "DynamoDBClient":
     return _limit_attempts(boto3.client("dynamodb", config=client_config(DYNAMODB)), DYNAMODB)
 
@@ -93,7 +98,7 @@ def _limit_attempts[Client: BaseClient](client: Client, limits: CallLimits) -> C
     """Returns the client, whose attempts from now on begin only if they can end in the time left."""
 
     def require_time(**_: object) -> None:
-        if _seconds_left.get()() < limits.attempt_seconds + REPLY_SECONDS:
+        if not has_seconds_left(0, limits):
             raise OutOfTime
 
     client.meta.events.register("before-send", require_time)  # emitted before each attempt

@@ -188,9 +188,10 @@ def read_head(stream: BinaryIO) -> bytes:
 
 
 def _find_location(response: HTTPResponse) -> str:
-    """Returns an empty text unless there is exactly one, in ASCII (RFC 9110 section 10.2.2)."""
+    """Returns an empty text unless there is exactly one (RFC 9110 section 10.2.2). http.client decodes it as Latin-1,
+    this function as `parse_json` decodes a link."""
     locations = response.headers.getlist("Location")
-    return locations[0] if len(locations) == 1 and locations[0].isascii() else ""
+    return locations[0].encode("latin-1").decode("utf-8", "surrogateescape") if len(locations) == 1 else ""
 
 
 def _is_gzip(response: HTTPResponse) -> bool:

@@ -1,6 +1,5 @@
 """The provider: the external e-signature service that issues certificates. Only the settings know which one it is."""
 
-import json
 import threading
 import time
 from functools import partial
@@ -10,6 +9,7 @@ from certificates.budgets import PROVIDER_SECONDS, SHORTEST_TRY_SECONDS
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import InvalidRecord, ProviderFailed
 from certificates.https import REDIRECTS, Answer, Exchange, is_header_value, run_within
+from certificates.json_document import parse_json
 from certificates.models import Signature
 from certificates.settings import ProviderSettings
 from certificates.telemetry import measure, milliseconds_since
@@ -155,10 +155,10 @@ def find_link(document: bytes, field: str) -> str:
     link_missing."""
     try:
         with _PARSING:
-            value = json.loads(document)
+            value = parse_json(document)
         for name in field.split("."):
             value = value[int(name) if isinstance(value, list) and name.isdigit() else name]
-    except (ValueError, RecursionError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
         value = None
     if not isinstance(value, str) or not value:
         raise ProviderFailed("link_missing", 200)

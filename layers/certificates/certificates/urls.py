@@ -47,7 +47,8 @@ class Url:
     @classmethod
     def parse_link(cls, text: str) -> Self:
         """A URL as services write it, with blanks, quotes, brackets or letters beyond ASCII in its path or query, and a
-        fragment, which is never sent. Its authority is as strict as any other's. Raises ValueError, as `parse` does."""
+        fragment, which is never sent. A byte that is not UTF-8, here a lone surrogate, is sent as it came. Its
+        authority is as strict as any other's. Raises ValueError, as `parse` does."""
         if len(text) > _MAX_LINK_CHARACTERS:
             raise ValueError("is too long")
         text = text.strip(" \t\r\n")
@@ -58,13 +59,15 @@ class Url:
         if target.startswith(("/", "?")):
             target = target.partition("#")[0]
         # Scheme and host are case-insensitive (RFC 3986 section 6.2.2.1).
-        return cls.parse(
-            authority[0].lower() + _UNENCODED.sub(lambda characters: quote(characters[0], safe=""), target)
-        )
+        return cls.parse(authority[0].lower() + _UNENCODED.sub(_encode, target))
 
     @property
     def has_default_port(self) -> bool:
         return self.port == _DEFAULT_PORTS[self.scheme]
+
+
+def _encode(characters: re.Match[str]) -> str:
+    return quote(characters[0], safe="", errors="surrogateescape")
 
 
 def is_loopback(host: str) -> bool:

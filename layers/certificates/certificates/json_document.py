@@ -1,0 +1,31 @@
+"""JSON of other programs: the provider's links, a token endpoint's responses, the credentials that operators saved."""
+
+import json
+
+_MAX_INTEGER_DIGITS = 300
+
+
+def parse_json(document: bytes | str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - any value
+    """Ignores a byte-order mark, which PowerShell and WCF write (RFC 8259 section 8.1). One bad field does not hide the
+    others: bytes that are not UTF-8 become lone surrogates, and integers that are too long for Python become infinity.
+
+    Raises ValueError.
+    """
+    try:
+        if isinstance(document, bytes):
+            document = document.decode(json.detect_encoding(document), "surrogateescape")
+        return json.loads(document.removeprefix("\ufeff"), parse_int=_parse_integer)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _parse_integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < _MAX_INTEGER_DIGITS else float(digits)
+
+
+def read_integer(value: object) -> int | None:
+    """The integer part of a number, or of a text that holds one; None of anything else."""
+    try:
+        return None if isinstance(value, bool) else int(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
