@@ -95,6 +95,7 @@ def test_the_evidence_about_an_intact_certificate(case: Case) -> None:
             "size": len(content),
             "sha256Computed": sha256,
             "sha256Stored": sha256,
+            "sha256InMetadata": None,
             "sha256InFolder": sha256,
             "versionId": version,
             "createdAt": "2026-06-05T11:42:10Z",

@@ -77,4 +77,4 @@ class DigitalSignature(Part):
 
     @property
     def quoted_field(self) -> str:
-        return quote(self.field) if self.field is not None else "in a form field whose name is not known"
+        return quote(self.field) if self.field is not None else "(name not known)"
