@@ -182,7 +182,7 @@ def test_a_part_of_an_older_or_adopted_certificate_has_the_digest(
 @pytest.mark.fault("s3-two-digests")
 @pytest.mark.threat("wrong-bytes")
 def test_a_certificate_with_two_different_digests_is_not_served(service: Service) -> None:
-    """The bytes or the metadata were changed by someone. Whoever puts parts together finds it, too."""
+    """The bytes or the metadata were changed. A client that compares the whole after the last part finds it, too."""
     service.seed()
     etag = place_object(service, pdf(), Metadata={"repr-digest": digest(LARGE)}, ChecksumAlgorithm="SHA256")
     assert service(get()) == UNAVAILABLE

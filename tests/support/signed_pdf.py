@@ -305,3 +305,33 @@ def encrypt_for_recipients(content: bytes) -> bytes:
     writer.encrypt_pubkey([signer(TIME_STAMPER).signing_cert], policy=policy)
     writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()
+
+
+# ── a form ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PAGE = (
+    b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Annots[5 0 R 7 0 R 8 0 R 9 0 R]/PieceInfo<</A<</Private 1>>>>>>"
+)
+
+
+@cache
+def form() -> bytes:
+    """A PDF with a text field, one whose widget is a field's kid, a choice, a field whose name has a point, and an
+    object that nothing refers to."""
+    return assemble(
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm 4 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        PAGE,
+        b"<</Fields[5 0 R 6 0 R 8 0 R 9 0 R]>>",
+        b"<</FT/Tx/T(Name)/V(Alice)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]>>",
+        b"<</FT/Tx/T(Address)/Kids[7 0 R]>>",
+        b"<</Parent 6 0 R/Type/Annot/Subtype/Widget/Rect[0 9 9 18]>>",
+        b"<</FT/Ch/T(Color)/Opt[(red)(blue)]/Type/Annot/Subtype/Widget/Rect[0 18 9 27]>>",
+        b"<</FT/Tx/T(Amount.1)/Type/Annot/Subtype/Widget/Rect[0 27 9 36]>>",
+        b"<</Unused true>>",
+    )
+
+
+def fill(content: bytes, number: int, old: bytes, new: bytes) -> bytes:
+    reader_object = form().partition(b"%d 0 obj\n" % number)[2].partition(b"\nendobj")[0]
+    return append(content, {number: reader_object.replace(old, new)})

@@ -156,7 +156,7 @@ class _Comparison:
         pairs += [(read_entries(former[key]), read_entries(widgets[key])) for key in former.keys() & widgets.keys()]
         changed = {key for pair in pairs for key in self._comparer.differences(*pair)} - _STRUCTURE
         if former.keys() != widgets.keys() or not changed <= _FILLED:
-            self._found.unexplained.append("a form field was changed in another way than by filling it")
+            self._found.unexplained.append("a form field was changed beyond filling it")
         elif "/V" in changed and inherited(old, "/FT") == "/Sig" and inherited(old, "/V") is not None:
             self._found.unexplained.append("a signature was changed")
         elif changed:
