@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from certificates import provider as provider_module
 from tests.conftest import bounded
 from tests.integration.conftest import PROJECT, World, get
+from functions.download_certificate import failures
 from tests.support.answers import ID, UPSTREAM, whole
 from tests.support.pdf import pdf
 from tools.fake_cloud.memory import etag
@@ -74,6 +75,7 @@ def test_an_answer_cut_anywhere_is_the_whole_certificate_or_none(
     world: World, monkeypatch: pytest.MonkeyPatch, sent: Sent
 ) -> None:
     monkeypatch.setattr(provider_module, "RETRY_PAUSE", 0)
+    monkeypatch.setattr(failures, "REMEMBERED_SECONDS", 0)  # each example is asked for
     world.bucket.objects.clear()
     world.provider.requests.clear()
     world.provider.answers = [raw(*parts(sent.answer[: sent.cut], sent.piece))]

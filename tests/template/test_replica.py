@@ -113,10 +113,11 @@ def test_the_outputs_of_the_replica_are_parameters_of_the_stack() -> None:
 
 @pytest.mark.threat("lost-certificate", "wrong-bytes")
 def test_the_replica_can_take_the_place_of_the_archive(stack: Stack) -> None:
-    """Same lock, versions and tiers. The key is the replica's own, and nothing logs or copies it."""
+    """Same lock, versions and tiers. The key is the replica's own, and nothing logs, copies or announces it."""
     archive = dict(stack.resources["CertificatesBucket"]["Properties"])
     replica = dict(REPLICA_STACK.resources["ReplicaBucket"]["Properties"])
-    del archive["LoggingConfiguration"], archive["ReplicationConfiguration"]
+    for name in ("LoggingConfiguration", "ReplicationConfiguration", "NotificationConfiguration"):
+        del archive[name]
     encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": REPLICA_STACK.outputs["ReplicaKmsKeyArn"]}
     rule = {"ServerSideEncryptionByDefault": encryption, "BucketKeyEnabled": True}
     assert replica == archive | {"BucketEncryption": {"ServerSideEncryptionConfiguration": [rule]}}

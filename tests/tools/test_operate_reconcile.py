@@ -289,14 +289,14 @@ def test_messages_that_sqs_never_takes_are_an_error(operate: Operator, script_aw
     assert len(sqs.requests) == reconcile.ATTEMPTS
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, "403"), (503, "503")])
+@pytest.mark.parametrize(("status", "reason"), [(403, "Forbidden"), (503, "Service Unavailable")])
 def test_an_archive_that_does_not_answer_is_no_archive_without_certificates(
-    operate: Operator, script_aws: ScriptAws, status: int, code: str
+    operate: Operator, script_aws: ScriptAws, status: int, reason: str
 ) -> None:
     operate.seed(1)
     script_aws("S3", reply(status))
     result = operate("archive", "reconcile", "--dry-run")
-    assert (result.exit_code, result.stderr) == (2, f"Error: AWS gave no usable response: {code}.\n")
+    assert (result.exit_code, result.stderr) == (2, f"Error: AWS refused GetObject: {reason}.\n")
 
 
 def test_a_table_that_does_not_answer_is_no_empty_table(
