@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from certificates import provider as provider_module
+from functions.download_certificate import failures
 from tests.conftest import bounded
 from tests.integration.conftest import PROJECT, World, get
-from functions.download_certificate import failures
 from tests.support.answers import ID, UPSTREAM, whole
 from tests.support.pdf import pdf
 from tools.fake_cloud.memory import etag
