@@ -12,6 +12,7 @@ from tests.support.pdf_signatures import DOCUMENT_STAMP, FORBIDDEN, OTHER_DIGEST
 from tests.support.signed_pdf import (
     add_validation_data,
     append,
+    assemble,
     change_byte,
     change_cms,
     fill,
@@ -68,6 +69,34 @@ from tools.operate.evidence.signature_checks import check_signatures
 def test_each_change_after_a_signature_is_named(change: Callable[[bytes], bytes], expected: dict[str, Any]) -> None:
     (one,) = inspect_signatures(change(sign(form()))).signatures
     assert one.model_dump() == found(**expected)
+
+
+def test_a_page_that_was_added_is_forbidden() -> None:
+    signed = sign(form())
+    (one,) = inspect_signatures(fill(signed, 2, b"/Kids[3 0 R]", b"/Kids[3 0 R 3 0 R]")).signatures
+    assert (one.changes, one.changes_reason) == ("forbidden", "pages were added or removed")
+
+
+def test_a_widget_that_a_page_shows_only_later_is_named() -> None:
+    shown = b"/Annots[5 0 R 7 0 R 8 0 R 9 0 R]"
+    signed = sign(form().replace(shown, b"/Annots[5 0 R 7 0 R 8 0 R      ]"))
+    (one,) = inspect_signatures(fill(signed, 3, shown, shown)).signatures
+    assert one.model_dump() == found(**added(("form_field", ["Amount.1"])))
+
+
+def test_an_object_that_only_repairs_would_find_is_not_explained() -> None:
+    signed = sign(form()) + b"\n3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 1 1]>>\nendobj\n"
+    (one,) = inspect_signatures(append(signed, {})).signatures
+    reason = "objects were added that no cross-reference table lists"
+    assert (one.changes, one.changes_reason) == ("not_explained", reason)
+
+
+def test_a_link_that_leads_to_another_page_is_a_changed_annotation() -> None:
+    page, link = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]%s>>", b"<</Type/Annot/Subtype/Link/Dest[%d 0 R/Fit]>>"
+    pages = b"<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>"
+    signed = sign(assemble(b"<</Type/Catalog/Pages 2 0 R>>", pages, page % b"/Annots[5 0 R]", page % b"", link % 3))
+    (one,) = inspect_signatures(append(signed, {5: link % 4})).signatures
+    assert one.model_dump() == found(**added("annotation"))
 
 
 NOT_PERMITTED = "its certification does not permit what was added"
