@@ -2,15 +2,12 @@
 
 import hashlib
 import threading
-import time
 import uuid
 from base64 import b64decode, b64encode
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from certificates.models import Signature
 from functions.download_certificate import failures
 from functions.download_certificate.download import INLINE_LIMIT
 from tests.integration.conftest import KEY, PROJECT, Service, get
@@ -22,7 +19,6 @@ from tests.support.answers import (
     UNAUTHORIZED,
     UPSTREAM,
     refusal,
-    upstream,
     whole,
 )
 from tests.support.deployed import DYNAMODB, S3
@@ -291,72 +287,6 @@ def test_an_invalid_certificate_is_never_archived(service: Service, monkeypatch:
     assert service.archived() is None
     service.provider.answers = [reply(body=pdf())]
     assert service(get())["statusCode"] == 200
-
-
-# ── A failure of the provider is remembered ───────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets the clock forward, or back."""
-    now = [1_780_659_728.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    return lambda seconds: now.__setitem__(0, now[0] + seconds)
-
-
-def test_a_failure_is_remembered_for_ten_seconds(service: Service, pass_time: Callable[[float], None]) -> None:
-    service.seed()
-    service.provider.answers = [reply(404), reply(body=pdf())]
-    assert service(get()) == upstream(10)
-    service.output()
-    pass_time(0.5)
-    assert service(get()) == upstream(10)
-    (line,), metrics = service.written()
-    assert (line["level"], line["code"], line["detail"]) == ("ERROR", "upstream_error", {"seconds_left": 10})
-    assert metrics == {"RequestsRefused": [{"code": "upstream_error", "service": "download_certificate"}]}
-    pass_time(9)
-    assert service(get(range="bytes=0-9")) == upstream(1)
-    assert len(service.provider.requests) == 1
-    pass_time(0.5)
-    assert service(get()) == SERVED
-
-
-@pytest.mark.parametrize("change", [{"status": {"S": "viewed"}}, {"providerRequestId": {"S": "req_2"}}])
-def test_a_changed_item_is_tried_at_once(service: Service, change: dict[str, Any]) -> None:
-    service.seed()
-    service.provider.answers = [reply(404), reply(body=pdf())]
-    assert service(get()) == UPSTREAM
-    service.seed(**change)
-    assert service(get()) == SERVED
-
-
-def test_a_failure_delays_no_other_certificate_and_none_that_is_archived(service: Service) -> None:
-    other = "22222222-2222-4222-8222-222222222222"
-    service.seed()
-    service.seed(signature_id=other)
-    service.provider.answers = [reply(404), reply(body=pdf())]
-    assert service(get()) == UPSTREAM
-    assert service(get(other))["statusCode"] == 200
-    service.archive(pdf())
-    assert service(get()) == SERVED
-
-
-def test_a_failure_is_forgotten_when_the_clock_is_set_back(
-    service: Service, pass_time: Callable[[float], None]
-) -> None:
-    service.seed()
-    service.provider.answers = [reply(404), reply(body=pdf())]
-    assert service(get()) == UPSTREAM
-    pass_time(-1)
-    assert service(get()) == SERVED
-
-
-def test_old_failures_take_no_memory(pass_time: Callable[[float], None]) -> None:
-    remembered = failures.Failures()
-    for status in ("sent", "viewed", "completed"):
-        remembered.remember(Signature(id=ID, projectId=PROJECT, status=status))
-        pass_time(6)
-    assert [signature.status for signature in remembered._times] == ["viewed", "completed"]  # noqa: SLF001
 
 
 # ── The log and the metrics ───────────────────────────────────────────────────────────────────────────────────────────
