@@ -40,40 +40,39 @@ unexport $(filter-out $(KEPT),$(filter PIP_% UV_% PYTHON%,$(.VARIABLES)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: check run unit test stress fuzz mutants corpus sam-local build package deploy deploy-local smoke bench docs lint format lock \
+.PHONY: check run unit test stress fuzz mutants sam-local build package deploy deploy-local smoke bench docs lint format lock \
   release clean help
 
 check: lint test ## run everything that CI checks (the default)
 
 run: .venv/ready ## run the whole service on this machine, with seeded data (PORT=3000, HOST=127.0.0.1, PROVIDER=static or oauth)
-	@$(PYTHON) -m tools.local --port $(PORT) --host $(HOST) --provider $(PROVIDER)
+	@$(PYTHON) -m develop.local --port $(PORT) --host $(HOST) --provider $(PROVIDER)
 
 unit: .venv/ready ## run the unit tests alone, without a build
-	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/unit
+	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/service/unit
 
 test: package .preflight/ready .ministack/ready ## run the whole test suite, and measure branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
 
 stress: package .preflight/ready .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
-	@$(PYTHON) -m tools.stress --runs $(RUNS)
+	@for run in $$(seq $(RUNS)); do \
+	  $(PYTHON) -m pytest --numprocesses auto --dist loadgroup -p randomly --quiet || exit; \
+	done
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
-	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz --hypothesis-profile=fuzz
+	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz
 
 mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a test should fail for each (an hour)
-	@$(PYTHON) -m tools.mutants
-
-corpus: .venv/ready ## count which PDFs of a folder, and which damaged copies of them, are accepted (DIR=…)
-	@$(PYTHON) -m tools.corpus '$(DIR)'
+	@$(PYTHON) -m develop.checks.mutants
 
 sam-local: build ## send every event through sam local invoke and start-api; needs Docker (minutes)
-	@$(PYTHON) -m tools.sam_local
+	@$(PYTHON) -m develop.checks.sam_local
 
 build: $(BUILT) ## build the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
 
-bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other ways to build it (python -m tools.bench --help)
+bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other ways to build it (python -m develop.bench --help)
 	@$(PYTHON) -m compileall -q $(foreach package,awslambdaric simplejson snapshot_restore_py.py,.venv/lib/python3.13/site-packages/$(package))
-	@$(PYTHON) -m tools.bench
+	@$(PYTHON) -m develop.bench
 
 package: $(PACKAGE).zip $(PACKAGE).cdx.json ## write what a release carries: the artifact as one file, and its bill of materials
 
@@ -82,17 +81,17 @@ deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (E
 	sed -i.bak "s/RELEASE: .*/RELEASE: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
 	sam deploy --config-file $(CONFIG) --config-env $(ENV) \
 	  $(if $(CI),--no-confirm-changeset,$(if $(shell $(ANSWERS) | grep parameter_overrides),,--guided))
-	@$(PYTHON) -m tools.old_versions $(CONFIG) $(ENV)
+	@$(PYTHON) -m develop.build.old_versions $(CONFIG) $(ENV)
 
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step
-	@$(PYTHON) -m pytest --quiet --capture=no tests/e2e/test_ministack.py
+	@$(PYTHON) -m pytest --quiet --capture=no tests/develop/test_ministack.py
 
 smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a signature request with a certificate). Asks for an API key
 	$(if $(filter command,$(origin KEY)),$(error KEY is no argument: others could see it. Set it in the environment))
 	@certificates smoke
 
 docs: .venv/ready ## write the API reference to .site, for any web server
-	@$(PYTHON) -m tools.api_page .site
+	@$(PYTHON) -m develop.build.api_page .site
 
 lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and templates
 	ruff check .
@@ -103,16 +102,16 @@ lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types,
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
-	$(PYTHON) -m tools.template template.yaml | .preflight/bin/python tools/preflight.py
-	$(PYTHON) -m tools.template docs/replica.yaml | .preflight/bin/python tools/preflight.py
-	$(PYTHON) -m tools.template docs/github.yaml | .preflight/bin/python tools/preflight.py
+	$(PYTHON) -m develop.template template.yaml | .preflight/bin/python develop/checks/preflight.py
+	$(PYTHON) -m develop.template docs/replica.yaml | .preflight/bin/python develop/checks/preflight.py
+	$(PYTHON) -m develop.template docs/github.yaml | .preflight/bin/python develop/checks/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
 	ruff format .
 
 lock: .venv/ready ## update all locks
-	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.txt
+	$(COMPILE) --upgrade --all-extras --group dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt pyproject.toml -o layers/dependencies/requirements.txt
 	echo uv | $(COMPILE) --no-config --upgrade - -o requirements-uv.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
@@ -120,7 +119,7 @@ lock: .venv/ready ## update all locks
 	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
 	for peer in naive textbook fastapi; do \
-	  $(COMPILE) --upgrade -c requirements-dev.txt tools/bench/peers/$$peer/requirements.in -o tools/bench/peers/$$peer/requirements.txt || exit; \
+	  $(COMPILE) --upgrade -c requirements-dev.txt develop/bench/peers/$$peer/requirements.in -o develop/bench/peers/$$peer/requirements.txt || exit; \
 	done
 
 release: ## tag the version of pyproject.toml, if it is the latest in CHANGELOG.md and all is committed; pushes nothing
@@ -140,17 +139,17 @@ help: ## show this list
 
 # Without bytecode, every cold start compiles each module again: Lambda's file system is read-only. The built template
 # accepts only the architecture that the layers were built for, and `sam local` takes it from there.
-$(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt tools/trim.py $(shell find functions layers -name '*.py')
+$(BUILT): .venv/ready template.yaml layers/dependencies/requirements.txt develop/build/trim.py $(shell find functions layers -name '*.py')
 	@rm -f .aws-sam/*.built
 	$(SAM_LOCKED) sam build --parameter-overrides Architecture=$(ARCH)
-	$(PYTHON) -m tools.trim .aws-sam/build/DependenciesLayer/python
+	$(PYTHON) -m develop.build.trim .aws-sam/build/DependenciesLayer/python
 	$(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/build
 	@sed -i.bak '/^  Architecture:/,/Description:/{s/Default: .*/Default: $(ARCH)/;/- $(OTHER_ARCH)$$/d;}' .aws-sam/build/template.yaml
 	@rm .aws-sam/build/template.yaml.bak
 	@touch $@
 
-$(PACKAGE).zip: $(BUILT) tools/package.py
-	$(PYTHON) -m tools.package .aws-sam/build $@
+$(PACKAGE).zip: $(BUILT) develop/build/package.py
+	$(PYTHON) -m develop.build.package .aws-sam/build $@
 
 $(PACKAGE).cdx.json: layers/dependencies/requirements.txt pyproject.toml .sbom/ready
 	.sbom/bin/python -W ignore -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml -o $@ $<
@@ -158,7 +157,7 @@ $(PACKAGE).cdx.json: layers/dependencies/requirements.txt pyproject.toml .sbom/r
 # Bytecode only where users have it: Lambda's runtime ships it with boto3 and the runtime client; `sam build` makes none.
 # textbook-best has it too, and lacks the textbook's lines about the Tracer.
 .SECONDEXPANSION:
-.aws-sam/bench/%.ready: tools/bench/peers/$$(subst -best,,$$*)/app.py tools/bench/peers/$$(subst -best,,$$*)/requirements.txt .venv/ready
+.aws-sam/bench/%.ready: develop/bench/peers/$$(subst -best,,$$*)/app.py develop/bench/peers/$$(subst -best,,$$*)/requirements.txt .venv/ready
 	@rm -rf .aws-sam/bench/$*
 	.uv/bin/uv pip install $(LOCKED) --python .venv --target .aws-sam/bench/$* -r $(dir $<)requirements.txt
 	@case $* in *-best) sed '/[Tt]racer/d' $<;; *) cat $<;; esac >.aws-sam/bench/$*/app.py

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from certificates.archive import Archive
 from certificates.budgets import ARCHIVE_SECONDS, PROVIDER_SECONDS
 from certificates.errors import CertificateError, NotArchived
-from certificates.models import Signature
+from certificates.models import SignatureRequest
 from certificates.provider import Provider, fetch_certificate
 from certificates.records import Records
 from functions.archive_certificate.delays import Pace
@@ -27,12 +27,12 @@ class Services:
 def archive_certificate(signature_id: str, services: Services, seconds_left: Callable[[], float]) -> int | None:
     """The bytes archived, or None if the certificate is archived already.
 
-    Raises UnknownSignature, NoTurn, and the errors of `certificates.errors`.
+    Raises UnknownSignature, PaceExceeded, and the errors of `certificates.errors`.
     """
     item = services.records.signature(signature_id)
     if item is None:
         raise UnknownSignature
-    signature = Signature.from_item(item)
+    signature = SignatureRequest.from_item(item)
     signature.require_certificate()
     try:
         services.archive.describe(signature.object_key)

@@ -20,7 +20,7 @@ def delay_before_next_try(receives: int, retry_after: int | None) -> int:
     return max(int(growing * random.uniform(0.75, 1.25)), min(retry_after or 0, LONGEST_DELAY))  # noqa: S311
 
 
-class NoTurn(CertificateError):
+class PaceExceeded(CertificateError):
     """The provider has been asked often enough for now."""
 
 
@@ -34,11 +34,11 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait_for_turn(self, longest: float) -> None:
-        """Raises NoTurn if the turn would not come within `longest` seconds."""
+        """Raises PaceExceeded if the turn would not come within `longest` seconds."""
         with self._lock:
             now = time.monotonic()
             turn = max(now, self._next)
             if turn - now > longest:
-                raise NoTurn
+                raise PaceExceeded
             self._next = turn + self._interval
         time.sleep(turn - now)

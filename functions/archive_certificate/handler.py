@@ -26,7 +26,7 @@ from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger, milliseconds_since
 from functions.archive_certificate.archiving import Services, UnknownSignature, archive_certificate
-from functions.archive_certificate.delays import NoTurn, Pace, delay_before_next_try
+from functions.archive_certificate.delays import Pace, PaceExceeded, delay_before_next_try
 from functions.archive_certificate.message import parse_message
 from functions.archive_certificate.settings import ArchiveSettings
 
@@ -50,7 +50,7 @@ FAULTS: dict[type[Exception], str] = {
 }
 """Faults with a metric of their own, the same as those of the download."""
 
-WAITING = (NotAvailable, NoTurn)
+WAITING = (NotAvailable, PaceExceeded)
 """Not faults: the time has not come yet."""
 
 

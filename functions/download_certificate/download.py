@@ -8,7 +8,7 @@ from certificates.archive import Archive, ByteRange, Part, Stored, find_position
 from certificates.budgets import ARCHIVE_SECONDS
 from certificates.certificate import Certificate
 from certificates.errors import ArchiveUnavailable, CertificateError, NotArchived, ProviderFailed
-from certificates.models import ApiKey, Item, Owned, Signature
+from certificates.models import ApiKey, Item, Owned, SignatureRequest
 from certificates.provider import Provider, fetch_certificate
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger
@@ -80,7 +80,7 @@ def download_certificate(request: Request, services: Services, seconds_left: Cal
         raise ArchiveUnavailable("OtherCopyMissing") from error
 
 
-def _find(request: Request, records: Records) -> Signature:
+def _find(request: Request, records: Records) -> SignatureRequest:
     """The signature request that is asked for, if the key's project owns it and its certificate is available."""
     logger.thread_safe_append_keys(signature_id=request.signature_id)
     if request.key is None:
@@ -103,14 +103,14 @@ def _accept(item: Item | None) -> ApiKey:
     return key
 
 
-def _own(item: Item | None, key: ApiKey) -> Signature:
+def _own(item: Item | None, key: ApiKey) -> SignatureRequest:
     """Ignores the rest of another project's item: a broken one must not reveal that it exists."""
     if item is None or Owned.from_item(item).project_id != key.project_id:
         raise NotFound
-    return Signature.from_item(item)
+    return SignatureRequest.from_item(item)
 
 
-def _fetch(signature: Signature, services: Services, seconds: float) -> Certificate:
+def _fetch(signature: SignatureRequest, services: Services, seconds: float) -> Certificate:
     services.failures.check(signature)
     try:
         return fetch_certificate(signature, services.provider, seconds)
@@ -119,7 +119,7 @@ def _fetch(signature: Signature, services: Services, seconds: float) -> Certific
         raise
 
 
-def _read(request: Request, signature: Signature, archive: Archive, source: str = "archive") -> Download:
+def _read(request: Request, signature: SignatureRequest, archive: Archive, source: str = "archive") -> Download:
     try:
         return _read_once(request, signature, archive, source)
     except ArchiveUnavailable as error:
@@ -129,7 +129,7 @@ def _read(request: Request, signature: Signature, archive: Archive, source: str 
     return _read_once(request, signature, archive, source)
 
 
-def _read_once(request: Request, signature: Signature, archive: Archive, source: str) -> Download:
+def _read_once(request: Request, signature: SignatureRequest, archive: Archive, source: str) -> Download:
     """Conditions come before ranges (RFC 9110 section 13.2.2). They cost an S3 request of their own, which no other
     request makes; its entity tag ties the bytes that are read to the conditions."""
     byte_range, etag = _find_range(request), None

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 from pydantic import BaseModel, BeforeValidator
 
 from certificates.budgets import TOKEN_SECONDS
-from certificates.https import Answer, Exchange, run_within
+from certificates.https import Exchange, Response, run_within
 from certificates.json_document import parse_json, read_integer
 from certificates.urls import Url
 from functions.refresh_credential.credentials import ClientCredentials, Credentials, JwtBearer, RefreshFailed
@@ -45,7 +45,7 @@ def _read_text(value: object) -> str | None:
     return value if isinstance(value, str) and value.encode(errors="ignore").decode() == value else None
 
 
-class TokenAnswer(BaseModel):
+class TokenResponse(BaseModel):
     """RFC 6749 sections 5.1 and 5.2. A malformed field does not make the others useless: a refresh token is sent
     only once."""
 
@@ -56,7 +56,7 @@ class TokenAnswer(BaseModel):
     error: Any = None
 
 
-def ask_for_token(url: Url, credentials: Credentials, sign: Sign) -> TokenAnswer:
+def request_token(url: Url, credentials: Credentials, sign: Sign) -> TokenResponse:
     """Within TOKEN_SECONDS.
 
     Raises RefreshFailed: the words in REFUSALS, answer_malformed; and ProviderFailed: timed_out, unreachable,
@@ -67,7 +67,7 @@ def ask_for_token(url: Url, credentials: Credentials, sign: Sign) -> TokenAnswer
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"} | authorization
     body = urlencode(form).encode()
 
-    def send(exchange: Exchange) -> Answer:
+    def send(exchange: Exchange) -> Response:
         return exchange.send(url, headers, MAX_TOKEN_ANSWER_BYTES, {200, 201, 400, 401}, body)
 
     return parse_answer(run_within(TOKEN_SECONDS, send))
@@ -118,13 +118,13 @@ def _encode(part: bytes) -> bytes:
     return urlsafe_b64encode(part).rstrip(b"=")
 
 
-def parse_answer(answer: Answer) -> TokenAnswer:
+def parse_answer(answer: Response) -> TokenResponse:
     """Raises RefreshFailed. Some providers refuse with the status 200."""
     try:
         document = parse_json(answer.content)
     except ValueError:
         document = None
-    parsed = TokenAnswer.model_validate(document) if isinstance(document, dict) else TokenAnswer()
+    parsed = TokenResponse.model_validate(document) if isinstance(document, dict) else TokenResponse()
     if answer.status >= 400 or (parsed.error and not parsed.access_token):
         raise RefreshFailed(parsed.error if parsed.error in REFUSALS else "refused", answer.status)
     if not isinstance(document, dict):

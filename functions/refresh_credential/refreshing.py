@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from certificates.https import is_header_value
 from certificates.urls import Url
 from functions.refresh_credential.credentials import Credentials, RefreshFailed, RefreshToken, Secrets
-from functions.refresh_credential.grants import REFUSALS, Sign, TokenAnswer, ask_for_token
+from functions.refresh_credential.grants import REFUSALS, Sign, TokenResponse, request_token
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def _is_bearer(token_type: object) -> bool:
     return not isinstance(token_type, str) or token_type.strip().lower() in {"", "bearer", "bearertoken"}
 
 
-def _ask(services: Services, credentials: Credentials) -> TokenAnswer:
+def _ask(services: Services, credentials: Credentials) -> TokenResponse:
     try:
-        return ask_for_token(services.token_url, credentials, services.sign)
+        return request_token(services.token_url, credentials, services.sign)
     except RefreshFailed as failure:
         # An operator, or another run, may have replaced the refresh token meanwhile: then the refusal means nothing.
         if failure.reason in REFUSALS and services.secrets.credentials() != credentials:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from tools.template import ACCOUNT, REGION
+from develop.environment import REGION
+from develop.template import ACCOUNT
 
 _CREDENTIAL = re.compile(r"Credential=(?P<who>[^/]+)/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _S3_OPERATIONS = {"GET": "GetObject", "PUT": "PutObject"}

@@ -15,8 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from unittest.mock import patch
 
-from tools.local import seeds
-from tools.template import ROOT
+from develop.local import seeds
+from develop.template import ROOT
 
 SECONDS = 120
 FOLDER = ROOT / "docs" / "clients"

@@ -5,10 +5,9 @@ import shlex
 import click
 import pytest
 
-from tools.bench.__main__ import main as bench
-from tools.operate.commands import main as certificates
+from operate.cli import main as certificates
 
-PROGRAMS = {"certificates": certificates, "python -m tools.bench": bench}
+PROGRAMS = {"certificates": certificates}
 
 
 def parse(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -11,9 +11,10 @@ import boto3
 import moto
 from moto.backends import get_backend
 
-from tools.local import seeds
-from tools.local.resources import create_resources
-from tools.template import ACCOUNT, REGION, Stack
+from develop.environment import REGION
+from develop.local import seeds
+from develop.local.resources import create_resources
+from develop.template import ACCOUNT, Stack
 
 # Made before a test replaces a service or its answers, which only later clients see.
 AWS = boto3.Session(region_name=REGION)

@@ -15,13 +15,13 @@ from botocore.retries.standard import ExponentialBackoff
 from click.testing import Result
 from pypdf import PdfReader
 
-from tests.conftest import REPLICA, STACK
+from develop.fakes.server import Response, ScriptedServer, reply
+from develop.template import ROOT
+from operate.evidence import logs as evidence_logs
+from operate.output import make_printable
 from tests.support.deployed import S3
 from tests.support.operator import Operator, ScriptAws, operator, scripted_services, signature_id
-from tools.fake_cloud.server import Answer, ScriptedServer, reply
-from tools.operate.evidence import logs as evidence_logs
-from tools.operate.output import make_printable
-from tools.template import ROOT
+from tests.support.stack import REPLICA, STACK
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/evidence.schema.json").read_text()))
 ARCHIVED_AT = datetime(2026, 6, 5, 11, 42, 10, tzinfo=UTC)
@@ -73,7 +73,7 @@ class Case:
         S3.delete_object(Bucket=self.bucket, Key=self.key, BypassGovernanceRetention=True, **arguments)
 
     def log(
-        self, *lines: Mapping[str, str], others: Sequence[Mapping[str, str]] = (), since: Answer | None = None
+        self, *lines: Mapping[str, str], others: Sequence[Mapping[str, str]] = (), since: Response | None = None
     ) -> ScriptedServer:
         """Scripts what CloudWatch Logs has: lines of archiving and of served certificates, and others."""
         found = [results(*(row(**one) for one in some)) for some in (lines, others)]
@@ -130,7 +130,7 @@ def row(**fields: str) -> list[dict[str, str]]:
     return [{"field": name.replace("timestamp", "@timestamp"), "value": value} for name, value in fields.items()]
 
 
-def groups(days: int | None = 365, *created: datetime) -> Answer:
+def groups(days: int | None = 365, *created: datetime) -> Response:
     """The log groups, which keep their lines for so many days."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     found = [
@@ -141,7 +141,7 @@ def groups(days: int | None = 365, *created: datetime) -> Answer:
     return reply(200, json.dumps({"logGroups": found}).encode())
 
 
-def results(*rows: list[dict[str, str]], status: str = "Complete") -> Answer:
+def results(*rows: list[dict[str, str]], status: str = "Complete") -> Response:
     return reply(200, json.dumps({"status": status, "results": rows}).encode())
 
 

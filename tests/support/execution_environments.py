@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from queue import LifoQueue
 from typing import Any, Self
 
-from tests.support.answers import REQUEST_ID
+from develop.fakes.cloud import Cloud
+from develop.local import seeds
+from develop.local.emulator import ExecutionEnvironment, find_built
+from develop.local.stack import DOWNLOAD
 from tests.support.log import Line, Metrics, parse_log
-from tools.fake_cloud.cloud import Cloud
-from tools.local import seeds
-from tools.local.emulator import ExecutionEnvironment, find_built
-from tools.local.stack import DOWNLOAD
+from tests.support.responses import REQUEST_ID
 
 SECRETS = ("canary", seeds.KEY, seeds.PROVIDER_SECRET, seeds.api_keys()[0]["keyHash"]["S"])
 

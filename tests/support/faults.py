@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from develop.fakes.cloud import Cloud, Script
 from tests.support.execution_environments import ExecutionEnvironments, Outcome, download_event, invoke
 from tests.support.log import Line
 from tests.support.pdf import pdf
-from tools.fake_cloud.cloud import Cloud, Script
 
 PDF = pdf()
 SERVICE = {"service": "download_certificate"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools.template import ROOT
+from develop.template import ROOT
 
 DEPLOYED = ROOT / "layers" / "dependencies" / "requirements.txt"
 

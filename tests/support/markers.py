@@ -2,7 +2,7 @@
 
 import re
 
-from tools.template import ROOT
+from develop.template import ROOT
 
 
 def ids_marked(name: str) -> set[str]:

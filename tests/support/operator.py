@@ -15,14 +15,15 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
-from tests.conftest import REPLICA
+from develop.fakes.server import Response, ScriptedServer
+from develop.local.resources import create_queues
+from develop.template import Stack
+from operate import signature_requests as signatures
+from operate.cli import main
+from operate.commands import reconcile
 from tests.support.deployed import AWS, CLOUDFORMATION, DYNAMODB, S3, SQS, deployed
 from tests.support.pdf import pdf
-from tools.fake_cloud.server import Answer, ScriptedServer
-from tools.local.resources import create_queues
-from tools.operate import reconcile, signatures
-from tools.operate.commands import main
-from tools.template import Stack
+from tests.support.stack import REPLICA
 
 NO_URL = {"certificateUrl": {"NULL": True}}
 WRONG_STATUS = {"status": {"S": "unheard-of"}}
@@ -120,7 +121,7 @@ def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> 
 def scripted_services(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
     with ExitStack() as servers:
 
-        def script(service: str, *answers: Answer) -> ScriptedServer:
+        def script(service: str, *answers: Response) -> ScriptedServer:
             server = servers.enter_context(ScriptedServer(*answers))
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", server.url)
             return server

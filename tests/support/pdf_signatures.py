@@ -7,6 +7,7 @@ from unittest.mock import ANY
 
 import pytest
 
+from operate.evidence import pdf_trust
 from tests.support import signed_pdf
 from tests.support.signed_pdf import (
     ISSUER,
@@ -15,7 +16,6 @@ from tests.support.signed_pdf import (
     TIME_STAMPER,
     subject,
 )
-from tools.operate.evidence import pdf_trust
 
 
 @pytest.fixture(autouse=True, name="trusted")

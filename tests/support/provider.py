@@ -6,8 +6,8 @@ from typing import Any
 from certificates.errors import ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
+from develop.fakes.server import Response, ScriptedServer, reply
 from tests.support.pdf import pdf
-from tools.fake_cloud.server import Answer, ScriptedServer, reply
 
 PDF = pdf(3000)
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -43,7 +43,7 @@ def provider_at(
     return Provider(settings, Secret(lambda: vault, "craftkit/provider-secret"))
 
 
-def fetch(*answers: Answer, seconds: float = 60, **options: Any) -> tuple[bytes | ProviderFailed, ScriptedServer]:
+def fetch(*answers: Response, seconds: float = 60, **options: Any) -> tuple[bytes | ProviderFailed, ScriptedServer]:
     with ScriptedServer(*answers) as server:
         try:
             return provider_at(server.url, **options).fetch("req_1", seconds).content, server
@@ -51,7 +51,7 @@ def fetch(*answers: Answer, seconds: float = 60, **options: Any) -> tuple[bytes 
             return failure, server
 
 
-def refusal(*answers: Answer, **options: Any) -> tuple[str, int | None, int]:
+def refusal(*answers: Response, **options: Any) -> tuple[str, int | None, int]:
     """The reason, the provider's status, and how many requests it took."""
     failure, server = fetch(*answers, **options)
     assert isinstance(failure, ProviderFailed)
@@ -60,7 +60,7 @@ def refusal(*answers: Answer, **options: Any) -> tuple[str, int | None, int]:
 
 def linked(
     link: str = "{files}/c?sig=a%2Fb",
-    *files: Answer,
+    *files: Response,
     document: str = '{{"data": {{"url": "{link}"}}}}',
     field: str = "data.url",
     hosts: str = "localhost",
@@ -79,7 +79,7 @@ def linked(
 
 def redirected(
     location: str = "{files}/c?sig=a%2Fb",
-    *files: Answer,
+    *files: Response,
     status: int = 302,
     link_field: str = "",
     link_hosts: str = "localhost",

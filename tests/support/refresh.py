@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl
 import boto3
 import pytest
 
+from develop.environment import REGION
+from develop.fakes.server import Response, ScriptedServer, reply
+from develop.local import seeds
+from develop.local.runtime import Context
 from functions.refresh_credential import handler as refresh
 from functions.refresh_credential.credentials import RefreshFailed
-from tests.conftest import OAUTH, PARAMETERS
 from tests.support.log import Line, Metrics, parse_log
-from tools.fake_cloud.server import Answer, ScriptedServer, reply
-from tools.local import seeds
-from tools.local.runtime import Context
-from tools.template import REGION
+from tests.support.stack import OAUTH, PARAMETERS
 
 SERVICE = {"service": "refresh_credential"}
 CLIENT = {"client_id": "client", "client_secret": "s3cret"}
@@ -77,7 +77,7 @@ class Refresh:
         return reason
 
 
-def issue(access_token: object = "access-1", refresh_token: str | None = None, **fields: object) -> Answer:  # noqa: S107
+def issue(access_token: object = "access-1", refresh_token: str | None = None, **fields: object) -> Response:  # noqa: S107
     """The response with an access token."""
     tokens = {"access_token": access_token, "refresh_token": refresh_token}
     return reply(body=json.dumps(tokens | {"token_type": "Bearer", "expires_in": 3600} | fields).encode())

@@ -25,7 +25,7 @@ from pyhanko.sign.validation import DocumentSecurityStore
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 from pypdf import PdfReader, PdfWriter
 
-from tools.local.seeds import certificate
+from develop.local.seeds import certificate
 
 SEAL, FORMER, WEB_SITE, TIME_STAMPER = "Craftkit Seal", "Former Seal", "www.example.com", "Time Stamper"
 """Signers. The certificate of FORMER has expired, and that of WEB_SITE is for a web site only."""

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from develop.fakes.server import Request, Response, ScriptedServer, reply
 from tests.support.pdf import pdf
-from tools.fake_cloud.server import Answer, Request, ScriptedServer, reply
 
 PDF = pdf(5000)
 HOUR = 3600
@@ -51,7 +51,7 @@ class StandIn(ScriptedServer):
         self.fetched: list[int] = []
         self._uploaded = load_der_public_key(public_key)
 
-    def find_answer(self, request: Request) -> Answer:
+    def find_answer(self, request: Request) -> Response:
         authorization = request.headers.get("authorization")
         if (request.method, request.target) == ("POST", self.documented.token_target):
             return self._answer_token(request, authorization)
@@ -61,7 +61,7 @@ class StandIn(ScriptedServer):
             return reply(404)
         return self._answer_certificate(authorization or "")
 
-    def _answer_certificate(self, authorization: str) -> Answer:
+    def _answer_certificate(self, authorization: str) -> Response:
         scheme, _, token = authorization.partition(" ")
         number = int(token.removeprefix("access-") or 0)
         is_issued = 0 < number <= len(self.issued) and token == f"access-{number}"
@@ -76,7 +76,7 @@ class StandIn(ScriptedServer):
             return reply(302, headers={"Location": f"http://localhost:{self.port}{FILE}"})
         return reply(body=PDF, headers={"Content-Type": "application/pdf"})
 
-    def _answer_token(self, request: Request, authorization: str | None) -> Answer:
+    def _answer_token(self, request: Request, authorization: str | None) -> Response:
         form = dict(parse_qsl(request.body.decode(), strict_parsing=True))
         assertion = form.pop("assertion", "")
         expected = self.documented.form
@@ -94,7 +94,7 @@ class StandIn(ScriptedServer):
             return reply(400, b'{"error": "Access Denied"}')
         return self._issue()
 
-    def _issue(self) -> Answer:
+    def _issue(self) -> Response:
         self.issued.append(self.now)
         number = len(self.issued)
         tokens: dict[str, object] = {"access_token": f"access-{number}", "expires_in": self.documented.lifetime}

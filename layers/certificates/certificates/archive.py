@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
-    from certificates.models import Signature
+    from certificates.models import SignatureRequest
 
 CREATE_ATTEMPTS = 3
 CONFLICT_PAUSE = 0.1
@@ -150,7 +150,7 @@ class Archive:
         sha256 = answer.get("ChecksumSHA256")
         return Version(content, sha256 if _matches(_SHA256, sha256) else None, find_digest(answer), answer)
 
-    def create(self, signature: "Signature", certificate: Certificate) -> Stored | None:
+    def create(self, signature: "SignatureRequest", certificate: Certificate) -> Stored | None:
         """Archives a certificate that has just been fetched, with its origin and digest, or returns None if another is
         there or just being written: the first one stays.
 
@@ -207,7 +207,7 @@ class Archive:
         return cast("Mapping[str, Any]", answer)
 
 
-def _describe_origin(signature: "Signature") -> dict[str, str]:
+def _describe_origin(signature: "SignatureRequest") -> dict[str, str]:
     """When the certificate was fetched, which is now, and from which of the provider's requests: nobody can find this
     out later. S3 keeps it with the object, as user metadata.
 

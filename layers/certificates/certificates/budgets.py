@@ -2,7 +2,8 @@
 
     API Gateway's 29 > the download function's time-out > PROVIDER_SECONDS + ARCHIVE_SECONDS
 
-An outer budget is computed from the inner ones; tests/template/test_functions.py compares them with the template.
+An outer budget is computed from the inner ones. tests/service/template/test_functions.py compares all of them with the
+template.
 """
 
 from dataclasses import dataclass

@@ -51,7 +51,7 @@ def run_within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response with an expected status: a redirect with its Location, any other with its whole body."""
 
     status: int
@@ -82,7 +82,7 @@ class Exchange:
 
     def send(
         self, url: Url, headers: Mapping[str, str], max_bytes: int, expected: Container[int], body: bytes | None = None
-    ) -> Answer:
+    ) -> Response:
         """The response to a GET, or with a body to a POST, whole by every length that came with it.
 
         Raises ProviderFailed: timed_out, unreachable, status (not an expected one), too_large, broken_answer.
@@ -97,8 +97,8 @@ class Exchange:
                     retry_after=parse_retry_after(response),
                 )
             if response.status in REDIRECTS:
-                return Answer(response.status, location=_find_location(response))
-            return Answer(response.status, self._read(response, max_bytes))
+                return Response(response.status, location=_find_location(response))
+            return Response(response.status, self._read(response, max_bytes))
 
     def _ask(
         self, connection: HTTPConnection, target: str, headers: Mapping[str, str], body: bytes | None

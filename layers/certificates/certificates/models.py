@@ -99,7 +99,7 @@ class Owned(Record):
     project_id: str = Field(pattern=PROJECT_ID)
 
 
-class Signature(Owned):
+class SignatureRequest(Owned):
     """A signature request."""
 
     id: str = Field(pattern=_SIGNATURE_ID)

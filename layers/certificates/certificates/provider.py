@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from certificates.budgets import PROVIDER_SECONDS, SHORTEST_TRY_SECONDS
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import InvalidRecord, ProviderFailed
-from certificates.https import REDIRECTS, Answer, Exchange, is_header_value, run_within
+from certificates.https import REDIRECTS, Exchange, Response, is_header_value, run_within
 from certificates.json_document import parse_json
-from certificates.models import Signature
+from certificates.models import SignatureRequest
 from certificates.settings import ProviderSettings
 from certificates.telemetry import measure, milliseconds_since
 from certificates.urls import HostRule, Url
@@ -39,7 +39,7 @@ class Secret:
         """Raises ProviderFailed: secret_unavailable, secret_malformed."""
         return self._value or self._read()
 
-    def differs_from(self, used: str) -> bool:
+    def reload_if_unchanged(self, used: str) -> bool:
         """Whether it has changed since it was used. Reads it again, unless another thread has done so already."""
         with self._lock:
             return self._value != used or self._read() != used
@@ -91,7 +91,7 @@ class Provider:
             return self._try(provider_request_id, exchange)
         except ProviderFailed as failure:
             if failure.reason == "status" and failure.upstream_status in {401, 403}:
-                if not self._secret.differs_from(secret):
+                if not self._secret.reload_if_unchanged(secret):
                     raise
             elif failure.transient and second_try:
                 pause = failure.retry_after or RETRY_PAUSE
@@ -139,7 +139,9 @@ class Provider:
                 failure.reason = "link_status"
             raise
 
-    def _get(self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int, expected: set[int]) -> Answer:
+    def _get(
+        self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int, expected: set[int]
+    ) -> Response:
         try:
             answer = exchange.send(url, headers, max_bytes, expected)
         except ProviderFailed as failure:
@@ -175,11 +177,11 @@ def find_url(link: str, hosts: "Iterable[HostRule]") -> Url | None:
 
 
 def fetch_certificate(
-    signature: Signature, provider: Provider, seconds: float, *, second_try: bool = True
+    signature: SignatureRequest, provider: Provider, seconds: float, *, second_try: bool = True
 ) -> Certificate:
     """Within PROVIDER_SECONDS, or less if `seconds` are less. Raises InvalidRecord, ProviderFailed."""
     if signature.provider_request_id is None:
-        raise InvalidRecord(Signature.table, {"providerRequestId": "missing"})
+        raise InvalidRecord(SignatureRequest.table, {"providerRequestId": "missing"})
     started = time.perf_counter()
     try:
         return provider.fetch(signature.provider_request_id, min(PROVIDER_SECONDS, seconds), second_try=second_try)

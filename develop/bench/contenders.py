@@ -1,0 +1,86 @@
+"""The contenders: our function as built, and its peers, each packaged as its users would."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from develop.bench.stub import STACK
+from develop.local import seeds
+from develop.local.emulator import BUILD, ExecutionEnvironment, Package, find_built
+from develop.local.stack import ARCHIVE, DOWNLOAD
+from develop.template import ROOT, Stack
+
+OURS = "ours"
+PEERS = ("empty", "floor", "naive", "textbook", "textbook-best", "fastapi")
+INSTALLED = ROOT / ".aws-sam" / "bench"
+RESTORED = Path(__file__).parent / "restored"
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    package: Package
+    environment: Mapping[str, str]
+
+    def start(self) -> ExecutionEnvironment:
+        return ExecutionEnvironment(self.package, self.environment)
+
+
+def contenders(url: str) -> list[Contender]:
+    """Returns ours first. `url` is that of AWS and the provider."""
+    peers = [Contender(name, _peer(name), _environment(url, DOWNLOAD)) for name in PEERS]
+    return [Contender(OURS, find_built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
+
+
+def is_built() -> bool:
+    return (BUILD / "template.yaml").exists() and all((INSTALLED / name / "app.py").exists() for name in PEERS)
+
+
+def archiver(url: str) -> Contender:
+    return Contender(OURS, find_built(ARCHIVE), _environment(url, ARCHIVE))
+
+
+def restored(url: str) -> Contender:
+    """Ours as a snapshot holds it, once the event {} was handled."""
+    built = find_built(DOWNLOAD)
+    package = replace(built, handler="app.handler", folders=[RESTORED, *built.folders])
+    return Contender(OURS, package, _environment(url, DOWNLOAD))
+
+
+def _peer(name: str) -> Package:
+    return Package("app.handler", [INSTALLED / name])
+
+
+def _environment(url: str, function: str) -> dict[str, str]:
+    stack = Stack(
+        STACK,
+        {
+            "ProviderCertificateUrl": f"{url}/v1/requests/{{providerRequestId}}/certificate",
+            "ProviderAuthHeader": "Authorization: Bearer {secret}",
+            "ProviderSecretName": "craftkit/provider-secret",
+            "ArchiveFetchesPerMinute": "6000000",  # measures the provider's delay, not our pace
+        },
+    )
+    return stack.environment(function) | {
+        "AWS_ENDPOINT_URL": url,
+        "LAMBDA_TASK_ROOT": "/var/task",  # Powertools' Tracer detects Lambda by it
+        "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where files can't be written
+    }
+
+
+def download_event(signature_id: str) -> dict[str, object]:
+    event = seeds.event("download_archived")
+    path = f"/v1/signatures/{signature_id}/certificate"
+    return event | {"path": path, "pathParameters": {"id": signature_id}}
+
+
+def archive_event(signature_ids: Sequence[str]) -> dict[str, object]:
+    (record,) = seeds.event("archive_available")["Records"]
+    bodies = [json.dumps({"signatureRequestId": signature_id}) for signature_id in signature_ids]
+    return {"Records": [record | {"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)]}
+
+
+def unzipped_bytes(package: Package) -> int:
+    files = (path for folder in package.folders for path in folder.rglob("*") if path.is_file())
+    return sum(file.stat().st_size for file in files)

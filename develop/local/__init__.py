@@ -1,0 +1,1 @@
+"""The service on one machine: no AWS account, no Docker. `python -m develop.local` starts it."""

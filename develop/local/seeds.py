@@ -1,0 +1,181 @@
+"""The data of the local service: one project, its keys, and one signature request for each situation.
+
+`SITUATIONS` lists the downloads among the files of `events/` with the status of each response.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from certificates.api_key import HashedKey
+from develop.local.pdf import Signer, render_certificate
+from develop.template import ROOT
+
+PROJECT = "prj_local"
+KEY = "ck_test_LocalServiceProjectKey"
+REVOKED_KEY = "ck_test_LocalServiceRevokedKey"
+EXPIRED_KEY = "ck_test_LocalServiceExpiredKey"
+PROVIDER_SECRET = "local-provider-secret"  # noqa: S105
+LARGE = 9_000_000
+
+_CREATED = "2026-06-01T09:00:00.000Z"
+_COMPLETED = "2026-06-05T11:42:08.000Z"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """`event` is the name of a file in `events/`."""
+
+    event: str
+    status: int
+    words: str
+
+
+SITUATIONS = [
+    Situation("download_first", 200, "not archived yet: fetched from the provider, archived, served"),
+    Situation("download_archived", 200, "archived: served without the provider"),
+    Situation("download_range", 206, "archived, first 1,000 bytes"),
+    Situation("download_large", 413, "archived, 9 MB, above the inline limit"),
+    Situation("download_large_range", 206, "archived, 9 MB, the first part of it"),
+    Situation("download_not_modified", 304, "the client's copy is current"),
+    Situation("download_precondition_failed", 412, "the client's copy differs"),
+    Situation("download_range_not_satisfiable", 416, "a range after the end"),
+    Situation("download_no_key", 401, "no key"),
+    Situation("download_unknown_key", 401, "unknown key"),
+    Situation("download_revoked_key", 401, "revoked key"),
+    Situation("download_expired_key", 401, "expired key"),
+    Situation("download_unknown_id", 404, "no such signature request"),
+    Situation("download_malformed_id", 404, "an id that is not a UUID"),
+    Situation("download_other_project", 404, "another project's signature request"),
+    Situation("download_sent", 409, "status sent"),
+    Situation("download_viewed", 409, "status viewed"),
+    Situation("download_completed", 409, "status completed, certificate not issued yet"),
+    Situation("download_declined", 409, "status declined: never available"),
+    Situation("download_expired", 409, "status expired: never available"),
+    Situation("download_cancelled", 409, "status cancelled: never available"),
+    Situation("download_failed", 409, "status failed: never available"),
+    Situation("download_broken_item", 500, "an item that breaks the table's rules"),
+    Situation("download_provider_unknown", 502, "the provider does not know the request"),
+    Situation("download_provider_html", 502, "the provider answers 200 with a web page"),
+]
+
+
+@dataclass(frozen=True)
+class ArchiveSituation:
+    """`event` is the name of a file in `events/`; `later` of its messages stay in the queue."""
+
+    event: str
+    later: int
+    words: str
+
+
+ARCHIVE_SITUATIONS = [
+    ArchiveSituation("archive_available", 0, "available: fetched and archived"),
+    ArchiveSituation("archive_archived", 0, "archived already"),
+    ArchiveSituation("archive_unknown", 0, "no such signature request: dropped with a warning"),
+    ArchiveSituation("archive_not_available", 1, "not available yet"),
+    ArchiveSituation("archive_broken_item", 1, "an item that breaks the table's rules"),
+    ArchiveSituation("archive_provider_unknown", 1, "the provider does not know the request"),
+    ArchiveSituation("archive_provider_html", 1, "the provider answers 200 with a web page"),
+    ArchiveSituation("archive_malformed", 1, "a malformed message"),
+    ArchiveSituation("archive_duplicates", 0, "one signature request three times in a batch"),
+    ArchiveSituation("archive_ten", 1, "one malformed message among ten"),
+]
+
+
+REFRESH_EVENT = "refresh_scheduled"
+
+
+def event(name: str) -> dict[str, Any]:
+    """Reads a file of `events/`."""
+    return dict(json.loads((ROOT / "events" / f"{name}.json").read_text()))
+
+
+def curl_headers(event: dict[str, Any]) -> list[str]:
+    """Makes the curl options that send a proxy event's headers."""
+    sent_by_curl_itself = {"Accept", "Host", "User-Agent"}
+    headers = {name: value for name, value in event["headers"].items() if name not in sent_by_curl_itself}
+    return [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
+
+
+def signature_id(situation: str) -> str:
+    """Returns the signature request's id in a situation's event."""
+    return str(event(situation)["pathParameters"]["id"])
+
+
+def api_keys() -> list[dict[str, Any]]:
+    """The items of ApiKeysTable, in DynamoDB's JSON."""
+
+    def item(key: str, **attributes: dict[str, Any]) -> dict[str, Any]:
+        hashed = HashedKey.parse(key)
+        return {
+            "keyHash": {"S": hashed.sha256},
+            "projectId": {"S": PROJECT},
+            "prefix": {"S": hashed.prefix},
+            "createdAt": {"S": _CREATED},
+            "revokedAt": {"NULL": True},
+        } | attributes
+
+    return [
+        item(KEY),
+        item(REVOKED_KEY, revokedAt={"S": "2026-06-02T00:00:00.000Z"}),
+        item(EXPIRED_KEY, expiresAt={"S": "2026-06-03T00:00:00.000Z"}),
+    ]
+
+
+def signatures() -> list[dict[str, Any]]:
+    """The items of SignaturesTable, in DynamoDB's JSON."""
+    available = ("first", "archived", "large", "provider_unknown", "provider_html")
+    unavailable = ("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")
+    return [
+        *(_situation(name, "completed", is_available=True) for name in available),
+        *(_situation(status, status, is_available=False) for status in unavailable),
+        _situation("other_project", "completed", is_available=True) | {"projectId": {"S": "prj_other"}},
+        _situation("broken_item", "unheard-of", is_available=True),
+    ]
+
+
+def _situation(name: str, status: str, *, is_available: bool) -> dict[str, Any]:
+    return signature(signature_id(f"download_{name}"), status, f"req_{name}", is_available=is_available)
+
+
+def signature(id_: str, status: str, provider_request_id: str, *, is_available: bool) -> dict[str, Any]:
+    """An item of SignaturesTable, in DynamoDB's JSON."""
+    url = f"https://api.craftkit.example/v1/signatures/{id_}/certificate"
+    return {
+        "id": {"S": id_},
+        "projectId": {"S": PROJECT},
+        "status": {"S": status},
+        "certificateUrl": {"S": url} if is_available else {"NULL": True},
+        "providerRequestId": {"S": provider_request_id},
+        "name": {"S": "Employment contract"},
+        "createdAt": {"S": _CREATED},
+        "completedAt": {"S": _COMPLETED} if status == "completed" else {"NULL": True},
+    }
+
+
+def certificate(provider_request_id: str, attachment_bytes: int = 0) -> bytes:
+    """Renders the certificate that the provider issues for a request."""
+    signers = [
+        Signer("Ada Byron", "ada@example.com", "192.0.2.17", datetime(2026, 6, 4, 16, 20, 51, tzinfo=UTC)),
+        Signer("Charles Weber", "charles@example.com", "198.51.100.23", datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)),
+    ]
+    return render_certificate("Employment contract", provider_request_id, signers, attachment_bytes)
+
+
+def documents() -> dict[str, Callable[[], bytes]]:
+    """The provider's response bodies, by its request id."""
+    return {
+        "req_first": lambda: certificate("req_first"),
+        "req_provider_html": lambda: b"<!doctype html><title>Please sign in</title>",
+    }
+
+
+def archived() -> dict[str, bytes]:
+    """The bucket's initial objects, by key."""
+    return {
+        f"{PROJECT}/{signature_id('download_archived')}.pdf": certificate("req_archived"),
+        f"{PROJECT}/{signature_id('download_large')}.pdf": certificate("req_large", LARGE),
+    }

@@ -1,0 +1,142 @@
+"""Starts the whole service on one machine: provider, AWS, functions and gateway, in this order."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from socketserver import BaseServer
+
+import boto3
+
+from develop.environment import CREDENTIALS, REGION
+from develop.local import seeds
+from develop.local.archiving import Archiving, repeating
+from develop.local.aws import serve_aws
+from develop.local.gateway import Gateway, Invoke, Response, serve
+from develop.local.provider import CLIENT_ID, PATH, TOKEN_PATH, ProviderStub
+from develop.local.resources import create_queues, create_resources
+from develop.template import Stack
+
+DOWNLOAD = "DownloadCertificateFunction"
+ARCHIVE = "ArchiveCertificateFunction"
+REFRESH = "RefreshCredentialFunction"
+
+StartFunction = Callable[[Stack, str, Mapping[str, str]], AbstractContextManager[Invoke]]
+"""Starts a function by its logical id, with these environment variables."""
+
+
+@dataclass(frozen=True)
+class LocalService:
+    stack: Stack
+    url: str
+    aws_url: str
+    provider: ProviderStub
+    functions: Mapping[str, Invoke]
+    api: Response
+
+    def client(self, service: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        """Makes a boto3 client of this service's AWS."""
+        return _session().client(service, endpoint_url=self.aws_url)  # type: ignore[call-overload]
+
+
+@contextmanager
+def local_service(
+    start_function: StartFunction,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    before: Callable[[Response], Response] = lambda api: api,
+    token_seconds: float = 0,
+) -> Iterator[LocalService]:
+    """Runs the service. The gateway listens on `port`, AWS and the provider on the next two; 0 takes free ones.
+    `before` may wrap the API. With `token_seconds`, the provider accepts only access tokens, which live that long."""
+    aws_port, provider_port = (port + 1, port + 2) if port else (0, 0)
+    with ExitStack() as running:
+        provider = ProviderStub(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents(), token_seconds)
+        running.enter_context(serving(provider))
+        stack = make_stack(provider.server_address[1], has_tokens=token_seconds > 0)
+        functions: dict[str, Invoke] = {}
+        aws_url = running.enter_context(_aws(stack, host, aws_port, functions))
+        for name in stack.of_type("AWS::Lambda::Function"):
+            # Each function signs with its own name, which tells a recorder of AWS calls who made them.
+            environment = stack.environment(name) | {"AWS_ENDPOINT_URL": aws_url, "AWS_ACCESS_KEY_ID": name}
+            functions[name] = running.enter_context(start_function(stack, name, environment))
+        if token_seconds:
+            event = json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode()
+            functions[REFRESH](event)
+            running.enter_context(repeating(lambda: functions[REFRESH](event), token_seconds / 3))
+        archiving = Archiving(stack, _session, aws_url, functions[ARCHIVE])
+
+        def complete() -> str:
+            id_ = str(uuid.uuid4())
+            provider.documents[f"req_{id_}"] = lambda: seeds.certificate(f"req_{id_}")
+            archiving.complete(id_)
+            return id_
+
+        provider.complete = complete
+        running.enter_context(archiving.running())
+        api = Gateway(stack, functions).answer
+        server = serve(before(api), host, port)
+        running.enter_context(serving(server))
+        yield LocalService(stack, f"http://127.0.0.1:{server.server_address[1]}", aws_url, provider, functions, api)
+
+
+def make_stack(provider_port: int, *, has_tokens: bool = False) -> Stack:
+    url = f"http://localhost:{provider_port}"
+    oauth = {"ProviderTokenUrl": url + TOKEN_PATH, "ProviderOAuthSecretName": "craftkit/provider-oauth"}
+    parameters = {
+        "ProviderCertificateUrl": url + PATH,
+        "ProviderAuthHeader": "Authorization: Bearer {secret}",
+        "ProviderSecretName": "craftkit/provider-secret",
+        "ArchiveFetchesPerMinute": "1200",
+    }
+    return Stack("craftkit-local", parameters | oauth if has_tokens else parameters)
+
+
+@contextmanager
+def serving(server: BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def _aws(stack: Stack, host: str, port: int, functions: Mapping[str, Invoke]) -> Iterator[str]:
+    server = serve_aws(stack, host, port, functions)
+    with serving(server):
+        url = f"http://127.0.0.1:{server.server_port}"
+        create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)
+        create_queues(stack, _session(), url)
+        if name := stack.parameters["ProviderOAuthSecretName"]:
+            client = {"client_id": CLIENT_ID, "client_secret": seeds.PROVIDER_SECRET}
+            credentials = json.dumps({"grant": "client_credentials"} | client)
+            _session().client("secretsmanager", endpoint_url=url).create_secret(Name=name, SecretString=credentials)
+        _seed(stack, url)
+        yield url
+
+
+def _session(name: str = CREDENTIALS["AWS_ACCESS_KEY_ID"]) -> boto3.Session:
+    return boto3.Session(name, CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+
+
+def _seed(stack: Stack, url: str) -> None:
+    session = _session()
+    dynamodb, s3 = session.client("dynamodb", endpoint_url=url), session.client("s3", endpoint_url=url)
+    for item in seeds.api_keys():
+        dynamodb.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
+    for item in seeds.signatures():
+        dynamodb.put_item(TableName=stack.physical_id("SignaturesTable"), Item=item)
+    for key, content in seeds.archived().items():
+        s3.put_object(
+            Bucket=stack.physical_id("CertificatesBucket"),
+            Key=key,
+            Body=content,
+            ContentType="application/pdf",
+            ChecksumAlgorithm="SHA256",
+        )

@@ -1,0 +1,24 @@
+"""Operate a deployed stack, or the local service that `make run` started."""
+
+import click
+
+from operate.command_line import HELP_OPTIONS, Commands, examples
+from operate.commands.archive import archive
+from operate.commands.evidence import evidence
+from operate.commands.keys import keys
+from operate.commands.provider import provider
+from operate.commands.smoke import smoke
+
+main = Commands(
+    "certificates",
+    commands=[archive, evidence, keys, provider, smoke],
+    help=__doc__,
+    epilog=examples(
+        "certificates archive status --local",
+        "certificates keys list --stack craftkit-certificates",
+        "certificates archive verify --help",
+    )
+    + "\n\nExit codes: 2: the command failed; 130: interrupted; 141: output pipe closed.",
+    context_settings=HELP_OPTIONS,
+)
+click.version_option(package_name="craftkit-certificates", message="%(prog)s %(version)s")(main)

@@ -1,0 +1,125 @@
+"""`provider`: checks that a stack's configuration gets certificates from the provider."""
+
+import time
+from collections.abc import Callable
+
+import click
+from pydantic import ValidationError
+from pydantic.alias_generators import to_pascal, to_snake
+
+from certificates.budgets import PROVIDER_SECONDS
+from certificates.certificate import Certificate
+from certificates.errors import ProviderFailed
+from certificates.provider import Observer, Provider, Secret
+from certificates.settings import ProviderSettings
+from certificates.urls import Url
+from operate.command_line import CannotRun, examples
+from operate.commands.refresh import describe_age, refresh_command
+from operate.output import Output
+from operate.stack import Target, on_a_stack
+
+ADVICE = {
+    "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, including a second try.",
+    "unreachable": "No answer: is the host of ProviderCertificateUrl right, with a valid TLS certificate?",
+    "status": "Only 200 counts, or a redirect to a host in ProviderLinkHosts. 401 or 403: the secret or "
+    "ProviderAuthHeader. 404: the URL or the request's id.",
+    "link_status": "The link's host refused. The link may have expired, or may need a header that is not sent.",
+    "too_large": "The response is larger than MaxCertificateBytes, or than 8 MiB if JSON with a link is expected.",
+    "broken_answer": "The response ended early, or its encoding does not match its headers.",
+    "secret_unavailable": "Secrets Manager did not give the secret: does ProviderSecretName exist, can you read it?",
+    "secret_malformed": "The secret is empty, binary, or invalid in a header: does it end with a line break?",
+    "request_id_refused": "This id is not valid in a URL.",
+    "link_missing": "The response is not JSON, or ProviderLinkField is missing or null: not ready yet?",
+    "link_refused": "The link is not a plain https URL, or ProviderLinkHosts does not list its host.",
+    "not_a_pdf": "The response is not a whole PDF.",
+}
+
+
+class PrintingObserver(Observer):
+    """Prints each step, but neither the secret nor the path or query of a link."""
+
+    def __init__(self, settings: ProviderSettings, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._say = say
+        self._started = 0.0
+
+    def on_request(self, url: Url, *, is_link: bool) -> None:
+        self._started = time.perf_counter()
+        target = "/… (without the secret)" if is_link else url.target
+        self._say(f"GET {url.scheme}://{url.host}:{url.port}{target}")
+        if not is_link:
+            for name, value in self._settings.provider_auth_header.fill("********").items():
+                self._say(f"    {name}: {value}")
+
+    def on_response(self, content: bytes) -> None:
+        self._say(f"    200 after {self._seconds()} s: {len(content):,} bytes, {_describe_content(content)}")
+
+    def on_failure(self, failure: ProviderFailed) -> None:
+        self._say(f"    {failure.upstream_status or 'no answer'} after {self._seconds()} s")
+
+    def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
+        if status == 200:
+            self._say(f"    {self._settings.provider_link_field} holds a link")
+        else:
+            self._say(f"    {status} after {self._seconds()} s: a redirect")
+        if not is_allowed:
+            self._say(f"    it leads to {_describe_host(link)}, which is refused")
+
+    def _seconds(self) -> str:
+        return f"{time.perf_counter() - self._started:.1f}"
+
+
+@click.group(epilog=examples("certificates provider check --stack craftkit-certificates --request 1234"))
+def provider() -> None:
+    """Check the connection to the provider, as the stack configures it."""
+
+
+provider.add_command(refresh_command)
+
+
+@provider.command("check", epilog=examples("certificates provider check --local --request req_first"))
+@click.option("--request", "request_id", required=True, metavar="ID", help="The provider's id of a completed request.")
+@on_a_stack
+def check_command(target: Target, *, request_id: str) -> None:
+    """Fetch one certificate without archiving it, and print each step.
+
+    Exit code 1: the service would refuse it.
+    """
+    output = Output()
+    settings = _read_settings(target)
+    if target.parameters.get("ProviderTokenUrl"):
+        output.write(describe_age(target, settings.provider_secret_name))
+    secret = Secret(target.secrets_manager, settings.provider_secret_name)
+    try:
+        certificate = Provider(settings, secret, PrintingObserver(settings, output.write)).fetch(
+            request_id, PROVIDER_SECONDS
+        )
+    except ProviderFailed as failure:
+        output.write(f"Refused: {failure.reason}. {ADVICE[failure.reason]}")
+        raise click.exceptions.Exit(1) from failure
+    output.write(f"Accepted: a whole PDF of {len(certificate.content):,} bytes. Nothing was archived.")
+    output.write(f"SHA-256 {Certificate(certificate.content).sha256}")
+
+
+def _read_settings(target: Target) -> ProviderSettings:
+    """Reads the settings of the stack. Raises CannotRun, which names the invalid parameters."""
+    variables = {to_snake(name).upper(): value for name, value in target.parameters.items()}
+    try:
+        return ProviderSettings.model_validate(variables)
+    except ValidationError as error:
+        problems = [("".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_input=False)]
+        words = [f"{to_pascal(variable.lower()) or 'The stack'}: {message}" for variable, message in problems]
+        raise CannotRun("; ".join(words)) from None
+
+
+def _describe_host(link: str) -> str:
+    try:
+        url = Url.parse_link(link)
+    except ValueError as error:
+        return f"something that {error}"
+    return f"{url.host}:{url.port}"
+
+
+def _describe_content(content: bytes) -> str:
+    kinds = {b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP", b"JVBERi": "base64 of a PDF", b"{": "JSON", b"<": "HTML or XML"}
+    return next((kind for start, kind in kinds.items() if content.lstrip().startswith(start)), "something else")

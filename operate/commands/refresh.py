@@ -1,0 +1,86 @@
+"""The access token of a provider whose credentials expire: its age, and `provider refresh`."""
+
+import time
+
+import click
+from botocore.parsers import ResponseParserError
+from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
+
+from certificates.aws import AwsError, error_code
+from operate.command_line import CannotRun, examples
+from operate.output import Output
+from operate.stack import Target, on_a_stack
+
+_CONSENT = "Give consent again; a new refresh token belongs in ProviderOAuthSecretName."
+_CLIENT = "Check the client in ProviderOAuthSecretName, and with jwt_bearer the public key at the provider."
+_FIELDS = "Check the fields in ProviderOAuthSecretName, and ProviderTokenUrl."
+ADVICE = dict.fromkeys(("invalid_grant", "consent_required"), _CONSENT)
+ADVICE |= dict.fromkeys(("invalid_client", "unauthorized_client"), _CLIENT)
+ADVICE |= dict.fromkeys(("invalid_request", "invalid_scope", "unsupported_grant_type", "refused"), _FIELDS)
+ADVICE |= {
+    "credentials_malformed": _FIELDS,
+    "credentials_changed": "Someone replaced them meanwhile: try again.",
+    "signing_key_missing": "Set the parameter ProviderSigningKeyArn.",
+    "token_type_unsupported": "Only tokens of the type Bearer can be used: ask the provider for one.",
+}
+IN_THE_LOG = "See credential_refresh_failed in the log of the refresh function."
+
+
+class Refreshed(BaseModel):
+    seconds: int | None
+    rotated: bool
+
+
+class Failed(BaseModel):
+    """The function replies with the reason of a refusal. It raises all others, which Lambda reports as an error."""
+
+    reason: str = Field(validation_alias=AliasChoices("reason", "errorMessage"))
+
+
+_REPLY: TypeAdapter[Refreshed | Failed] = TypeAdapter(Refreshed | Failed)
+
+
+@click.command("refresh", epilog=examples("certificates provider refresh --stack craftkit-certificates"))
+@on_a_stack
+def refresh_command(target: Target) -> None:
+    """Fetch and store a new access token now, as the schedule does.
+
+    Exit code 1: there is no new access token.
+    """
+    reply = _invoke(target)
+    if isinstance(reply, Failed):
+        Output().write(f"Failed: {reply.reason}. {ADVICE.get(reply.reason, IN_THE_LOG)}")
+        raise click.exceptions.Exit(1)
+    lifetime = "" if reply.seconds is None else f", which lives for {_describe_seconds(reply.seconds)}"
+    Output().write(f"New access token{lifetime}{'; a new refresh token was stored' if reply.rotated else ''}.")
+
+
+def _invoke(target: Target) -> Refreshed | Failed:
+    if "RefreshCredentialFunctionName" not in target.outputs:
+        raise CannotRun(f"Stack {target.name} has no ProviderTokenUrl: there are no access tokens to refresh.")
+    name = target.outputs["RefreshCredentialFunctionName"]
+    client = target.lambda_()
+    try:
+        answer = client.invoke(FunctionName=name, Qualifier="live", Payload=b"{}")
+        return _REPLY.validate_json(answer["Payload"].read())
+    except ValidationError:
+        raise ResponseParserError from None
+    except client.exceptions.TooManyRequestsException as error:
+        raise CannotRun("Another run is in progress, or Lambda has no free concurrency. Try again soon.") from error
+
+
+def describe_age(target: Target, secret: str) -> str:
+    """Compares the age with the schedule: only the provider and the run that fetched the token know when it expires."""
+    try:
+        created = target.secrets_manager().get_secret_value(SecretId=secret)["CreatedDate"]
+    except AwsError as error:
+        return (
+            f"Access token: not read ({error_code(error)}). If there is none yet, run `certificates provider refresh`."
+        )
+    age, minutes = int(time.time() - created.timestamp()), int(target.parameters["ProviderTokenMinutes"])
+    late = ", which is overdue: run `certificates provider refresh`" if age // 60 > minutes else ""
+    return f"Access token: age {_describe_seconds(age)}, refreshed every {minutes} minutes{late}"
+
+
+def _describe_seconds(seconds: int) -> str:
+    return f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"

@@ -1,0 +1,79 @@
+"""Question three: who signed, and when? (RFC 5280, 6; RFC 9336)"""
+
+import ssl
+from functools import cache
+from typing import Any
+
+from asn1crypto import cms, x509
+from pyhanko.keys import load_certs_from_pemder_data
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import DisallowedAlgorithmError, ExpiredError, NotYetValidError, PathBuildingError
+from pyhanko_certvalidator.registry import SimpleTrustManager
+
+from operate.evidence.digital_signature import Trust
+
+# Besides the purpose of RFC 9336 and those of Adobe and Microsoft, readers accept e-mail protection.
+_DOCUMENTS = {
+    *("any_extended_key_usage", "email_protection", "1.3.6.1.5.5.7.3.36"),
+    *(
+        "1.2.840.113583.1.1.5",
+        "1.3.6.1.4.1.311.10.3.12",
+        "microsoft_document_signing",
+        "adobe_authentic_documents_trust",
+    ),
+}
+_TIME_STAMPS = {"time_stamping"}
+_WEAK = {"md2", "md5", "sha1"}
+
+
+@cache
+def trusted_authorities() -> list[x509.Certificate]:
+    """The certificates of the authorities that this machine trusts, from OpenSSL's default file or SSL_CERT_FILE.
+
+    Operating systems choose them for web sites; few of them issue certificates that sign documents.
+    """
+    context = ssl.create_default_context()
+    return [one for der in context.get_ca_certs(binary_form=True) for one in load_certs_from_pemder_data(der)]
+
+
+@cache
+def make_trust_manager() -> SimpleTrustManager:
+    return SimpleTrustManager.build(trust_roots=trusted_authorities())
+
+
+async def find_trust(signed_data: cms.SignedData, certificate: Any, *, is_time_stamp: bool = False) -> Trust:
+    """Says whether an authority that this machine trusts issued the certificate, which is valid now, and for what.
+
+    Fetches nothing, so revocation is not looked up.
+    """
+    (signer,) = signed_data["signer_infos"]
+    if signer["digest_algorithm"]["algorithm"].native in _WEAK:
+        return "weak_algorithm"
+    others = [one.chosen for one in signed_data["certificates"] if one.name == "certificate"]
+    # Each has its own context, to which the certificates that it holds are added.
+    context = ValidationContext(trust_manager=make_trust_manager(), allow_fetching=False)
+    try:
+        await CertificateValidator(certificate, others, context).async_validate_path()
+    except MemoryError:
+        raise
+    except PathBuildingError:
+        return "unknown_authority"
+    except (ExpiredError, NotYetValidError):
+        return "expired"
+    except DisallowedAlgorithmError:
+        return "weak_algorithm"
+    except Exception:  # noqa: BLE001 - a hostile certificate raises anything
+        return "not_established"
+    return _find_purpose(certificate, _TIME_STAMPS if is_time_stamp else _DOCUMENTS)
+
+
+def _find_purpose(certificate: Any, wanted: set[str]) -> Trust:
+    extended, usage = certificate.extended_key_usage_value, certificate.key_usage_value
+    if usage is not None and not usage.native & {"digital_signature", "non_repudiation"}:
+        return "other_purpose"
+    if extended is None:
+        return "trusted" if wanted is _DOCUMENTS else "other_purpose"
+    purposes = set(extended.native)
+    if purposes & wanted:
+        return "trusted"
+    return "web_site_only" if "server_auth" in purposes else "other_purpose"

@@ -1,0 +1,153 @@
+"""The stack that a command works on: its tables, bucket and queues, and how to reach them."""
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+import click
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from certificates.aws import AwsError, client_config
+from certificates.budgets import CallLimits
+from certificates.errors import ArchiveUnavailable
+from operate.command_line import CannotRun
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+CONNECTIONS = 32
+"""Maximum number of concurrent requests to one service."""
+
+_CONFIG = client_config(CallLimits(read_seconds=20, attempts=6)).merge(Config(max_pool_connections=CONNECTIONS))
+_FIRST_CONFIG = client_config(CallLimits(read_seconds=10, attempts=2))
+INVOKE = CallLimits(read_seconds=75, attempts=1)
+"""Longer than a function's start and its time-out; a second attempt would invoke it again while it runs."""
+_LOCAL_CONFIG = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
+_LOCAL_PORT = 3000
+_LOCAL_STACK = "craftkit-local"
+_LOCAL_REGION = "eu-central-1"
+
+
+@dataclass(frozen=True)
+class Target:
+    """`name` is the name of the stack, even if its ARN was given; `options` are those of every client."""
+
+    name: str
+    session: boto3.Session
+    options: Mapping[str, Any]
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    def output(self, key: str) -> str:
+        if key not in self.outputs:
+            words = "is it a stack of this project, deployed with this version?"
+            raise CannotRun(f"Stack {self.name} has no output {key}: {words}")
+        return self.outputs[key]
+
+    def dynamodb(self) -> "DynamoDBClient":
+        return self.session.client("dynamodb", **self.options)
+
+    def lambda_(self) -> "LambdaClient":
+        config = self.options["config"].merge(client_config(INVOKE))
+        return self.session.client("lambda", **{**self.options, "config": config})
+
+    def s3(self) -> "S3Client":
+        return self.session.client("s3", **self.options)
+
+    def sqs(self) -> "SQSClient":
+        return self.session.client("sqs", **self.options)
+
+    def secrets_manager(self) -> "SecretsManagerClient":
+        return self.session.client("secretsmanager", **self.options)
+
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self.session.client("cloudwatch", **self.options)
+
+    def logs(self) -> Any:
+        return self.session.client("logs", **self.options)
+
+    @property
+    def is_local(self) -> bool:
+        return self.options["endpoint_url"] is not None
+
+
+def check_pages[Page: Mapping[str, Any]](pages: Iterable[Page]) -> Iterator[Page]:
+    """Yields the pages of a list of S3. botocore parses any other XML as an empty list: raises ArchiveUnavailable."""
+    for page in pages:
+        if "IsTruncated" not in page:
+            raise ArchiveUnavailable("MalformedAnswer")
+        yield page
+
+
+def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that choose a stack to a command, and passes it the chosen one."""
+
+    @click.option("--stack", metavar="NAME", help="Name or ARN of the deployed stack.")
+    @click.option("--region", metavar="REGION", help="Its region, if not set in the environment.")
+    @click.option("--local", is_flag=True, help="Use the local service that `make run` started.")
+    @click.option("--port", type=click.IntRange(1, 65534), help=f"PORT of `make run`; {_LOCAL_PORT} by default.")
+    @functools.wraps(command)
+    def run(*, stack: str | None, region: str | None, local: bool, port: int | None, **options: Any) -> None:
+        if local == bool(stack):
+            raise click.UsageError("Give either --stack NAME or --local.")
+        if port and not local:
+            raise click.UsageError("--port needs --local.")
+        if region and not stack:
+            raise click.UsageError("--region needs --stack.")
+        target = find_deployed(stack, region) if stack else find_local(port or _LOCAL_PORT)
+        command(target, **options)
+
+    return run
+
+
+def find_deployed(name: str, region: str | None) -> Target:
+    session = boto3.Session(region_name=region)
+    try:
+        return _find(session, name)
+    except ClientError as error:
+        if "does not exist" in str(error):
+            advice = "Run `aws cloudformation describe-stacks` to list the stacks."
+            raise CannotRun(f"No stack {name} in {session.region_name}. {advice}") from error
+        raise
+    except ValueError as error:
+        words = str(error).removesuffix(".")
+        raise CannotRun(f"{words}. Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.") from error
+
+
+def find_local(port: int) -> Target:
+    """`make run` answers for AWS on the port after its own. The user's AWS configuration is not read: it is for other
+    accounts, and may be malformed."""
+    # botocore's form of a setting: key in a file, environment variable, default, conversion.
+    no_file = (None, None, os.devnull, None)
+    settings = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    core = botocore.session.Session(settings)
+    session = boto3.Session("local", "local", region_name=_LOCAL_REGION, botocore_session=core)
+    try:
+        return _find(session, _LOCAL_STACK, f"http://127.0.0.1:{port + 1}")
+    except (*AwsError, ResponseParserError) as error:
+        words = f"Give its --port, or start it: make run PORT={port}"
+        raise CannotRun(f"No local service runs on port {port}. {words}") from error
+
+
+def _find(session: boto3.Session, name: str, endpoint_url: str | None = None) -> Target:
+    config = _LOCAL_CONFIG if endpoint_url else Config()
+    cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_FIRST_CONFIG.merge(config))
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    return Target(
+        stack["StackName"],
+        session,
+        options={"endpoint_url": endpoint_url, "config": _CONFIG.merge(config)},
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])},
+    )

@@ -1,0 +1,303 @@
+"""docs/clients/certificate.py: current copies, parts, resuming, verifying and polling."""
+
+import importlib.util
+import re
+import socket
+import threading
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from develop.fakes.server import Response, ScriptedServer, raw, reply
+from develop.local import seeds
+from tests.develop.test_clients import DAMAGED, PDF, cut, digest, error, stall, wait, whole
+from tests.support.clients import FOLDER, SECONDS, Client
+
+UNRELATED = r"The parts do not belong together\."
+FLIPPED = PDF.replace(b"7", b"6")
+TOO_LARGE = reply(413, b"{}")
+PAST, FUTURE = "Sun, 06 Nov 1994 08:49:37 GMT", "Fri, 06 Nov 2093 08:49:37 GMT"
+
+
+def part(first: int, end: int, content: bytes = PDF, **headers: str) -> Response:
+    """The bytes from `first` to `end`, exclusive."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    sound = {"ETag": '"a"', "Content-Range": f"bytes {first}-{end - 1}/{len(PDF)}", "Repr-Digest": digest(PDF)}
+    return reply(206, content[first:end], sound | named)
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module, which does not wait."""
+    spec = importlib.util.spec_from_file_location("certificate", FOLDER / "certificate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, sleep=lambda _: None))
+    return module
+
+
+@pytest.fixture
+def file(client: ModuleType, tmp_path: Path) -> Path:
+    """The name of a certificate whose first five bytes have arrived."""
+    file = tmp_path / "certificate.pdf"
+    with ScriptedServer(TOO_LARGE, part(0, 5), error(503)) as server, pytest.raises(client.Unavailable):
+        client.update(file, server.url, seeds.KEY)
+    assert saved(file) == {
+        f"{file.name}.begun": PDF[:5],
+        f"{file.name}.begun.etag": f'"a" {digest(PDF[:5])}\n'.encode(),
+    }
+    return file
+
+
+def saved(file: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in file.parent.iterdir()}
+
+
+def ranges(server: ScriptedServer) -> list[tuple[str | None, str | None]]:
+    return [(request.headers.get("range"), request.headers.get("if-range")) for request in server.requests]
+
+
+COPY = {"certificate.pdf": PDF, "certificate.pdf.etag": f'"a" {digest(PDF)}\n'.encode()}
+
+
+def test_an_interrupted_download_is_continued(client: ModuleType, file: Path) -> None:
+    with ScriptedServer(part(5, 15)) as server:
+        assert client.update(file, server.url, seeds.KEY)
+    assert ranges(server) == [("bytes=5-4500004", '"a"')]
+    assert saved(file) == COPY
+
+
+def test_a_download_can_be_interrupted_twice(client: ModuleType, file: Path) -> None:
+    for answers in ([part(5, 9), error(503)], [error(503)]):
+        with ScriptedServer(*answers) as server, pytest.raises(client.Unavailable):
+            client.update(file, server.url, seeds.KEY)
+    with ScriptedServer(part(9, 15)) as server:
+        assert client.update(file, server.url, seeds.KEY)
+    assert ranges(server) == [("bytes=9-4500008", '"a"')]
+    assert saved(file) == COPY
+
+
+@pytest.mark.parametrize("content", [PDF[:4], b""])
+def test_parts_that_were_changed_are_not_continued(client: ModuleType, file: Path, content: bytes) -> None:
+    file.with_name(f"{file.name}.begun").write_bytes(content)
+    with ScriptedServer(whole()) as server:
+        assert client.update(file, server.url, seeds.KEY)
+    assert ranges(server) == [(None, None)]
+    assert saved(file) == COPY
+
+
+@pytest.mark.parametrize("answer", [error(404), part(5, 15, ETag='"b"'), whole(Repr_Digest=""), part(5, 15, b"x" * 15)])
+def test_parts_that_cannot_be_continued_are_deleted(client: ModuleType, file: Path, answer: Response) -> None:
+    with ScriptedServer(answer) as server, pytest.raises(client.CertificateError):
+        client.update(file, server.url, seeds.KEY)
+    assert saved(file) == {}
+
+
+@pytest.mark.parametrize("answers", [[whole()], [TOO_LARGE, part(0, 5), part(5, 15)]])
+def test_another_certificate_is_taken_instead_of_the_parts_of_an_earlier_one(
+    client: ModuleType, file: Path, answers: list[Response]
+) -> None:
+    """The API sends no part if If-Range does not match: the whole, or 413 if that is too large."""
+    begun = file.with_name(f"{file.name}.begun")
+    client.save(begun, client.Certificate(b"%PDF-", '"b"'))
+    with ScriptedServer(*answers) as server:
+        assert client.update(file, server.url, seeds.KEY)
+    assert ranges(server)[0] == ("bytes=5-4500004", '"b"')
+    assert saved(file) == COPY
+
+
+PARTS = {
+    "in parts": ([part(0, 5), part(5, 14), part(14, 15)], None),
+    "in one part": ([part(0, 15)], None),
+    "failures between parts": ([cut(206), part(0, 5), error(503), cut(206), part(5, 15)], None),
+    "whole instead of the first part": ([whole()], None),
+    "whole instead of the next part": ([part(0, 5), whole()], None),
+    "a flipped byte in the second of three": (
+        [part(0, 5), part(5, 10, FLIPPED), part(10, 15)],
+        DAMAGED,
+    ),
+    "no digest": ([part(0, 5), part(5, 15, Repr_Digest="")], DAMAGED),
+    "whole with another digest": ([part(0, 5), whole(Repr_Digest=digest(b""))], DAMAGED),
+    "too large for ever": ([error(413)], r"HTTP 413 some_code: No\."),
+    "none instead of the next part": ([part(0, 5), error(404)], r"HTTP 404 some_code: No\."),
+    "without a tag": ([part(0, 15, ETag="")], UNRELATED),
+    "with a weak tag": ([part(0, 15, ETag='W/"a"')], UNRELATED),
+    "another tag": ([part(0, 5), part(5, 15, ETag='"b"')], UNRELATED),
+    "another size": ([part(0, 5), part(5, 15, Content_Range="bytes 5-14/16")], UNRELATED),
+    "the same part again": ([part(0, 5), part(0, 5)], UNRELATED),
+    "a gap between parts": ([part(0, 5), part(6, 15)], UNRELATED),
+    "a part that begins later": ([part(1, 15)], UNRELATED),
+    "an empty part": ([part(0, 5), part(5, 5)], UNRELATED),
+    **{
+        f"Content-Range: {value}": ([part(0, 15, Content_Range=value)], UNRELATED)
+        for value in (
+            *("", "bytes 0-4/15", "bytes 0-15/15", "bytes 0-14/14", "bytes 0-14/*", "bytes 0-14/100000001"),
+            *(f"bytes 0-14/{9**40}", "items 0-14/15", "bytes 0-14/15, 1", "bytes 0-14/x[$(touch x)]"),
+        )
+    },
+    "too many parts": (
+        [part(first, first + 1, b"x" * 999, Content_Range=f"bytes {first}-{first}/999") for first in range(101)],
+        r"The certificate arrived in too many parts\.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answers", "says"), PARTS.values(), ids=PARTS)
+def test_a_large_certificate_is_whole_and_undamaged_or_refused(
+    client: ModuleType, tmp_path: Path, answers: list[Response], says: str | None
+) -> None:
+    file = tmp_path / "certificate.pdf"
+    with ScriptedServer(TOO_LARGE, *answers) as server:
+        if says:
+            with pytest.raises(client.CertificateError, match=rf"^{says}$"):
+                client.update(file, server.url, seeds.KEY)
+        else:
+            assert client.update(file, server.url, seeds.KEY)
+    assert saved(file) == ({} if says else COPY)
+
+
+def test_a_damaged_part_ends_the_program_with_an_error(tmp_path: Path) -> None:
+    program = Client("python", tmp_path)
+    answers = TOO_LARGE, part(0, 5), part(5, 10, FLIPPED), part(10, 15)
+    with ScriptedServer(*answers) as server, program.started(server.url) as process:
+        output, errors = process.communicate(timeout=SECONDS)
+    assert (process.returncode, output, program.saved) == (1, "", {})
+    assert re.fullmatch(rf"{DAMAGED}\n", errors)
+
+
+@pytest.mark.parametrize("etag", ['"b"', 'W/"a"', "a", '"a" "b"', f'"{"a" * 201}"', ""])
+def test_a_new_certificate_replaces_the_copy_and_its_tag(client: ModuleType, tmp_path: Path, etag: str) -> None:
+    """A tag that can't be compared is not kept."""
+    file = tmp_path / "certificate.pdf"
+    client.save(file, client.Certificate(b"old", '"a"'))
+    with ScriptedServer(whole(ETag=etag)) as server:
+        assert client.update(file, server.url, seeds.KEY)
+    tag = {f"{file.name}.etag": f'"b" {digest(PDF)}\n'.encode()} if etag == '"b"' else {}
+    assert saved(file) == {file.name: PDF} | tag
+
+
+def test_a_copy_is_current_when_the_server_says_so(client: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / "certificate.pdf"
+    client.save(file, client.Certificate(PDF, '"a"'))
+    with ScriptedServer(reply(304, b"", {"ETag": '"a"'})) as server:
+        assert not client.update(file, server.url, seeds.KEY)
+    assert server.requests[0].headers["if-none-match"] == '"a"'
+    assert saved(file) == COPY
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("certificate.pdf", content) for content in (PDF[:5], b"", None)),
+        *(("certificate.pdf.etag", content) for content in (b'"a"', b"", None, b'"a"\r\nX: y\n', bytes(range(256)))),
+    ],
+)
+def test_a_copy_that_was_changed_is_downloaded_again(
+    client: ModuleType, tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    file, path = tmp_path / "certificate.pdf", tmp_path / name
+    client.save(file, client.Certificate(PDF, '"a"'))
+    path.unlink() if content is None else path.write_bytes(content)
+    with ScriptedServer(whole()) as server:
+        assert client.update(file, server.url, seeds.KEY)
+    assert "if-none-match" not in server.requests[0].headers
+    assert saved(file) == COPY
+
+
+RETRY_AFTER = {
+    "08": (8, 8),
+    "0": (1, 1),
+    "99999": (60, 300),
+    PAST: (1, 1),
+    FUTURE: (60, 300),
+    "Sun, 99 Nov 2093 08:49:37 GMT": (1, 30),
+    "Sunday, 06-Nov-94 08:49:37 GMT": (1, 30),
+    "99999999999999999999": (1, 30),
+}
+"""Seconds to wait after 503 and after 409."""
+
+
+def test_each_retry_after_is_read(client: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(client.time, "sleep", pauses.append)
+    answers = [wait(status, value) for value in RETRY_AFTER for status in (503, 409)]
+    with ScriptedServer(*answers, whole()) as server:
+        assert client.download(server.url, seeds.KEY) == (PDF, '"a"')
+    assert pauses == [pause for pair in RETRY_AFTER.values() for pause in pair]
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"])
+def test_a_time_out_ends_the_work(client: ModuleType, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    """Neither a thread nor a connection is left, and the pauses are the tries'."""
+    monkeypatch.setattr(client, "RESPONSE_SECONDS", 0.2)
+    monkeypatch.setattr(client, "PAUSES", (1,))
+    ended = threading.Semaphore(0)
+
+    def drip(connection: socket.socket) -> None:
+        try:
+            raw(head, *[b"x"] * 10_000, pause=0.02)(connection)
+        finally:
+            ended.release()
+
+    before = threading.enumerate()
+    with ScriptedServer(drip) as server, pytest.raises(client.Unavailable, match="response: time-out"):
+        client.download(server.url, seeds.KEY)
+    assert all(ended.acquire(timeout=SECONDS) for _ in range(2))
+    for thread in [each for each in threading.enumerate() if each not in before and isinstance(each, threading.Timer)]:
+        thread.join(SECONDS)
+        assert not thread.is_alive()
+
+
+def test_a_program_resumes_what_it_has_kept(client: ModuleType) -> None:
+    kept: list[Any] = []
+    answers = TOO_LARGE, part(0, 5), part(5, 9), error(503)
+    with ScriptedServer(*answers) as server, pytest.raises(client.Unavailable):
+        client.download(server.url, seeds.KEY, keep=kept.append)
+    assert kept == [(PDF[:5], '"a"'), (PDF[:9], '"a"')]
+    with ScriptedServer(part(9, 15)) as server:
+        assert client.resume(server.url, seeds.KEY, kept[-1], kept.append) == (PDF, '"a"')
+    assert len(kept) == 2
+
+
+def test_a_program_that_is_killed_is_continued_by_the_next(tmp_path: Path) -> None:
+    begun, killed = threading.Event(), Client("python", tmp_path)
+    with ScriptedServer(TOO_LARGE, part(0, 5), stall(begun)) as server, killed.started(server.url):
+        assert begun.wait(SECONDS)
+    with ScriptedServer(part(5, 15)) as server:
+        assert killed.run(server.url) == (0, f"{killed.file} downloaded\n")
+    assert killed.saved == COPY
+
+
+@pytest.mark.parametrize(("content", "is_original"), [(PDF, True), (PDF[:-1], False), (b"", False)])
+def test_a_copy_is_verified_by_its_content(
+    client: ModuleType, tmp_path: Path, content: bytes, *, is_original: bool
+) -> None:
+    file = tmp_path / "received.pdf"
+    file.write_bytes(content)
+    for answers in ([whole()], [TOO_LARGE, part(0, 5), part(5, 15)]):
+        with ScriptedServer(*answers) as server:
+            assert client.verify(file, server.url, seeds.KEY) == is_original
+    assert saved(file) == {file.name: content}
+
+
+def test_errors_tell_whether_to_ask_again(client: ModuleType) -> None:
+    later = reply(409, b"", {"Retry-After": "300"})
+    answers = {client.NotAvailableYet: later, client.CertificateError: error(409), client.Unavailable: error(503)}
+    for expected, answer in answers.items():
+        with ScriptedServer(answer) as server, pytest.raises(client.CertificateError) as raised:
+            client.download(server.url, seeds.KEY)
+        assert type(raised.value) is expected
+
+
+@pytest.mark.parametrize("name", ["update", "download", "resume", "verify"])
+def test_no_function_sends_an_invalid_key(client: ModuleType, file: Path, name: str) -> None:
+    arguments = {"update": [file], "verify": [file]}.get(name, [])
+    begun = [client.Certificate(PDF[:5], '"a"')] if name == "resume" else []
+    with ScriptedServer(whole()) as server, pytest.raises(client.CertificateError, match="is not an API key"):
+        getattr(client, name)(*arguments, server.url, "secret\r\nX: y", *begun)
+    assert server.requests == []

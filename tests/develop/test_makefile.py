@@ -1,0 +1,239 @@
+"""The Makefile's recipes, run in a temporary folder with a local package index."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from develop.local.runtime import ARCHITECTURE
+from develop.template import ROOT
+
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+(OTHER,) = MACHINES.keys() - {ARCHITECTURE}
+NO_VENV = "python3 has no venv module. On Debian and Ubuntu: apt install python3-venv"
+
+UV = """#!/bin/sh
+# Records its arguments and environment, and creates only what the recipes need.
+echo "$*" >>asked
+env >>environment
+for last; do :; done
+if [ "$1" = venv ]; then mkdir -p "$last"; fi
+if [ ! -e .uv/bin/uv ]; then mkdir -p .uv/bin; cp "$0" .uv/bin/uv; fi
+"""
+
+TEMPLATE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Architecture: {Type: String}
+Resources:
+  DependenciesLayer:
+    Type: AWS::Serverless::LayerVersion
+    Metadata: {BuildMethod: python3.13, BuildArchitecture: !Ref Architecture}
+    Properties: {ContentUri: layers/dependencies}
+"""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    folder: Path
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+    def publish(self, name: str, files: Mapping[str, str], tag: str = "py3-none-any") -> str:
+        """Adds a wheel to the index. Returns its hash."""
+        path = self.folder / "index" / f"{name}-1.0-{tag}.whl"
+        path.parent.mkdir(exist_ok=True)
+        metadata = {
+            f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+            f"{name}-1.0.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+            f"{name}-1.0.dist-info/RECORD": "",
+        }
+        with zipfile.ZipFile(path, "w") as wheel:
+            for member, text in {**files, **metadata}.items():
+                entry = zipfile.ZipInfo(member)
+                entry.external_attr = 0o100755 << 16  # a file that can be run
+                wheel.writestr(entry, text)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def make(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs make with these variables, `PATH`, `HOME` and the index only."""
+        index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.folder / "index")}
+        make = shutil.which("make")
+        assert make
+        return subprocess.run(
+            [make, *arguments],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **index, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def lines(self, name: str) -> list[str]:
+        return (self.folder / name).read_text().splitlines()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """The Makefile, and an index that has a uv."""
+    made = Checkout(tmp_path)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("functions", "layers"):
+        (tmp_path / name).mkdir()
+    hash_ = made.publish("uv", {"uv-1.0.data/scripts/uv": UV})
+    made.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{hash_}\n")
+    made.write("requirements-checkov.txt", "")
+    made.write(".python-version", "3.13\n")
+    return made
+
+
+def path_without_venv(checkout: Checkout) -> str:
+    """A path with a python3 like Debian's and without uv."""
+    for tool in ("cp", "env", "find", "mkdir", "rm", "touch", "uname"):
+        found = shutil.which(tool)
+        assert found
+        (checkout.folder / "bin").mkdir(exist_ok=True)
+        (checkout.folder / "bin" / tool).symlink_to(found)
+    python = shutil.which("python3")
+    checkout.write("bin/python3", f'#!/bin/sh\ncase "$*" in *venv*) exit 1;; esac\nexec {python} "$@"\n', 0o755)
+    return str(checkout.folder / "bin")
+
+
+def test_the_users_environment_decides_where_packages_come_from_but_not_how_they_are_installed(
+    checkout: Checkout,
+) -> None:
+    pytest.importorskip("ensurepip")
+    checkout.write("hostile/sitecustomize.py", "raise SystemExit('the wrong path')")
+    checkout.write("pip.conf", "[install]\nuser = true\n")
+    sources = {
+        "PIP_CERT": str(checkout.folder / "pip.conf"),
+        "PIP_CONFIG_FILE": str(checkout.folder / "pip.conf"),
+        "PIP_DEFAULT_TIMEOUT": "1",
+        "PIP_EXTRA_INDEX_URL": "http://127.0.0.1:1/extra",
+        "PIP_INDEX_URL": "http://127.0.0.1:1/simple",
+        "PIP_PROXY": "http://127.0.0.1:1",
+        "PIP_RETRIES": "0",
+        "PIP_TRUSTED_HOST": "127.0.0.1",
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple",
+        "UV_INDEX_MIRROR_PASSWORD": "secret",
+        "UV_PYTHON_INSTALL_MIRROR": "http://127.0.0.1:1/python",
+    }
+    hostile = {
+        "PIP_CONSTRAINT": "nowhere.txt",
+        "PIP_DRY_RUN": "1",
+        "PIP_NO_BINARY": ":all:",
+        "PIP_PREFIX": "elsewhere",
+        "PIP_PYTHON": "/nowhere/python",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "PIP_TARGET": "elsewhere",
+        "PIP_USER": "1",
+        "PYTHONHOME": "/nowhere",
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONPATH": str(checkout.folder / "hostile"),
+        "PYTHONUSERBASE": "elsewhere",
+        "UV_NO_VERIFY_HASHES": "1",
+        "UV_PYTHON": "3.9",
+        "UV_VENV_SEED": "1",
+    }
+    result = checkout.make(".checkov/ready", **sources, **hostile)
+    assert result.returncode == 0, result.stderr
+    assert checkout.lines("asked") == [
+        "venv --quiet --clear .checkov",
+        "pip sync --quiet --require-hashes --only-binary :all: --python .checkov requirements-checkov.txt",
+    ]
+    variables = {line.partition("=")[0] for line in checkout.lines("environment")}
+    of_installers = {name for name in variables if name.startswith(("PIP_", "UV_", "PYTHON"))}
+    assert of_installers == sources.keys() | {"PIP_FIND_LINKS", "PIP_NO_INDEX"}
+    assert not (checkout.folder / "elsewhere").exists()
+
+
+def test_environments_are_made_again_in_a_folder_that_was_moved(checkout: Checkout, tmp_path: Path) -> None:
+    pytest.importorskip("ensurepip")
+    for _ in range(2):
+        assert checkout.make(".checkov/ready").returncode == 0
+    assert len(checkout.lines("asked")) == 2
+    (tmp_path / "there").mkdir()
+    moved = Checkout(tmp_path / "there" / "folder")
+    moved.folder.mkdir()
+    for path in [path for path in tmp_path.iterdir() if path.name != "there"]:
+        path.rename(moved.folder / path.name)
+    for _ in range(2):
+        assert moved.make(".checkov/ready").returncode == 0
+    assert len(moved.lines("asked")) == 4
+
+
+def test_a_key_among_the_arguments_of_make_is_refused(checkout: Checkout) -> None:
+    result = checkout.make("--old-file", ".venv/ready", "smoke", "KEY=ck_live_canary")
+    message = "KEY is no argument: others could see it. Set it in the environment.  Stop."
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(rf"Makefile:\d+: \*\*\* {message}\n", result.stderr)
+
+
+def test_a_uv_with_another_hash_is_not_installed(checkout: Checkout) -> None:
+    pytest.importorskip("ensurepip")
+    checkout.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{'0' * 64}\n")
+    result = checkout.make(".uv/ready")
+    assert result.returncode == 2
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in result.stderr
+    assert not (checkout.folder / ".uv" / "bin" / "uv").exists()
+
+
+def test_without_venv_one_line_says_what_to_install(checkout: Checkout) -> None:
+    result = checkout.make(".uv/ready", PATH=path_without_venv(checkout))
+    message, of_make = result.stderr.splitlines()
+    assert (result.returncode, result.stdout, message) == (2, "", NO_VENV)
+    assert of_make.startswith("make: *** [")
+
+
+def test_without_venv_a_uv_on_the_path_installs_the_locked_uv(checkout: Checkout) -> None:
+    path = path_without_venv(checkout)
+    checkout.write("bin/uv", UV, 0o755)
+    result = checkout.make(".uv/ready", PATH=path)
+    assert result.returncode == 0, result.stderr
+    assert checkout.lines("asked") == [
+        "venv --quiet .uv",
+        "pip install --python .uv --quiet --require-hashes --only-binary :all: -r requirements-uv.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("locked", "is_built"),
+    [(set(MACHINES), True), ({ARCHITECTURE}, False), (set[str](), False)],
+    ids=["both", "one", "none"],
+)
+@pytest.mark.threat("supply-chain")
+def test_wheels_for_another_architecture_are_locked_by_hash(
+    checkout: Checkout, locked: set[str], *, is_built: bool
+) -> None:
+    hashes = {
+        architecture: checkout.publish(
+            "native", {"native.py": f"MACHINE = '{machine}'\n"}, f"cp313-cp313-manylinux2014_{machine}"
+        )
+        for architecture, machine in MACHINES.items()
+    }
+    lock = " ".join(["native==1.0", *(f"--hash=sha256:{hashes[architecture]}" for architecture in locked)])
+    checkout.write("layers/dependencies/requirements.txt", f"{lock}\n")
+    checkout.write("template.yaml", TEMPLATE)
+    for name in ("develop/__init__.py", "develop/build/trim.py"):
+        checkout.write(name, "")
+    python = ROOT / ".venv" / "bin"
+    result = checkout.make(
+        *("--old-file", ".venv/ready", "build", f"ARCH={OTHER}", f"PYTHON={python / 'python'}"),
+        PATH=f"{python}{os.pathsep}{os.environ['PATH']}",
+    )
+    module = checkout.folder / ".aws-sam" / "build" / "DependenciesLayer" / "python" / "native.py"
+    assert (result.returncode == 0, module.exists()) == (is_built, is_built), result.stderr
+    if is_built:
+        assert module.read_text() == f"MACHINE = '{MACHINES[OTHER]}'\n"

@@ -1,0 +1,157 @@
+"""The files that serve contributors agree with each other: workflows, hooks, locks, versions."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from develop.template import ROOT
+
+GITHUB = ROOT / ".github"
+WORKFLOWS = {path.name: yaml_parse(path.read_text()) for path in (GITHUB / "workflows").iterdir()}
+ACTIONS = {path.parent: yaml_parse(path.read_text()) for path in GITHUB.glob("actions/*/action.yml")}
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+MAKE = re.compile(r"\bmake ([a-z-]+)\b")
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_no_test_gets_a_repository_a_key_or_settings_from_the_shell() -> None:
+    names = ["GIT_DIR", "KEY", "URL", "ID", "CRAFTKIT_API_KEY", "PYTHONDONTWRITEBYTECODE", "AWS_PROFILE", "https_proxy"]
+    code = f"import os, tests.conftest; print([name for name in {names} if name in os.environ])"
+    environment = os.environ | dict.fromkeys(names, "canary")
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True).stdout == b"[]\n"
+
+
+ROOMS = {
+    "layers": {"certificates"},
+    "functions": {"certificates", "functions"},
+    "operate": {"certificates", "functions", "operate"},
+    "develop": {"certificates", "functions", "develop"},
+}
+"""Which packages of this repository the code of each room may import."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_run_one_way(room: str) -> None:
+    found = {path: path.read_text() for path in (ROOT / room).rglob("*.py")}
+    assert found
+    packages = {
+        (name, path)
+        for path, code in found.items()
+        for name in re.findall(
+            r"^\s*(?:from|import) (certificates|functions|operate|develop|tests)\b", code, re.MULTILINE
+        )
+    }
+    assert [(name, path) for name, path in packages if name not in ROOMS[room]] == []
+
+
+def scripts() -> str:
+    """What workflows and actions run, one line for each value of a matrix of targets."""
+    jobs = [job for workflow in WORKFLOWS.values() for job in workflow["jobs"].values()]
+    steps = [step for job in jobs for step in job.get("steps", [])]
+    steps += [step for action in ACTIONS.values() for step in action["runs"]["steps"]]
+    targets = [target for job in jobs for target in job.get("strategy", {}).get("matrix", {}).get("target", [])]
+    return "\n".join([*(step.get("run", "") for step in steps), *(f"make {target}" for target in targets)])
+
+
+def test_workflows_and_pages_name_targets_of_the_makefile() -> None:
+    called = set(MAKE.findall(scripts()))
+    assert {"check", "deploy", "docs", "fuzz", "lock", "smoke", "stress", "unit"} <= called
+    pages = [page.read_text() for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"]
+    named = {name for page in pages for name in re.findall(r"`make ([a-z-]+)", page)}
+    assert (called | named) - TARGETS == set()
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_job_needs_jobs_of_its_workflow(name: str) -> None:
+    jobs: dict[str, Any] = WORKFLOWS[name]["jobs"]
+    assert {job["needs"] for job in jobs.values() if "needs" in job} <= jobs.keys()
+
+
+def test_the_workflows_deploy_environments_of_samconfig() -> None:
+    jobs = WORKFLOWS["deploy.yml"]["jobs"]
+    deployed = {
+        name: (job["environment"], job["steps"][-1]["with"]["environment"])
+        for name, job in jobs.items()
+        if "environment" in job
+    }
+    assert deployed == {name: (name, name) for name in ("staging", "production")}
+    assert deployed.keys() <= tomllib.loads((ROOT / "samconfig.toml").read_text()).keys()
+
+
+def test_only_tags_are_deployed_and_no_environment_waits_for_another() -> None:
+    jobs = WORKFLOWS["deploy.yml"]["jobs"]
+    assert "startsWith(github.ref, 'refs/tags/v')" in jobs["check"]["if"]
+    assert "concurrency" not in WORKFLOWS["deploy.yml"]
+    groups = {name: job["concurrency"] for name, job in jobs.items() if "environment" in job}
+    assert groups == {name: {"group": f"deploy-{name}"} for name in ("staging", "production")}
+
+
+def test_only_the_step_that_deploys_gets_credentials() -> None:
+    """What is built and tested before, and what checks the deployment, could read them in the environment."""
+    (action,) = ACTIONS.values()
+    build, credentials, deploy, smoke = action["runs"]["steps"]
+    assert credentials["with"].items() >= {"output-credentials": True, "output-env-credentials": False}.items()
+    assert MAKE.findall(build["run"] + deploy["run"] + smoke["run"]) == ["build", "deploy", "smoke"]
+    assert [step for step in (build, smoke) if "steps.credentials" in str(step)] == []
+
+
+def test_a_commit_runs_what_make_lint_runs() -> None:
+    (repository,) = yaml_parse((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hook = {"id": "lint", "name": "make lint", "entry": "make lint", "language": "system", "pass_filenames": False}
+    assert repository == {"repo": "local", "hooks": [hook]}
+
+
+def test_every_lock_is_updated() -> None:
+    """One peer needs no package, and one shares the lock of another."""
+    commands = run("make", "--dry-run", "lock")
+    (peers,) = re.findall(r"for peer in (.*?);", commands)
+    written = {lock.replace("$peer", peer) for lock in re.findall(r"-o (\S+\.txt)", commands) for peer in peers.split()}
+    locks = run("git", "ls-files", "*requirements*.txt").split()
+    assert written == {lock for lock in locks if (ROOT / lock).read_text() and not (ROOT / lock).is_symlink()}
+    assert "make lock" in scripts()
+
+
+def test_make_lock_builds_no_package() -> None:
+    """A build would run the package's code, in a workflow that may push."""
+    lines = [line for line in run("make", "--dry-run", "lock").splitlines() if " pip compile " in line]
+    assert lines
+    assert [line for line in lines if " --only-binary :all: " not in line] == []
+
+
+def test_every_action_is_updated() -> None:
+    (update,) = yaml_parse((GITHUB / "dependabot.yml").read_text())["updates"]
+    assert update["package-ecosystem"] == "github-actions"
+    watched = {path for pattern in update["directories"] for path in ROOT.glob(pattern.strip("/") or "..")}
+    assert ACTIONS.keys() <= watched
+
+
+def test_the_versions_agree() -> None:
+    described = yaml_parse((ROOT / "docs" / "openapi.yaml").read_text())["info"]["version"]
+    released = re.findall(r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)
+    assert (described, released[0]) == (VERSION, VERSION)
+
+
+def test_every_version_of_the_changelog_has_its_link() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", CHANGELOG, re.MULTILINE)
+    links = dict(re.findall(r"^\[(.+?)\]: (\S+)$", CHANGELOG, re.MULTILINE))
+    assert list(links) == headings
+    assert links["Unreleased"] == f"../../compare/v{VERSION}...HEAD"
+
+
+def test_files_end_as_the_editor_configuration_says() -> None:
+    files = [ROOT / name for name in run("git", "ls-files", "-z").split("\0") if name]
+    texts = {path: path.read_bytes() for path in files if path.is_file() and path.suffix != ".svg"}
+    wrong = [path for path, text in texts.items() if re.search(rb"[ \t\r]\n|[^\n]\Z", text)]
+    assert wrong == []

@@ -1,0 +1,24 @@
+"""The operator's commands, on a stack that moto holds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from develop.template import Stack
+from tests.support.operator import Operator, ScriptAws, operator_in, scripted_services
+
+
+@pytest.fixture
+def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    """The operator's commands, in a folder of their own."""
+    with operator_in(tmp_path, stack, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def script_aws(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
+    """Replaces an AWS service of the operator's commands with a scripted server."""
+    assert operate
+    with scripted_services(monkeypatch) as found:
+        yield found

@@ -1,0 +1,180 @@
+"""`certificates` on terminals, in pipes, interrupted, and without a connection to AWS."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from botocore.retries.standard import ExponentialBackoff
+
+from develop.fakes.server import ScriptedServer, reply
+from develop.local import seeds
+from develop.template import ROOT, Stack
+from operate import command_line
+from operate.cli import main
+from tests.support.deployed import DYNAMODB
+from tests.support.operator import Operator, Terminal, operator, run, signature_id
+from tests.support.stack import PARAMETERS
+
+NOT_LATIN = "契約"
+
+CHECK = "Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
+
+
+@pytest.fixture(scope="module")
+def operate() -> Iterator[Operator]:
+    """A key, and a certificate that the archive lacks."""
+    with operator(Stack("craftkit-terminal", PARAMETERS)) as found:
+        texts = {"keyHash": "a", "prefix": "ck_live_aaaaa", "projectId": "prj_1", "name": NOT_LATIN}
+        item = {attribute: {"S": text} for attribute, text in texts.items()}
+        DYNAMODB.put_item(TableName=found.name("ApiKeysTable"), Item=item)
+        found.seed(1)
+        yield found
+
+
+def test_a_terminal_shows_a_bar_and_each_result_in_a_line_of_its_own(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    with monkeypatch.context() as there:
+        there.setattr(sys, "stdout", terminal)
+        there.setattr(sys, "stderr", terminal)
+        with pytest.raises(SystemExit) as end:
+            main(["archive", "verify", "--stack", operate.stack.name])
+    lines = [re.split(r"\r(?:\x1b\[K)?", line)[-1] for line in terminal.getvalue().split("\n")]
+    assert end.value.code == 1
+    assert f"problem=missing  signatureRequestId={signature_id(1)}  projectId=prj_1" in lines
+    assert re.search(r"Verifying +\[#+\] +1/1", terminal.getvalue())
+
+
+@pytest.mark.parametrize("command", [("archive", "verify"), ("keys", "create", "--project", "prj_2")])
+def test_a_closed_pipe_ends_quietly(
+    operate: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe, monkeypatch.context() as there:
+        there.setattr(sys, "stdout", pipe)
+        with pytest.raises(SystemExit) as end:
+            main([*command, "--stack", operate.stack.name])
+    assert (end.value.code, capsys.readouterr().err) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "message"),
+    [
+        (
+            {"AWS_DEFAULT_REGION": ""},
+            (),
+            f"Invalid endpoint: https://cloudformation..amazonaws.com. {CHECK}",
+        ),
+        (
+            {},
+            ("--region", "no where"),
+            f"Provided region_name 'no where' doesn't match a supported format. {CHECK}",
+        ),
+        (
+            {"AWS_ENDPOINT_URL": "nowhere"},
+            (),
+            f"Invalid endpoint: nowhere. {CHECK}",
+        ),
+        (
+            {"AWS_PROFILE": "none"},
+            (),
+            "The config profile (none) could not be found. Set AWS_PROFILE to one of `aws configure list-profiles`.",
+        ),
+        (
+            {"AWS_ENDPOINT_URL": "http://[::1]:1"},
+            (),
+            'Could not connect to the endpoint URL: "http://[::1]:1/". Check the network, the proxy and the region.',
+        ),
+    ],
+)
+def test_a_failed_connection_to_aws_is_reported_in_one_line_with_advice(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], options: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    result = run("archive", "status", "--stack", "a", *options)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (
+            403,
+            "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>Too late</Message></Error></ErrorResponse>",
+            "AWS refused DescribeStacks: Too late. Sign in again, or set AWS_PROFILE.",
+        ),
+        (
+            403,
+            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>You may not</Message></Error></ErrorResponse>",
+            "AWS refused DescribeStacks: You may not.",
+        ),
+        (200, "Please sign in to this network", "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."),
+    ],
+)
+def test_an_error_from_aws_is_reported_in_one_line_with_advice(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: str, message: str
+) -> None:
+    with ScriptedServer(reply(status, body.encode())) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        result = run("archive", "status", "--stack", "a")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
+
+
+def test_another_server_on_the_port_is_not_taken_for_the_local_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(reply(404, b"not found\n")) as server:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        result = run("keys", "list", "--local", "--port", str(server.port - 1))
+        port = server.port - 1
+    message = f"Error: No local service runs on port {port}. Give its --port, or start it: make run PORT={port}\n"
+    assert (result.exit_code, result.stderr, len(server.requests)) == (2, message, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--url", "example.com"), "must start with https://, like the stack's output CertificateUrl"),
+        (("--url", "http://192.0.2.1/"), "must start with https://, like the stack's output CertificateUrl"),
+        (("--id", "1"), "'1' is not a valid UUID."),
+    ],
+)
+def test_smoke_says_which_option_is_wrong(options: tuple[str, str], message: str) -> None:
+    right = {"--url": "http://127.0.0.1:1", "--id": signature_id(1)} | dict([options])
+    result = run("smoke", *(word for option in right.items() for word in option))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"Error: Invalid value for '{options[0]}': {message}"
+
+
+@pytest.mark.parametrize("key", ["", "Bearer canary", "canary\udcff"])
+def test_a_key_is_read_from_the_environment_or_standard_input_and_never_from_an_argument(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    arguments = ("smoke", "--url", "http://127.0.0.1:1", "--id", signature_id(1))
+    message = "Error: This is not an API key: set KEY, or give it on standard input."
+    result = run(*arguments, answer=key.encode(errors="surrogateescape"))
+    assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (2, "", message)
+    assert "canary" not in result.stderr
+    assert "No such option" in run(*arguments, "--key", seeds.KEY).stderr
+    monkeypatch.setenv("KEY", seeds.KEY)
+    assert run(*arguments).stderr == "Error: No response (NewConnectionError). Check --url and the network.\n"
+
+
+def test_a_key_is_asked_for_at_a_terminal_without_an_echo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("click.prompt", lambda *texts, **options: f"{texts} {options}")
+    assert command_line.read_key() == "('API key',) {'hide_input': True, 'err': True}"
+
+
+def test_the_version_is_the_projects() -> None:
+    version = re.search('^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version
+    assert run("--version").output == f"certificates {version[1]}\n"

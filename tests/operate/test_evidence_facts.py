@@ -1,0 +1,375 @@
+"""`certificates evidence`: the facts of one report are compared with each other, and no sentence says more than was
+read."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from develop.fakes.server import reply
+from operate.evidence.comparison import CLOCK_SKEW
+from tests.support.deployed import S3
+from tests.support.evidence import (  # noqa: F401
+    ARCHIVED_AT,
+    DENIED,
+    NO_VERSIONS,
+    ORIGIN,
+    REFUSED,
+    REPLICA_BUCKET,
+    REQUEST_ID,
+    SERVED,
+    STORED,
+    Case,
+    groups,
+    make_case,
+    make_cases,
+    read_text,
+)
+from tests.support.signed_pdf import unsigned
+
+SIZE = str(len(unsigned()))
+GET, HEAD = (SERVED | {"method": method, "bytes": SIZE} for method in ("GET", "HEAD"))
+PART, NOT_MODIFIED = (GET | {"status": status, "bytes": count} for status, count in (("206", "100"), ("304", "0")))
+ARCHIVED = {"timestamp": "2026-06-05 11:42:10.500", "message": "certificate_archived", "bytes": SIZE}
+FAILED = {"timestamp": SERVED["timestamp"], "message": "archive_write_failed", "request_id": SERVED["request_id"]}
+AGREE, OTHER_SIZE, OTHER_TIME = (
+    f"Log lines that {words}"
+    for words in (
+        "agree with the size and the creation of this version",
+        "tell of a certificate of another size",
+        "do not agree with the creation of this version",
+    )
+)
+MALFORMED = "Log lines that could not be compared with this version"
+AFTER_FAILURE = "Log lines that tell of a download after a failed write to the archive, maybe of other bytes"
+
+
+def at(seconds: float) -> dict[str, str]:
+    """The time of a log line, so long after the version's creation."""
+    return {"timestamp": f"{ARCHIVED_AT + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S.000}"}
+
+
+SKEW = CLOCK_SKEW.total_seconds()
+
+
+@pytest.mark.threat("wrong-bytes")
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([GET, HEAD, PART, NOT_MODIFIED, ARCHIVED, GET | {"method": "GET"} | at(10**7)], {AGREE: "confirmed"}),
+        (
+            [GET | at(-SKEW + 60), ARCHIVED | at(SKEW - 60), {"message": "already_archived"} | at(60)],
+            {AGREE: "confirmed"},
+        ),
+        ([GET | {"bytes": "1999"}], {OTHER_SIZE: "contradicted"}),
+        ([HEAD | {"bytes": "1999"}], {OTHER_SIZE: "contradicted"}),
+        ([ARCHIVED | {"bytes": "1999"}], {OTHER_SIZE: "contradicted"}),
+        ([PART | {"bytes": str(len(unsigned()) + 1)}], {OTHER_SIZE: "contradicted"}),
+        *(
+            ([line | at(-SKEW - 60)], {OTHER_TIME: "contradicted"})
+            for line in (GET, HEAD, PART, NOT_MODIFIED, ARCHIVED)
+        ),
+        ([{"message": "already_archived"} | at(-SKEW - 60)], {OTHER_TIME: "contradicted"}),
+        ([ARCHIVED | at(SKEW + 60)], {OTHER_TIME: "contradicted"}),
+        ([FAILED, GET | {"bytes": "1999"} | at(-SKEW - 60)], {AFTER_FAILURE: "not_determined"}),
+        ([GET | {"bytes": "many"}, GET | {"timestamp": "canary"}], {MALFORMED: "not_determined"}),
+        ([GET, GET | {"bytes": "1999"}], {AGREE: "confirmed", OTHER_SIZE: "contradicted"}),
+    ],
+)
+def test_log_lines_are_compared_with_the_version(
+    case: Case, lines: list[Mapping[str, str]], expected: dict[str, str]
+) -> None:
+    case.seed()
+    case.archive(unsigned())
+    case.log(*lines)
+    found = case.check("log lines")
+    assert {sentence.partition(":")[0]: outcome for outcome, sentence in found} == expected
+
+
+@pytest.mark.threat("wrong-bytes")
+def test_a_version_that_took_the_place_of_a_deleted_one_is_a_contradiction(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.seed(providerRequestId=REQUEST_ID)
+    case.archive(unsigned(), Metadata=ORIGIN)
+    case.copy(unsigned())
+    (first,) = S3.list_object_versions(Bucket=case.bucket, Prefix=case.key)["Versions"]
+    case.delete(VersionId=first["VersionId"])
+    monkeypatch.setattr("moto.s3.models.utcnow", lambda: datetime(2026, 9, 1))  # noqa: DTZ001 - as moto's
+    case.archive(unsigned() + b" ", Metadata=ORIGIN)
+    case.log(ARCHIVED, GET)
+    _, found = case.collect()
+    assert [one for one in found["checks"] if one["subject"] == "versions"] == [
+        {"subject": "versions", "outcome": "confirmed", "sentence": "The key has one version and no delete marker now."}
+    ]
+    assert found["contradictions"] == [
+        "It was fetched at 2026-06-05 11:42:09 UTC, but this version was created at 2026-09-01 00:00:00 UTC.",
+        "The second copy differs from the certificate.",
+        f'{OTHER_SIZE}: 2, the first of "{ARCHIVED["timestamp"]}".',
+    ]
+
+
+LONG = "x" * 1025
+
+
+@pytest.mark.parametrize(
+    ("named", "metadata", "expected"),
+    [
+        ("req/1", ORIGIN, ("confirmed", 'It was fetched as the provider\'s request "req/1".')),
+        (
+            "req/1",
+            ORIGIN | {"provider-request-id": "req_2"},
+            ("contradicted", 'It was fetched as the provider\'s request "req_2"; the signature request names "req/1".'),
+        ),
+        (
+            None,
+            ORIGIN,
+            ("contradicted", 'It was fetched as the provider\'s request "req/1"; the signature request names none.'),
+        ),
+        (
+            "req_5",
+            {"fetched-at": ORIGIN["fetched-at"]},
+            (
+                "contradicted",
+                'It was fetched without a record of the provider\'s request; the signature request names "req_5".',
+            ),
+        ),
+        (
+            LONG,
+            {"fetched-at": ORIGIN["fetched-at"]},
+            ("not_determined", "The provider's request is not recorded with it: its id is too long."),
+        ),
+        (
+            "",
+            {"fetched-at": ORIGIN["fetched-at"]},
+            ("not_determined", "As which request of the provider it was fetched is not recorded with it."),
+        ),
+        (
+            "req/1",
+            {},
+            ("not_determined", "As which request of the provider it was fetched is not recorded with it."),
+        ),
+    ],
+)
+def test_the_recorded_request_is_compared_with_the_signature_request(
+    case: Case, named: str | None, metadata: dict[str, str], expected: tuple[str, str]
+) -> None:
+    case.seed(**({"providerRequestId": {"S": named}} if named is not None else {}))
+    case.archive(unsigned(), Metadata=metadata)
+    assert case.check("origin") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("fetched_at", "outcome"),
+    [
+        ("2026-06-05T11:42:09Z", "confirmed"),
+        ("2026-06-05T13:42:09+02:00", "confirmed"),
+        ("2026-06-05T11:56:00Z", "confirmed"),
+        ("2026-06-05T11:58:00Z", "contradicted"),
+        ("2026-06-05T11:26:00Z", "contradicted"),
+        ("2099-01-01T00:00:00Z", "contradicted"),
+        ("2026-06-05T11:42:09", "not_determined"),
+        ("0001-01-01T00:00:00+23:00", "not_determined"),
+        ("yesterday", "not_determined"),
+        (None, "not_determined"),
+    ],
+)
+def test_the_time_of_the_fetch_is_compared_with_the_versions_creation(
+    case: Case, fetched_at: str | None, outcome: str
+) -> None:
+    case.seed()
+    case.archive(unsigned(), Metadata={"fetched-at": fetched_at} if fetched_at else {})
+    ((found, _),) = case.check("fetch time")
+    assert found == outcome
+
+
+def test_the_digest_of_the_metadata_is_compared_with_the_certificate(case: Case) -> None:
+    case.seed()
+    case.archive(unsigned(), Metadata={"repr-digest": f"sha-256=:{'A' * 43}=:"})
+    assert [found for found, _ in case.check("SHA-256")] == ["confirmed", "contradicted"]
+
+
+def listing(*versions: str, size: int = len(unsigned())) -> Any:
+    entries = "".join(
+        f"<Version><Key>KEY</Key><VersionId>{one}</VersionId><IsLatest>true</IsLatest><Size>{size}</Size>"
+        "<LastModified>2026-06-05T11:42:10Z</LastModified></Version>"
+        for one in versions
+    )
+    return f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entries}</ListVersionsResult>"
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ([listing("a")], ("confirmed", "The key has one version and no delete marker now.")),
+        ([listing(), listing("a")], ("confirmed", "The key has one version and no delete marker now.")),
+        (
+            [listing(), listing()],
+            ("contradicted", "The version that was read is not in S3's list of the key's versions."),
+        ),
+        (
+            [listing("b")],
+            ("contradicted", "The version that was read is not in S3's list of the key's versions."),
+        ),
+        (
+            [listing("a", size=7)],
+            ("contradicted", f"S3 lists the version with 7 bytes; {len(unsigned()):,} were read."),
+        ),
+    ],
+)
+def test_the_version_that_was_read_is_one_of_those_listed(
+    case: Case, lists: list[str], expected: tuple[str, str]
+) -> None:
+    case.seed()
+    first, *others = [reply(200, one.replace("KEY", case.key).encode()) for one in lists]
+    read = reply(200, unsigned(), STORED | {"x-amz-version-id": "a"})
+    s3 = case.script("S3", first, read, *others, DENIED)
+    assert case.check("versions")[-1] == expected
+    assert ("versionId=" in s3.requests[1].target) == (lists[0] != listing())
+
+
+# ── the second copy ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def overwrite_copy(case: Case) -> None:
+    case.copy(unsigned())
+    case.copy(unsigned())
+
+
+def hide_copy(case: Case) -> None:
+    case.copy(unsigned())
+    S3.delete_object(Bucket=REPLICA_BUCKET, Key=case.key)
+
+
+@pytest.mark.threat("wrong-bytes")
+@pytest.mark.parametrize(
+    ("copy", "expected"),
+    [
+        (lambda _: None, ("not_determined", "The second copy does not have it, or not yet.")),
+        (
+            lambda case: case.copy(unsigned()),
+            ("confirmed", "The second copy has one version now, with the SHA-256 of the certificate."),
+        ),
+        (
+            lambda case: case.copy(unsigned(), "CRC32"),
+            ("not_determined", "The second copy has the same size, and no SHA-256 of the whole certificate."),
+        ),
+        (
+            lambda case: case.copy(unsigned()[:-1] + b"x"),
+            ("contradicted", "The second copy differs from the certificate."),
+        ),
+        (
+            overwrite_copy,
+            ("contradicted", "The second copy was overwritten or deleted (versions: 2, delete markers: 0)."),
+        ),
+        (hide_copy, ("contradicted", "The second copy was overwritten or deleted (versions: 1, delete markers: 1).")),
+    ],
+    ids=["none", "same", "no checksum", "other bytes", "overwritten", "hidden"],
+)
+def test_the_second_copy_is_compared_with_the_certificate(
+    case: Case, copy: Callable[[Case], None], expected: tuple[str, str]
+) -> None:
+    case.seed()
+    case.archive(unsigned())
+    copy(case)
+    assert case.check("second copy") == [expected]
+
+
+def test_a_second_copy_whose_checksum_can_not_be_read_is_not_determined(case: Case) -> None:
+    case.seed()
+    one = reply(200, listing("a").replace("KEY", case.key).encode())
+    read = reply(200, unsigned(), STORED | {"x-amz-version-id": "a"})
+    case.script("S3", one, read, one, reply(403))
+    sentence = 'The SHA-256 of the second copy could not be read: AWS refused HeadObject with "403".'
+    assert case.check("second copy") == [("not_determined", sentence)]
+
+
+# ── the period and the number of log lines ───────────────────────────────────────────────────────────────────────────
+
+MAY, JULY = "2026-05-01T00:00:00+00:00", "2026-07-01T00:00:00+00:00"
+BEFORE_MAY, BEFORE_JULY = (
+    f"Log lines before {day} 00:00:00 UTC have expired or were not asked for." for day in ("2026-05-01", "2026-07-01")
+)
+
+
+def beginning(*created: str, days: int | None = None) -> Any:
+    return groups(days, *(datetime.fromisoformat(one) for one in created))
+
+
+@pytest.mark.parametrize(
+    ("since", "options", "times", "missing"),
+    [
+        (beginning(MAY, MAY), (), ("2026-05-01", "2026-05-01"), []),
+        (beginning("2026-01-01T00:00:00+00:00", JULY), (), ("2026-01-01", "2026-07-01"), [BEFORE_JULY]),
+        (beginning(MAY, MAY), ("--since", "2020-01-01T00:00:00Z"), ("2020-01-01", "2026-05-01"), [BEFORE_MAY]),
+        (beginning(MAY, MAY), ("--since", JULY), ("2026-07-01", "2026-07-01"), [BEFORE_JULY]),
+        (beginning(MAY, MAY), ("--since", "2026-05-02T00:00:00Z"), ("2026-05-02", "2026-05-02"), []),
+    ],
+    ids=["all kept", "a group made again", "asked for more", "asked for less", "asked for enough"],
+)
+def test_the_period_is_that_which_every_log_group_has(
+    case: Case, since: Any, options: tuple[str, ...], times: tuple[str, str], missing: list[str]
+) -> None:
+    case.seed()
+    case.archive(unsigned())
+    logs = case.log(since=since)
+    _, found = case.collect(*options)
+    start, period = times
+    begin = datetime.fromisoformat(f"{start}T00:00:00+00:00").timestamp()
+    assert json.loads(logs.requests[1].body)["startTime"] == begin
+    assert found["logs"]["since"] == f"{period}T00:00:00Z"
+    words = f"The log lines, complete since {period} 00:00:00 UTC, show: downloads 0, HEAD 0, not modified 0."
+    assert words in read_text()
+    assert [one["sentence"] for one in found["checks"] if one["subject"] == "earlier logs"] == missing
+
+
+def test_lines_that_a_group_no_longer_keeps_are_not_in_the_period(case: Case) -> None:
+    case.seed()
+    case.log(since=groups(days=30))
+    _, found = case.collect("--since", "2020-01-01T00:00:00Z")
+    since, until = (datetime.fromisoformat(found["logs"][name]) for name in ("since", "until"))
+    assert until - since == timedelta(days=30)
+
+
+def test_downloads_are_told_from_responses_without_bytes_and_from_refusals(case: Case) -> None:
+    case.seed()
+    case.archive(unsigned())
+    without_method = {name: value for name, value in GET.items() if name != "method"}
+    case.log(GET, PART, without_method, HEAD, NOT_MODIFIED, others=[REFUSED, REFUSED])
+    words = "The log lines, complete since 2026-01-01 00:00:00 UTC, show: downloads 3, HEAD 1, not modified 1."
+    assert case.check("downloads") == [("confirmed", words)]
+    text = read_text()
+    assert "show: refusals 2." in text
+    assert "Time Event Method Status Error Bytes API key Request" in text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "cut", "sentence"),
+    [
+        ((40, 1), "downloads", f'downloads 40, HEAD 0, not modified 0, but nothing after "{GET["timestamp"]}"'),
+        ((1, 40), "refusals", f'refusals 40, but nothing after "{REFUSED["timestamp"]}"'),
+    ],
+)
+def test_a_list_that_was_cut_says_so_in_its_own_check(
+    case: Case, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int], cut: str, sentence: str
+) -> None:
+    monkeypatch.setattr("operate.evidence.comparison.LIMIT", 40)
+    case.seed()
+    case.archive(unsigned())
+    served, refused = numbers
+    case.log(*[GET] * served, others=[REFUSED] * refused)
+    _, found = case.collect()
+    checks = {one["subject"]: (one["outcome"], one["sentence"]) for one in found["checks"]}
+    begin = "The log lines, complete since 2026-01-01 00:00:00 UTC, show: "
+    assert checks.pop(cut) == ("not_determined", f"{begin}{sentence}: a query returns 40 lines. Use --since.")
+    assert checks[({"downloads", "refusals"} - {cut}).pop()][0] == "confirmed"
+    assert "10 more are in evidence.json." in read_text()
+
+
+def test_a_download_by_another_project_is_a_contradiction(case: Case) -> None:
+    case.seed()
+    case.archive(unsigned())
+    case.log(GET | {"project_id": "prj_2"}, others=[REFUSED])
+    assert case.check("project") == [("contradicted", 'It was served to another project, "prj_2".')]

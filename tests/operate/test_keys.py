@@ -1,0 +1,316 @@
+"""`certificates keys`, on tables made from the template."""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from certificates.api_key import HashedKey
+from certificates.models import ApiKey
+from develop.fakes.server import ScriptedServer, reply
+from develop.local import seeds
+from develop.template import Stack
+from operate.api_keys import ApiKeys
+from operate.cli import main
+from operate.stack import find_deployed
+from tests.support.deployed import DYNAMODB
+from tests.support.operator import Operator, json_lines, operator
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+SEVERAL = (
+    "Error: 2 keys begin with ck_live_aaaaa; none was revoked. "
+    "Tell them apart by --project, --created-at, or the whole key on standard input (-).\n"
+)
+HASH = re.compile(r"[0-9a-f]{64}")
+CREATED = {"S": "2026-06-01T09:00:00.000Z"}
+REVOKED = {"S": "2026-06-02T00:00:00.000Z"}
+
+
+@pytest.fixture
+def operate(stack: Stack) -> Iterator[Operator]:
+    with operator(stack) as found:
+        yield found
+
+
+def seed(operate: Operator, key_hash: str, prefix: str, project: str = "prj_1", **attributes: Any) -> None:
+    item = {"keyHash": {"S": key_hash}, "projectId": {"S": project}, "prefix": {"S": prefix}, "createdAt": CREATED}
+    DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item | attributes)
+
+
+def revoked(operate: Operator) -> dict[str, object]:
+    """`revokedAt` by hash."""
+    return {item["keyHash"]["S"]: item.get("revokedAt", {}).get("S") for item in operate.stored_keys()}
+
+
+def plain(item: dict[str, Any]) -> dict[str, object]:
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+
+
+# ── create ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("option", "form"), [((), "ck_live"), (("--test",), "ck_test")])
+def test_a_new_key_is_printed_and_only_its_hash_is_stored(operate: Operator, option: tuple[str], form: str) -> None:
+    result = operate("keys", "create", "--project", "prj_1", *option)
+    assert re.fullmatch(rf"{form}_[A-Za-z0-9]{{32}}\n", result.stdout)
+    key = result.stdout.strip()
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"Key {key[:13]} of project prj_1. Keep it now: it is not shown again.\n",
+    )
+    (item,) = operate.stored_keys()
+    assert TIME.fullmatch(item["createdAt"]["S"])
+    assert item == {
+        "keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()},
+        "projectId": {"S": "prj_1"},
+        "prefix": {"S": key[:13]},
+        "createdAt": item["createdAt"],
+        "revokedAt": {"NULL": True},
+    }
+    assert ApiKey.from_item(plain(item)).is_accepted_at(datetime.now(UTC))
+
+
+def test_name_and_expiry_of_a_key_are_stored(operate: Operator) -> None:
+    end = "2099-01-31T01:00:00+01:00"
+    result = operate("keys", "create", "--project", "prj_1", "--name", "CI", "--expires-at", end)
+    (item,) = operate.stored_keys()
+    assert (result.exit_code, item["name"], item["expiresAt"]) == (0, {"S": "CI"}, {"S": "2099-01-31T00:00:00.000Z"})
+
+
+def test_no_two_keys_are_the_same(operate: Operator) -> None:
+    assert (
+        len({operate("keys", "create", "--project", "prj_1").stdout for _ in range(3)})
+        == len(operate.stored_keys())
+        == 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing option '--project'."),
+        (("--project", "a/b"), "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("--project", ""), "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("--project", "a" * 65), "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("--project", "a", "--expires-at", "tomorrow"), "'tomorrow' does not match the format"),
+        (("--project", "a", "--expires-at", "2099-01-31T00:00:00"), "does not match the format '%Y-%m-%dT%H:%M:%S%z'"),
+        (("--project", "a", "--expires-at", "2020-01-31T00:00:00Z"), "this time has passed"),
+    ],
+)
+def test_invalid_options_create_no_key(operate: Operator, arguments: tuple[str], message: str) -> None:
+    result = operate("keys", "create", *arguments)
+    assert (result.exit_code, result.stdout, operate.stored_keys()) == (2, "", [])
+    assert message in result.stderr
+
+
+# ── list ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def listed(operate: Operator) -> Operator:
+    """A key in each state, and one of another project."""
+    seed(operate, "a" * 64, "ck_live_aaaaa", name={"S": "CI"}, revokedAt={"NULL": True})
+    seed(operate, "b" * 64, "ck_live_bbbbb", createdAt={"S": "2026-06-02T09:00:00.000Z"}, revokedAt=REVOKED)
+    seed(operate, "c" * 64, "ck_live_ccccc", createdAt={"S": "2026-06-03T09:00:00.000Z"}, expiresAt=REVOKED)
+    seed(operate, "d" * 64, "ck_live_ddddd", createdAt={"S": "2026-06-04T09:00:00.000Z"}, expiresAt={"S": "never"})
+    seed(operate, "e" * 64, "ck_test_eeeee", "prj_0", name={"S": "\x1b[31mred"})
+    return operate
+
+
+def test_keys_are_listed_as_json_without_their_hashes(listed: Operator) -> None:
+    def entry(prefix: str, day: int, state: str, **values: str) -> dict[str, object]:
+        nothing = dict.fromkeys(("name", "expiresAt", "revokedAt"))
+        created = f"2026-06-{day:02}T09:00:00.000Z"
+        return {"prefix": prefix, "projectId": "prj_1", "createdAt": created, "state": state} | nothing | values
+
+    result = listed("keys", "list", "--project", "prj_1", "--json")
+    assert (result.exit_code, result.stderr, json_lines(result.stdout)) == (
+        0,
+        "",
+        [
+            entry("ck_live_aaaaa", 1, "active", name="CI"),
+            entry("ck_live_bbbbb", 2, "revoked", revokedAt=REVOKED["S"]),
+            entry("ck_live_ccccc", 3, "expired", expiresAt=REVOKED["S"]),
+            entry("ck_live_ddddd", 4, "broken", expiresAt="never"),
+        ],
+    )
+
+
+@pytest.mark.threat("operator-tools")
+def test_keys_are_listed_for_people_without_what_a_terminal_obeys(listed: Operator) -> None:
+    result = listed("keys", "list")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert (result.exit_code, result.stderr, lines) == (
+        0,
+        "",
+        [
+            ["PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE"],
+            ["ck_test_eeeee", "prj_0", "\N{REPLACEMENT CHARACTER}[31mred", "2026-06-01", "active"],
+            ["ck_live_aaaaa", "prj_1", "CI", "2026-06-01", "active"],
+            ["ck_live_bbbbb", "prj_1", "2026-06-02", "revoked"],
+            ["ck_live_ccccc", "prj_1", "2026-06-03", "2026-06-02", "expired"],
+            ["ck_live_ddddd", "prj_1", "2026-06-04", "never", "broken"],
+        ],
+    )
+
+
+# ── revoke ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_key_is_revoked_at_once_and_for_good(listed: Operator) -> None:
+    result = listed("keys", "revoke", "ck_live_aaaaa", "--yes")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "Key ck_live_aaaaa is revoked.\n")
+    after = revoked(listed)
+    assert TIME.fullmatch(str(after["a" * 64]))
+    assert after == {"a" * 64: after["a" * 64], "b" * 64: REVOKED["S"], "c" * 64: None, "d" * 64: None, "e" * 64: None}
+    again = listed("keys", "revoke", "ck_live_aaaaa", "--yes")
+    assert (again.exit_code, again.stderr) == (0, "Key ck_live_aaaaa was already revoked.\n")
+    assert revoked(listed) == after
+
+
+def test_the_time_of_a_revocation_stays_when_two_revoke_at_once(listed: Operator) -> None:
+    api_keys = ApiKeys(find_deployed(listed.stack.name, None))
+    (entry,) = api_keys.entries(prefix="ck_live_aaaaa")
+    assert api_keys.revoke(entry)
+    after = revoked(listed)
+    assert not api_keys.revoke(entry)
+    assert revoked(listed) == after
+
+
+def test_a_key_that_was_deleted_does_not_come_back(listed: Operator) -> None:
+    dynamodb, table = DYNAMODB, listed.name("ApiKeysTable")
+    api_keys = ApiKeys(find_deployed(listed.stack.name, None))
+    (entry,) = api_keys.entries(prefix="ck_live_aaaaa")
+    dynamodb.delete_item(TableName=table, Key={"keyHash": {"S": "a" * 64}})
+    assert not api_keys.revoke(entry)
+    assert "a" * 64 not in revoked(listed)
+
+
+def test_without_confirmation_nothing_is_revoked(listed: Operator) -> None:
+    before = revoked(listed)
+    result = listed("keys", "revoke", "ck_live_aaaaa", answer="n\n")
+    question = "Revoke key ck_live_aaaaa of project prj_1? [y/N]:"
+    assert (result.exit_code, result.stderr) == (1, f"{question}Error: Nothing was revoked.\n")
+    assert revoked(listed) == before
+    assert listed("keys", "revoke", "ck_live_aaaaa", answer="y\n").exit_code == 0
+    assert revoked(listed) != before
+
+
+def test_without_an_answer_nothing_is_revoked(
+    listed: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = revoked(listed)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(SystemExit) as end:
+        main(["keys", "revoke", "ck_live_aaaaa", "--stack", listed.stack.name])
+    assert (end.value.code, revoked(listed)) == (130, before)
+    assert capsys.readouterr().err.endswith("Error: No answer: nothing was revoked. Use --yes to skip the question.\n")
+
+
+@pytest.mark.threat("operator-tools")
+def test_of_several_keys_none_is_revoked(listed: Operator) -> None:
+    seed(listed, "f" * 64, "ck_live_aaaaa", "prj_2")
+    before = revoked(listed)
+    result = listed("keys", "revoke", "ck_live_aaaaa", "--yes")
+    assert (result.exit_code, result.stderr) == (2, SEVERAL)
+    assert [line.split() for line in result.stdout.splitlines()[1:]] == [
+        ["ck_live_aaaaa", "prj_1", "CI", CREATED["S"], "active"],
+        ["ck_live_aaaaa", "prj_2", CREATED["S"], "active"],
+    ]
+    assert revoked(listed) == before
+    assert listed("keys", "revoke", "ck_live_aaaaa", "--project", "prj_2", "--yes").exit_code == 0
+    assert {key for key, time in revoked(listed).items() if time} == {"b" * 64, "f" * 64}
+
+
+@pytest.mark.parametrize("time", ["2026-06-05", "2026-06-05T11:42:08.000Z"])
+def test_keys_of_one_prefix_are_distinguished_by_the_listed_time(listed: Operator, time: str) -> None:
+    seed(listed, "f" * 64, "ck_live_aaaaa", createdAt={"S": "2026-06-05T11:42:08.000Z"})
+    before = revoked(listed)
+    for several in ([], ["--created-at", "2026-06"]):
+        result = listed("keys", "revoke", "ck_live_aaaaa", *several, "--yes")
+        assert (result.exit_code, result.stderr, revoked(listed)) == (2, SEVERAL, before)
+    other_time = listed("keys", "revoke", "ck_live_aaaaa", "--created-at", "2026-06-06", "--yes")
+    assert (other_time.exit_code, revoked(listed)) == (1, before)
+    result = listed("keys", "revoke", "ck_live_aaaaa", "--created-at", time, "--yes")
+    assert (result.exit_code, result.stderr) == (0, "Key ck_live_aaaaa is revoked.\n")
+    assert {key for key, time in revoked(listed).items() if time} == {"b" * 64, "f" * 64}
+
+
+def test_a_local_key_is_revoked_by_the_whole_key_on_standard_input(operate: Operator) -> None:
+    for item in seeds.api_keys():
+        DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item)
+    before = revoked(operate)
+    prefix = seeds.KEY[:13]
+    assert operate("keys", "revoke", prefix, "--yes").exit_code == 2
+    assert revoked(operate) == before
+    result = operate("keys", "revoke", "-", "--yes", answer=f"{seeds.KEY}\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"Key {prefix} is revoked.\n")
+    after = revoked(operate)
+    assert {key for key, time in after.items() if time != before[key]} == {HashedKey.parse(seeds.KEY).sha256}
+    again = operate("keys", "revoke", "-", "--yes", answer=seeds.KEY)
+    assert (again.exit_code, again.stderr, revoked(operate)) == (0, f"Key {prefix} was already revoked.\n", after)
+
+
+def test_a_key_without_a_prefix_is_revoked_by_the_whole_key_after_a_question(operate: Operator) -> None:
+    item = {"keyHash": {"S": HashedKey.parse("ck_live_canaryCanaryCanary").sha256}, "projectId": {"S": "prj_1"}}
+    DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item)
+    result = operate("keys", "revoke", "-", answer="ck_live_canaryCanaryCanary\ny\n")
+    question = "Revoke key without a prefix of project prj_1? [y/N]:"
+    assert (result.exit_code, result.stderr) == (0, f"{question}Key without a prefix is revoked.\n")
+    assert all(revoked(operate).values())
+
+
+@pytest.mark.parametrize("text", ["", "\n", "ck_live_aaaaa\n", "ck_live_canaryCanaryCanary\n", "\udcff\n"])
+def test_an_unknown_key_on_standard_input_is_an_error(listed: Operator, text: str) -> None:
+    before = revoked(listed)
+    result = listed("keys", "revoke", "-", "--yes", answer=text.encode(errors="surrogateescape"))
+    message = "Error: No such key. Run `keys list`, and give the whole prefix that it shows.\n"
+    assert (result.exit_code, result.stdout, result.stderr, revoked(listed)) == (1, "", message, before)
+
+
+@pytest.mark.parametrize("value", [{"S": ""}, {"S": "yesterday"}, {"BOOL": False}])
+def test_a_key_with_an_invalid_revocation_is_reported_as_broken(operate: Operator, value: dict[str, Any]) -> None:
+    seed(operate, "a" * 64, "ck_live_aaaaa", revokedAt=value)
+    before = operate.stored_keys()
+    result = operate("keys", "revoke", "ck_live_aaaaa", "--yes")
+    message = "Key ck_live_aaaaa is broken: its revokedAt is not a time. Correct or delete its item in the table."
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
+    assert operate.stored_keys() == before
+
+
+@pytest.mark.parametrize("prefix", ["ck_live_zzzzz", "ck_live_aaaa", "ck_live_aaaaaSecretSecretSecretSecret", ""])
+def test_an_unknown_prefix_is_an_error_and_not_repeated(listed: Operator, prefix: str) -> None:
+    before = revoked(listed)
+    result = listed("keys", "revoke", prefix, "--yes")
+    message = "Error: No such key. Run `keys list`, and give the whole prefix that it shows.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", message)
+    assert revoked(listed) == before
+
+
+@pytest.mark.threat("operator-tools")
+def test_no_command_but_create_shows_a_key_or_a_hash(operate: Operator) -> None:
+    key = operate("keys", "create", "--project", "prj_1").stdout.strip()
+    shown = [
+        operate("keys", "list"),
+        operate("keys", "list", "--json"),
+        operate("keys", "revoke", key),
+        operate("keys", "revoke", key[:13], "--yes"),
+    ]
+    assert [result.exit_code for result in shown] == [0, 0, 1, 0]
+    text = "".join(result.stdout + result.stderr for result in shown)
+    assert key[:14] not in text
+    assert not HASH.search(text)
+
+
+def test_a_table_that_does_not_answer_is_no_table_without_keys(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(reply(200, b"<html>")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url)
+        result = operate("keys", "list")
+    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")

@@ -1,0 +1,139 @@
+"""PDFs that were changed after signing, or whose signatures an update hides."""
+
+from collections.abc import Callable
+from unittest.mock import ANY
+
+import pytest
+from hypothesis import strategies as st
+
+from operate.evidence.checks import Check
+from operate.evidence.pdf_signatures import inspect_signatures
+from operate.evidence.signature_checks import check_signatures, judge_signatures
+from tests.support import forged_pdf
+from tests.support.examples import given
+from tests.support.pdf_signatures import FORBIDDEN, OTHER_DIGEST, SOMETHING_ELSE, found, make_trusted  # noqa: F401
+from tests.support.signed_pdf import (
+    add_validation_data,
+    certify,
+    change_byte,
+    sign,
+    stamp,
+    unsigned,
+    with_xref_stream,
+)
+
+OTHER_VALUE = "another value lies between the signed ranges"
+
+
+@pytest.mark.parametrize("protect", [sign, certify], ids=["signed", "certified"])
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        (lambda content: forged_pdf.pad_value(content, is_hexadecimal=False), OTHER_VALUE),
+        (lambda content: forged_pdf.wrap(content, is_padded=False), SOMETHING_ELSE),
+        (lambda content: forged_pdf.wrap(content, is_padded=True), SOMETHING_ELSE),
+    ],
+    ids=[
+        "stated lengths add up to the file's size",
+        "ranges are apart",
+        "ranges are apart and the value fills the gap",
+    ],
+)
+def test_lengths_that_the_file_states_prove_nothing(
+    protect: Callable[[bytes], bytes], forge: Callable[[bytes], bytes], reason: str
+) -> None:
+    forged = forge(protect(unsigned()))
+    shown = next(one for one in inspect_signatures(forged).signatures if not one.is_hidden)
+    assert (shown.integrity, shown.integrity_reason, shown.changes) == ("broken", reason, "not_determined")
+    assert judge_signatures(forged) == "signaturesBroken"
+
+
+def test_a_page_that_was_overridden_is_found_whatever_form_the_value_has() -> None:
+    (one,) = inspect_signatures(forged_pdf.pad_value(sign(unsigned()), is_hexadecimal=True)).signatures
+    assert one.model_dump() == found(**FORBIDDEN)
+
+
+@pytest.mark.parametrize("is_broken", [True, False])
+@pytest.mark.parametrize(
+    "hide",
+    [
+        *(forged_pdf.drop_form, forged_pdf.empty_fields, forged_pdf.drop_value, forged_pdf.rename),
+        *(forged_pdf.append_unsigned, forged_pdf.sign_again),
+    ],
+)
+def test_a_signature_that_the_last_revision_hides_is_a_contradiction(
+    hide: Callable[[bytes], bytes], *, is_broken: bool
+) -> None:
+    signed = sign(unsigned())
+    content = hide(change_byte(signed) if is_broken else signed)
+    hidden = [one for one in inspect_signatures(content).signatures if one.is_hidden]
+    assert [(one.field, one.integrity) for one in hidden] == [("Seal", "broken" if is_broken else "intact")]
+    sentence = 'An earlier revision of the PDF has the signature "Seal". The last one hides, renames or replaces it.'
+    assert Check(subject="signature", outcome="contradicted", sentence=sentence) in check_signatures(content)[1]
+
+
+def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:
+    """The first revision can't be read any more, and the last one does not refer to it."""
+    signed = sign(unsigned())
+    start = signed.rindex(b"startxref")
+    content = forged_pdf.append_unsigned(signed[:start] + b"startxref\n1\n%%EOF\n")
+    (one,) = inspect_signatures(content).signatures
+    assert (one.field, one.is_hidden, one.integrity) == (None, True, "broken")
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        change_byte,
+        lambda content: content.replace(b"/adbe.pkcs7.detached", b"/adbe.x509.rsa_sha1 "),
+        lambda content: content.replace(b"/Type /Sig\n", b"/Type /Cat\n"),
+        lambda content: content.replace(b"%PDF-1.3", b"%PDF-1.4"),
+    ],
+    ids=["page", "kind of signature", "type", "version"],
+)
+def test_a_byte_that_was_changed_breaks_the_signature(forge: Callable[[bytes], bytes]) -> None:
+    signed = sign(unsigned())
+    assert forge(signed) != signed
+    (one,) = inspect_signatures(forge(signed)).signatures
+    assert one.model_dump() | {"coverage": "whole_file", "changes": "none"} == found(**OTHER_DIGEST, changes_reason=ANY)
+
+
+@given(position=st.integers(0, len(sign(unsigned())) - 1), byte=st.integers(0, 255))
+def test_no_byte_outside_the_value_can_be_changed(position: int, byte: int) -> None:
+    signed = sign(unsigned())
+    start, stop = signed.index(b"/Contents <") + len(b"/Contents "), signed.index(b">", signed.index(b"/Contents <"))
+    if signed[position] != byte and not start < position < stop:
+        forged = signed[:position] + bytes([byte]) + signed[position + 1 :]
+        assert judge_in_process(forged) != "intact and nothing changed"
+
+
+@given(
+    page=st.fixed_dictionaries(
+        {},
+        optional={
+            "/Contents": st.just(b"null") | st.integers(1, 8).map(lambda number: b"%d 0 R" % number),
+            "/MediaBox": st.integers(1, 500).map(lambda width: b"[0 0 %d 100]" % width),
+            "/Rotate": st.sampled_from([b"90", b"180"]),
+            "/Resources": st.sampled_from([b"<<>>", b"<</Font<<>>>>"]),
+            "/Annots": st.just(b"[<</Type/Annot/Subtype/FreeText/Rect[0 0 500 800]/DA(/Helv 9 Tf)/Contents(x)>>]"),
+            "/UserUnit": st.just(b"2.0"),
+        },
+    ).filter(bool),
+    base=st.sampled_from([unsigned, with_xref_stream]),
+    then=st.sampled_from([lambda content: content, add_validation_data, stamp]),
+)
+def test_no_update_that_changes_a_page_leaves_it_confirmed(
+    page: dict[str, bytes], base: Callable[[], bytes], then: Callable[[bytes], bytes]
+) -> None:
+    assert judge_in_process(then(forged_pdf.change_page_entries(sign(base()), page))) != "intact and nothing changed"
+
+
+def judge_in_process(content: bytes) -> str:
+    inspection = inspect_signatures(content)
+    is_confirmed = inspection.problem is None and all(
+        (one.integrity, one.is_hidden) == ("intact", False)
+        and {addition.kind for addition in one.additions} <= {"validation_data", "metadata", "time_stamp"}
+        and one.changes in {"none", "explained"}
+        for one in inspection.signatures
+    )
+    return "intact and nothing changed" if is_confirmed and inspection.signatures else "otherwise"

@@ -1,0 +1,241 @@
+"""The digital signatures of a PDF: what is found about each, and hostile PDFs."""
+
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+
+from operate.evidence import pdf_trust
+from operate.evidence.checks import Check
+from operate.evidence.pdf_signatures import inspect_signatures
+from operate.evidence.signature_checks import check_signatures, judge_signatures, run_within_limits
+from tests.support import inspections, signed_pdf
+from tests.support.operator import Operator, json_lines, signature_id
+from tests.support.pdf_signatures import (  # noqa: F401
+    DOCUMENT_STAMP,
+    FORBIDDEN,
+    OTHER_DIGEST,
+    SOMETHING_ELSE,
+    STAMPED,
+    UNCLAIMED,
+    added,
+    found,
+    make_trusted,
+)
+from tests.support.signed_pdf import (
+    FORMER,
+    TIME_STAMPER,
+    WEB_SITE,
+    add_validation_data,
+    append,
+    assemble,
+    certify,
+    change_byte,
+    change_page,
+    fill,
+    form,
+    sign,
+    sign_by_hand,
+    stamp,
+    subject,
+    unsigned,
+    with_xref_stream,
+)
+
+
+@pytest.mark.parametrize("base", [unsigned, with_xref_stream], ids=["xref table", "xref stream"])
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda base: base, []),
+        (sign, [found()]),
+        (lambda base: sign(base, is_stamped=True), [found(**STAMPED, time_integrity="intact")]),
+        (certify, [found(permitted="no_changes")]),
+        (lambda base: add_validation_data(sign(base)), [found(**added("validation_data"))]),
+        (lambda base: change_page(sign(base)), [found(**FORBIDDEN)]),
+        (lambda base: change_page(certify(base)), [found(**FORBIDDEN, permitted="no_changes")]),
+        (
+            lambda base: sign(sign(base), "Second", "Ada Byron"),
+            [found(**added(("signature", ["Second"]))), found(field="Second", signer=subject("Ada Byron"))],
+        ),
+        (
+            lambda base: sign(sign(base), "Second", "Mallory", box=(0, 0, 595, 842)),
+            [found(**added(("visible_signature", ["Second"]))), found(field="Second", signer=subject("Mallory"))],
+        ),
+        (lambda base: stamp(sign(base)), [found(**added(("time_stamp", ["Stamp"]))), found(**DOCUMENT_STAMP)]),
+        (lambda base: sign(base) + b"\0" * 1100, [found()]),
+        (lambda base: b"\xef\xbb\xbf\n" + sign(base), [found(byte_range=[4, ANY, ANY, ANY])]),
+        (lambda base: sign(base, md_algorithm="sha1"), [found(trust="weak_algorithm")]),
+        (lambda base: sign(base, name=FORMER), [found(signer=subject(FORMER), trust="expired")]),
+        (lambda base: sign(base, name=WEB_SITE), [found(signer=subject(WEB_SITE), trust="web_site_only")]),
+        (
+            lambda base: sign(base, name=TIME_STAMPER),
+            [found(signer=subject(TIME_STAMPER), trust="other_purpose")],
+        ),
+        (sign_by_hand, [found(**UNCLAIMED)]),
+        (lambda base: sign_by_hand(base, has_covered_delimiters=True), [found(**UNCLAIMED)]),
+    ],
+    ids=[
+        *("unsigned", "signed", "with a time stamp", "certified", "validation data", "page", "page of a certified one"),
+        *("two signatures", "visible second signature", "document time stamp", "NUL after the end", "BOM before it"),
+        *("weak digest", "expired", "certificate of a web site", "certificate for time stamps", "by hand"),
+        "ranges with the delimiters",
+    ],
+)
+def test_each_signature_is_described(
+    make: Callable[[bytes], bytes], expected: list[dict[str, Any]], base: Callable[[], bytes]
+) -> None:
+    signatures = [one.model_dump() for one in inspect_signatures(make(base())).signatures]
+    for one in signatures:  # pyHanko dates the document with some of its updates
+        one["additions"] = [addition for addition in one["additions"] if addition["kind"] != "metadata"]
+    assert signatures == expected
+
+
+def test_a_signature_by_an_authority_that_is_not_trusted_is_intact(trusted: Path) -> None:
+    trusted.write_bytes(b"")
+    assert pdf_trust.trusted_authorities() == []
+    assert [one.model_dump() for one in inspect_signatures(sign(unsigned())).signatures] == [
+        found(trust="unknown_authority")
+    ]
+
+
+# ── hostile ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PAGES = b"<</Type/Pages/Kids[]/Count 0>>"
+MALFORMED = b"<</Type/Sig/SubFilter/adbe.pkcs7.detached/ByteRange[0 1 2 3]/Contents<00>>>"
+ENCRYPTED = "it is encrypted, and can't be opened without a password or key"
+
+
+def hostile_form(*objects: bytes, fields: bytes = b"[3 0 R]") -> bytes:
+    """A PDF whose form has these fields, which refer to objects from number 3 on."""
+    return assemble(b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields %s>>>>" % fields, PAGES, *objects)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "its structure is damaged (PdfReadError)"),
+        (b"%PDF-1.7", "its structure is damaged (PdfReadError)"),
+        (unsigned()[:1000], "its structure is damaged (PdfReadError)"),
+        (unsigned().replace(b"startxref\n", b"startxref\n9"), "its structure is damaged (PdfStreamError)"),
+        (hostile_form(fields=b"[" * 100_000), "its structure is damaged (RecursionError)"),
+        (
+            hostile_form().replace(b"/Size", b"/Prev %d/Size" % hostile_form().index(b"xref\n0")),
+            "its structure is damaged (PdfReadError)",
+        ),
+        (signed_pdf.encrypt(unsigned(), "secret"), ENCRYPTED),
+        (signed_pdf.encrypt_for_recipients(unsigned()), ENCRYPTED),
+    ],
+    ids=[
+        *("empty", "header", "cut", "no cross-references", "deep array", "endless revisions", "encrypted"),
+        "encrypted for recipients",
+    ],
+)
+def test_a_pdf_that_can_not_be_read_is_neither_signed_nor_unsigned(content: bytes, problem: str) -> None:
+    found_ = inspect_signatures(content)
+    assert (found_.signatures, found_.problem) == ([], problem)
+    sentence = f"The PDF may have more signatures than are known: {problem}."
+    assert check_signatures(content) == ([], [Check(subject="signature", outcome="not_determined", sentence=sentence)])
+
+
+def test_the_signature_of_a_pdf_that_can_not_be_read_is_found_by_its_bytes() -> None:
+    content = change_byte(sign(unsigned()))
+    inspection = inspect_signatures(append(content, {})[:-20] + b"startxref\n1\n%%EOF\n")
+    assert inspection.problem is not None
+    assert [(one.field, one.integrity, one.is_hidden) for one in inspection.signatures] == [("Seal", "broken", False)]
+
+
+@pytest.mark.parametrize(
+    ("content", "reasons"),
+    [
+        (hostile_form(b"<</FT/Sig/T(a)/V 4 0 R>>", MALFORMED), [SOMETHING_ELSE]),
+        (hostile_form(b"<</FT/Sig/T(a)/V 3 0 R>>"), ["its byte range is malformed"]),
+        (hostile_form(b"<</FT/Sig/T(a)/V<</ByteRange[0 9 9 9999]>>>>"), ["its byte range ends beyond the file"]),
+        (hostile_form(b"<</FT/Sig/T(a)/V<</ByteRange[0 9 -9 9]>>>>"), ["its byte range is malformed"]),
+        (hostile_form(b"<</FT/Sig/T(a)/Kids[3 0 R]>>"), []),
+        (hostile_form(b"3 0 R"), []),
+    ],
+)
+def test_a_signature_that_is_malformed_is_not_intact(content: bytes, reasons: list[str]) -> None:
+    signatures = inspect_signatures(content).signatures
+    assert [(one.integrity, one.integrity_reason) for one in signatures] == [("broken", one) for one in reasons]
+
+
+def test_nothing_about_a_hostile_pdf_is_written_to_the_terminal(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # without pytest's, Python writes warnings itself
+    inspect_signatures(hostile_form(b"<</FT/Sig/T(a)/V 4 0 R>>", MALFORMED.replace(b"adbe.pkcs7.detached", b"#1b[2J")))
+    inspect_signatures(sign(unsigned(), md_algorithm="sha1"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_name_can_not_be_read_as_a_sentence_of_ours() -> None:
+    name = 'Seal" is intact, issued by an authority that this machine trusts. \n"' + "x" * 100
+    checks = check_signatures(change_byte(sign(unsigned(), name)))[1]
+    quoted = f'"{name[:59].replace(chr(34), chr(39))}…"'
+    reason = OTHER_DIGEST["integrity_reason"]
+    assert [check.sentence for check in checks] == [f"The signature {quoted} is broken: {reason}."]
+
+
+# ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("inspect", "seconds", "found_"),
+    [
+        (inspections.wait_forever, 1, "the PDF was not read within 1 seconds"),
+        (inspections.use_memory, 60, "the PDF needs more than 1,000 MB of memory to be read"),
+        (inspections.kill_itself, 60, "the process that read the PDF was killed or failed"),
+        (inspections.end_itself, 60, "the process that read the PDF was killed or failed"),
+        (inspections.describe_itself, 60, (signal.SIG_IGN, 1_000_000_000)),
+    ],
+)
+def test_a_pdf_may_end_its_process_and_nothing_else(inspect: Any, seconds: float, found_: object) -> None:
+    assert run_within_limits(inspect, unsigned(), seconds) == found_
+    assert judge_signatures(sign(unsigned())) == "signaturesIntact"
+
+
+# ── archive verify --signatures ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_verify_counts_certificates_by_their_signatures(operate: Operator) -> None:
+    """A PDF that can't be checked costs the verdict on it alone."""
+    contents = {
+        1: sign(unsigned()),
+        2: change_byte(sign(unsigned())),
+        3: change_page(sign(unsigned())),
+        4: unsigned(),
+        5: signed_pdf.encrypt(unsigned(), "secret"),
+        6: b"no PDF",
+        7: fill(sign(form()), 5, b"(Alice)", b"(Mallory)"),
+        8: sign(unsigned(), name=WEB_SITE),
+    }
+    for number, content in contents.items():
+        operate.seed(number)
+        operate.archive(number, content)
+    result = operate("archive", "verify", "--signatures", "--json")
+    *findings, numbers = json_lines(result.stdout)
+    undetermined = dict.fromkeys((5, 7), "signatures_not_determined")
+    problems = {2: "broken_signature", 3: "broken_signature", 6: "not_a_pdf"} | undetermined
+    assert sorted(findings, key=lambda finding: str(finding["signatureRequestId"])) == [
+        {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
+        for number, problem in sorted(problems.items())
+    ]
+    counts = {"scanned": 8, "available": 8, "intact": 5, "missing": 0, "damaged": 3, "altered": 0, "broken": 0}
+    states = {"signaturesIntact": 2, "signaturesBroken": 2, "signaturesNotDetermined": 2, "unsigned": 1}
+    assert (result.exit_code, result.stderr, numbers) == (1, "", counts | states | {"seconds": ANY})
+
+
+def test_a_certificate_whose_signatures_are_not_determined_is_not_damaged(operate: Operator) -> None:
+    operate.seed(1)
+    operate.archive(1, signed_pdf.encrypt(unsigned(), "secret"))
+    result = operate("archive", "verify", "--signatures")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (
+        f"problem=signatures_not_determined  signatureRequestId={signature_id(1)}  projectId=prj_1\n" in result.stdout
+    )

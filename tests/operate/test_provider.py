@@ -1,0 +1,311 @@
+"""`provider check`, step by step, and `provider refresh`."""
+
+import json
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import moto
+import pytest
+from click.testing import CliRunner, Result
+
+from certificates import provider
+from develop.environment import REGION
+from develop.fakes.server import Response, ScriptedServer, raw, reply
+from develop.local.aws import serve_aws
+from develop.local.gateway import Invoke
+from develop.local.stack import REFRESH, make_stack, serving
+from develop.template import ROOT, Stack
+from functions.refresh_credential.handler import PERMANENT
+from operate import stack as target
+from operate.cli import main
+from operate.commands import refresh as access_token
+from operate.commands.provider import ADVICE
+from operate.stack import Target
+from tests.support.operator import Operator, ScriptAws, deploy
+from tests.support.operator import run as run_program
+from tests.support.pdf import pdf
+from tests.support.stack import OAUTH, PARAMETERS
+
+HOSTILE = "\x1b]0;owned\x07\x9b31m\u202e\u2066\u200f"
+SECRET = "s3cret-canary"  # noqa: S105
+
+Check = Callable[..., tuple[Result, ScriptedServer]]
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch) -> Check:
+    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+
+    def run(answer: Response, age: int = 0, **parameters: str) -> tuple[Result, ScriptedServer]:
+        """`age` of the secret, in seconds."""
+        session = boto3.Session(region_name=REGION)
+        with moto.mock_aws(), ScriptedServer(answer) as server:
+            secrets, name = session.client("secretsmanager"), PARAMETERS["ProviderSecretName"]
+            secrets.create_secret(Name=name, SecretString=SECRET)
+            now = secrets.get_secret_value(SecretId=name)["CreatedDate"].timestamp() + age
+            monkeypatch.setattr(access_token, "time", SimpleNamespace(time=lambda: now))
+            url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
+            defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
+            stack = Target("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
+            monkeypatch.setattr(target, "find_deployed", lambda *_: stack)
+            return CliRunner().invoke(main, ["provider", "check", "--stack", "s", "--request", "a/1"]), server
+
+    return run
+
+
+def said(result: Result) -> list[str]:
+    """Seconds are left out."""
+    return [re.sub(r"after [0-9.]+ s", "after … s", line) for line in result.output.splitlines()]
+
+
+def test_a_certificate_is_accepted_and_not_archived(check: Check) -> None:
+    result, server = check(reply(body=pdf()))
+    assert said(result)[:4] == [
+        f"GET {server.url}/v1/requests/a%2F1/certificate",
+        "    Authorization: Bearer ********",
+        "    200 after … s: 2,000 bytes, a PDF",
+        "Accepted: a whole PDF of 2,000 bytes. Nothing was archived.",
+    ]
+    assert result.exit_code == 0
+
+
+def test_a_link_is_followed_and_only_its_host_is_said(check: Check) -> None:
+    with ScriptedServer(reply(body=pdf())) as files:
+        link = f"http://localhost:{files.port}/canary?signature=canary"
+        body = json.dumps({"data": {"url": link}}).encode()
+        result, _ = check(reply(body=body), ProviderLinkField="data.url", ProviderLinkHosts="localhost")
+    assert said(result)[2:6] == [
+        f"    200 after … s: {len(body)} bytes, JSON",
+        "    data.url holds a link",
+        f"GET http://localhost:{files.port}/… (without the secret)",
+        "    200 after … s: 2,000 bytes, a PDF",
+    ]
+    assert (result.exit_code, "canary" in result.output) == (0, False)
+
+
+def test_a_redirect_is_followed_and_only_its_host_is_said(check: Check) -> None:
+    with ScriptedServer(reply(body=pdf())) as files:
+        location = {"Location": f"http://localhost:{files.port}/canary?signature=canary"}
+        result, _ = check(reply(302, headers=location), ProviderLinkHosts="localhost")
+        refused, _ = check(reply(302, headers=location), ProviderLinkHosts="unknown.invalid")
+    redirect = "    302 after … s: a redirect"
+    assert said(result)[2:5] == [
+        redirect,
+        f"GET http://localhost:{files.port}/… (without the secret)",
+        "    200 after … s: 2,000 bytes, a PDF",
+    ]
+    assert said(refused)[2:] == [
+        redirect,
+        f"    it leads to localhost:{files.port}, which is refused",
+        f"Refused: status. {ADVICE['status']}",
+    ]
+    assert (result.exit_code, refused.exit_code, "canary" in result.output + refused.output) == (0, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("https://files.example.com/a?canary", "it leads to files.example.com:443, which is refused"),
+        ("http://files.example.com/canary", "it leads to something that is http to another machine"),
+        ("https://canary@files.example.com/", "it leads to something that is not a plain https URL"),
+    ],
+)
+def test_a_refused_link_names_its_host(check: Check, link: str, words: str) -> None:
+    body = json.dumps({"url": link}).encode()
+    result, _ = check(reply(body=body), ProviderLinkField="url", ProviderLinkHosts="unknown.invalid")
+    assert words in result.output
+    assert f"Refused: link_refused. {ADVICE['link_refused']}" in result.output
+    assert (result.exit_code, "canary" in result.output) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"},
+        {"ProviderLinkField": HOSTILE},
+        {"ProviderLinkHosts": HOSTILE},
+        {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"},
+        {"ProviderAuthHeader": f"{HOSTILE}: {{secret}}"},
+        {"ProviderCertificateUrl": f"https://{HOSTILE}/{{providerRequestId}}"},
+        {"MaxCertificateBytes": HOSTILE},
+    ],
+)
+@pytest.mark.parametrize("link", [f"https://{HOSTILE}/", f"https://files.example.com/{HOSTILE}", HOSTILE])
+def test_links_and_parameters_are_printable(check: Check, link: str, parameters: dict[str, str]) -> None:
+    result, _ = check(reply(body=json.dumps({"url": link, HOSTILE: link}).encode()), **parameters)
+    assert isinstance(result.exception, SystemExit)
+    assert {character for character in result.output if not character.isprintable()} == {"\n"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "step", "reason"),
+    [
+        (reply(403, b"canary"), "403 after … s", "status"),
+        (raw(b"canary\r\n\r\n"), "no answer after … s", "unreachable"),
+        (reply(body=b"PK\x03\x04canary"), "200 after … s: 10 bytes, a ZIP", "not_a_pdf"),
+        (reply(body=b"JVBERi0canary"), "200 after … s: 13 bytes, base64 of a PDF", "not_a_pdf"),
+        (reply(body=b""), "200 after … s: 0 bytes, something else", "not_a_pdf"),
+    ],
+)
+def test_a_refusal_says_why(check: Check, answer: Response, step: str, reason: str) -> None:
+    result, _ = check(answer)
+    assert f"    {step}" in said(result)
+    assert f"Refused: {reason}. {ADVICE[reason]}" in result.output
+    assert result.exit_code == 1
+    assert "canary" not in result.output
+
+
+def test_a_wrong_parameter_names_itself(check: Check) -> None:
+    result, server = check(reply(), ProviderAuthHeader="canary")
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: ProviderAuthHeader: ")
+    assert ("canary" in result.output, server.connections) == (False, 0)
+
+
+def test_every_reason_has_its_advice() -> None:
+    sources = [ROOT / "layers" / "certificates" / "certificates" / name for name in ("provider.py", "https.py")]
+    raised: set[Any] = set()
+    for source in sources:
+        raised |= set(re.findall(r'ProviderFailed\(\s*"(\w+)"|failure\.reason = "(\w+)"', source.read_text()))
+    assert {first or second for first, second in raised} == set(ADVICE)
+
+
+# ── Access tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (45, "age 45 seconds, refreshed every 20 minutes"),
+        (12 * 60 + 59, "age 12 minutes, refreshed every 20 minutes"),
+        (20 * 60 + 59, "age 20 minutes, refreshed every 20 minutes"),
+        (
+            21 * 60,
+            "age 21 minutes, refreshed every 20 minutes, which is overdue: run `certificates provider refresh`",
+        ),
+    ],
+)
+def test_the_age_of_an_access_token_is_said_first(check: Check, age: int, words: str) -> None:
+    parameters = {"ProviderTokenUrl": OAUTH["ProviderTokenUrl"], "ProviderTokenMinutes": "20"}
+    result, server = check(reply(body=pdf()), age, **parameters)
+    assert said(result)[:2] == [f"Access token: {words}", f"GET {server.url}/v1/requests/a%2F1/certificate"]
+    assert result.exit_code == 0
+
+
+def test_a_missing_access_token_is_said_with_what_to_do(check: Check) -> None:
+    parameters = {"ProviderTokenUrl": OAUTH["ProviderTokenUrl"], "ProviderSecretName": "none"}
+    result, _ = check(reply(), **parameters)
+    advice = "If there is none yet, run `certificates provider refresh`."
+    assert said(result) == [
+        f"Access token: not read (ResourceNotFoundException). {advice}",
+        f"Refused: secret_unavailable. {ADVICE['secret_unavailable']}",
+    ]
+
+
+def as_reply(**fields: Any) -> Response:
+    """Lambda's response to Invoke."""
+    raised = {"X-Amz-Function-Error": "Unhandled"} if "errorMessage" in fields else {}
+    return reply(body=json.dumps(fields).encode(), headers=raised)
+
+
+@pytest.mark.parametrize(
+    ("fields", "exit_code", "words"),
+    [
+        ({"seconds": 3600, "rotated": False}, 0, "New access token, which lives for 60 minutes."),
+        (
+            {"seconds": 60, "rotated": True},
+            0,
+            "New access token, which lives for 60 seconds; a new refresh token was stored.",
+        ),
+        ({"seconds": None, "rotated": False}, 0, "New access token."),
+        (
+            {"reason": "invalid_grant"},
+            1,
+            "Failed: invalid_grant. Give consent again; a new refresh token belongs in ProviderOAuthSecretName.",
+        ),
+        (
+            {"errorType": "RefreshFailed", "errorMessage": "timed_out", "stackTrace": []},
+            1,
+            "Failed: timed_out. See credential_refresh_failed in the log of the refresh function.",
+        ),
+        (
+            {"errorType": "X", "errorMessage": "a\nb\x1b]0;owned\x07"},
+            1,
+            "Failed: a\ufffdb\ufffd]0;owned\ufffd. See credential_refresh_failed in the log of the refresh function.",
+        ),
+    ],
+)
+def test_a_refresh_runs_the_function_once_and_says_its_reply(
+    operate: Operator, script_aws: ScriptAws, fields: dict[str, Any], exit_code: int, words: str
+) -> None:
+    server = script_aws("LAMBDA", as_reply(**fields, milliseconds=312.5))
+    result = operate("provider", "refresh")
+    assert (result.exit_code, result.stdout, result.stderr) == (exit_code, f"{words}\n", "")
+    (request,) = server.requests
+    path = f"/2015-03-31/functions/{operate.name(REFRESH)}/invocations?Qualifier=live"
+    assert (request.method, request.target, request.body) == ("POST", path, b"{}")
+    assert "x-amz-invocation-type" not in request.headers  # Lambda waits for the reply and does not retry
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            reply(429, b'{"Reason": "x", "Message": "Rate"}', {"X-Amzn-ErrorType": "TooManyRequestsException"}),
+            "Another run is in progress, or Lambda has no free concurrency. Try again soon.",
+        ),
+        (
+            reply(404, b'{"Message": "Function not found"}', {"X-Amzn-ErrorType": "ResourceNotFoundException"}),
+            "AWS refused Invoke: Function not found.",
+        ),
+        (reply(body=b"<html>"), "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."),
+    ],
+)
+def test_a_refresh_that_lambda_does_not_run_is_asked_for_once(
+    operate: Operator, script_aws: ScriptAws, answer: Response, words: str
+) -> None:
+    server = script_aws("LAMBDA", answer)
+    result = operate("provider", "refresh")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {words}\n")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("operate")
+def test_a_stack_without_a_token_endpoint_has_nothing_to_refresh() -> None:
+    deploy("static", Stack("static", PARAMETERS).outputs)
+    result = run_program("provider", "refresh", "--stack", "static")
+    words = "Stack static has no ProviderTokenUrl: there are no access tokens to refresh."
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {words}\n")
+
+
+def refuse(_event: bytes) -> bytes:
+    raise RuntimeError("unreachable")
+
+
+@pytest.mark.parametrize(
+    ("function", "exit_code", "words"),
+    [
+        (lambda _: b'{"seconds": 600, "rotated": false}', 0, "New access token, which lives for 10 minutes."),
+        (refuse, 1, f"Failed: unreachable. {access_token.IN_THE_LOG}"),
+    ],
+)
+def test_the_local_service_runs_its_own_function(function: Invoke, exit_code: int, words: str) -> None:
+    stack = Stack("craftkit-local", make_stack(1).parameters | OAUTH)
+    server = serve_aws(stack, "127.0.0.1", 0, {REFRESH: function})
+    with serving(server):
+        result = run_program("provider", "refresh", "--local", "--port", str(server.port - 1))
+    assert (result.exit_code, result.stdout, result.stderr) == (exit_code, f"{words}\n", "")
+
+
+def test_every_refusal_has_its_advice() -> None:
+    assert set(access_token.ADVICE) == {*PERMANENT, "credentials_changed"}
+
+
+def test_the_command_waits_longer_than_the_function_may_take(stack: Stack) -> None:
+    started_in = 10
+    waits = target.INVOKE.read_seconds
+    assert stack.resources[REFRESH]["Properties"]["Timeout"] + started_in < waits

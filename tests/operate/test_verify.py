@@ -1,0 +1,192 @@
+"""`certificates archive verify`, on resources made from the template."""
+
+from collections.abc import Mapping
+from operator import itemgetter
+from unittest.mock import ANY
+
+import pytest
+
+from certificates.certificate import Certificate
+from develop.fakes.server import Response, reply
+from tests.support.deployed import S3
+from tests.support.operator import (
+    NO_URL,
+    WRONG_STATUS,
+    Operator,
+    ScriptAws,
+    before,
+    interrupt,
+    json_lines,
+    signature_id,
+    summary,
+)
+from tests.support.pdf import pdf
+from tests.support.responses import digest
+
+NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
+DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+
+
+def test_an_intact_archive_is_verified(operate: Operator) -> None:
+    operate.seed(1)
+    operate.archive(1)
+    operate.seed(2, **NO_URL)
+    operate.seed(3, **WRONG_STATUS)
+    table, as_json = operate("archive", "verify"), operate("archive", "verify", "--json")
+    counts = {"scanned": 3, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "altered": 0, "broken": 1}
+    assert (table.exit_code, summary(table.stdout)) == (0, {name: str(value) for name, value in counts.items()})
+    assert (as_json.exit_code, json_lines(as_json.stdout)) == (0, [counts | {"seconds": ANY}])
+    assert table.stderr == as_json.stderr == f"broken item {signature_id(3)} (status: literal_error)\n"
+
+
+@pytest.mark.threat("wrong-bytes")
+def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator) -> None:
+    for number in range(1, 8):
+        operate.seed(number)
+    operate.archive(1, Metadata={"repr-digest": digest(pdf())})
+    operate.archive(3, ChecksumAlgorithm="CRC32")
+    operate.archive(4, ChecksumSHA256="A" * 43 + "=")
+    operate.archive(5, pdf()[:-40])
+    operate.archive(6, b"<!doctype html>%%EOF")
+    operate.archive(7, Metadata={"repr-digest": digest(b"another")})
+    problems = {2: "missing", 3: "no_checksum", 4: "wrong_checksum", 5: "not_a_pdf", 6: "not_a_pdf", 7: "wrong_digest"}
+    counts = {"scanned": 7, "available": 7, "intact": 1, "missing": 1, "damaged": 5, "altered": 0, "broken": 0}
+
+    expected = [
+        {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
+        for number, problem in problems.items()
+    ]
+
+    result = operate("archive", "verify", "--json")
+    *findings, numbers = json_lines(result.stdout)
+    assert (result.exit_code, result.stderr, numbers) == (1, "", counts | {"seconds": ANY})
+    assert sorted(findings, key=itemgetter("signatureRequestId")) == expected
+
+    result = operate("archive", "verify")
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert sorted(lines[:6]) == sorted(map(as_text, expected))
+    assert summary("\n".join(lines[6:])) == {name: str(value) for name, value in counts.items()}
+
+
+def as_text(finding: Mapping[str, object]) -> str:
+    return "  ".join(f"{name}={value}" for name, value in finding.items())
+
+
+def delete(operate: Operator, number: int) -> None:
+    """Without a version: a delete marker hides what is there, which Object Lock allows."""
+    key = f"prj_1/{signature_id(number)}.pdf"
+    S3.delete_object(Bucket=operate.name("CertificatesBucket"), Key=key)
+
+
+@pytest.mark.threat("lost-certificate")
+def test_each_key_that_was_deleted_or_overwritten_is_found(operate: Operator) -> None:
+    for number in range(1, 6):
+        operate.seed(number)
+        operate.archive(number)
+    delete(operate, 2)
+    operate.archive(2)
+    operate.archive(3)
+    operate.archive(3)
+    delete(operate, 4)
+    operate.archive(9)
+    delete(operate, 9)
+    altered = {2: (2, 1), 3: (3, 0), 4: (1, 1), 9: (1, 1)}
+    counts = {"scanned": 5, "available": 5, "intact": 4, "missing": 1, "damaged": 0, "altered": 4, "broken": 0}
+
+    expected: list[dict[str, object]] = [
+        {
+            "problem": "altered",
+            "key": f"prj_1/{signature_id(number)}.pdf",
+            "versions": versions,
+            "deleteMarkers": markers,
+        }
+        for number, (versions, markers) in altered.items()
+    ]
+    expected.append({"problem": "missing", "signatureRequestId": signature_id(4), "projectId": "prj_1"})
+
+    result = operate("archive", "verify", "--json")
+    found = json_lines(result.stdout)
+    assert (result.exit_code, result.stderr, found) == (1, "", [*expected, counts | {"seconds": ANY}])
+
+    result = operate("archive", "verify")
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, result.stderr, lines[:5]) == (1, "", [*map(as_text, expected)])
+    assert summary("\n".join(lines[5:])) == {name: str(value) for name, value in counts.items()}
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+def test_the_versions_of_a_key_are_counted_across_pages(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    for number in (1, 2, 3):
+        operate.seed(number)
+        operate.archive(number)
+    for _ in range(3):
+        delete(operate, 2)
+        operate.archive(2)
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(page))
+    calls: list[int] = []
+    before(monkeypatch, "s3.ListObjectVersions", calls.append)
+    result = operate("archive", "verify", "--json")
+    assert json_lines(result.stdout)[:-1] == [
+        {"problem": "altered", "key": f"prj_1/{signature_id(2)}.pdf", "versions": 4, "deleteMarkers": 3}
+    ]
+    assert (result.exit_code, len(calls)) == (1, -(-9 // page))
+
+
+@pytest.mark.parametrize("id_", ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"])
+def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken_and_stops_nothing(operate: Operator, id_: str) -> None:
+    url = {"certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{id_}/certificate"}}
+    operate.seed(1, id={"S": id_}, **url)
+    operate.seed(2)
+    operate.archive(2)
+    result = operate("archive", "verify")
+    counts = {"scanned": 2, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "altered": 0, "broken": 1}
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in id_)
+    assert (result.exit_code, summary(result.stdout), result.stderr) == (
+        0,
+        {name: str(value) for name, value in counts.items()},
+        f"broken item {shown} (id: string_pattern_mismatch)\n",
+    )
+
+
+def stored(content: bytes, announced: int | None = None) -> Response:
+    headers = {"ETag": '"e"', "x-amz-checksum-sha256": Certificate(pdf()).sha256}
+    return reply(200, content, headers | {"Content-Length": str(announced or len(content))})
+
+
+@pytest.mark.parametrize("transient", [stored(pdf()[:-1], len(pdf())), stored(pdf() + b" ")])
+def test_a_response_that_was_truncated_or_damaged_in_transit_is_read_again(
+    operate: Operator, script_aws: ScriptAws, transient: Response
+) -> None:
+    operate.seed(1)
+    s3 = script_aws("S3", NO_VERSIONS, transient, stored(pdf()))
+    result = operate("archive", "verify")
+    assert (result.exit_code, summary(result.stdout)["intact"], len(s3.requests)) == (0, "1", 3)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([NO_VERSIONS, stored(pdf()[:-1], len(pdf()))], "Error: "),
+        ([NO_VERSIONS, DENIED], "AWS refused GetObject: no"),
+        ([DENIED], "AWS refused ListObjectVersions: no"),
+        ([reply(200, b"<html/>")], "AWS gave no usable response: MalformedAnswer"),
+    ],
+)
+def test_an_archive_that_can_not_be_read_is_neither_intact_nor_damaged(
+    operate: Operator, script_aws: ScriptAws, answers: list[Response], message: str
+) -> None:
+    operate.seed(1)
+    script_aws("S3", *answers)
+    result = operate("archive", "verify")
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert message in result.stderr
+
+
+def test_verify_is_interrupted(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    operate.seed(1)
+    interrupt(monkeypatch, "s3.GetObject")
+    result = operate("archive", "verify")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted after 0 items.\n")

@@ -1,0 +1,109 @@
+"""The built artifact against docs/openapi.yaml, with schemathesis: the file's examples, corner cases, and many
+generated ones."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import SchemathesisConfig
+
+from develop.local import seeds
+from develop.local.stack import LocalService
+from develop.template import ROOT
+from tests.service.artifact.conftest import archive
+
+# The file's examples name these: the test creates them.
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+ETAG = '"5d41402abc4b2a76b9719d911017c592"'
+
+NOT_AVAILABLE = ("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")
+CERTIFICATE = {200, 206, 304, 412, 416}
+# The statuses that a request with the project's key may get, by id. Every other id is 404.
+STATUSES = {
+    ID: CERTIFICATE,
+    **{
+        seeds.signature_id(f"download_{name}"): statuses
+        for name, statuses in {
+            "first": CERTIFICATE,
+            "archived": CERTIFICATE,
+            "large": CERTIFICATE - {200} | {413},
+            **{status: {409} for status in NOT_AVAILABLE},
+            "other_project": {404},
+            "unknown_id": {404},
+            "malformed_id": {404},
+            "broken_item": {500},
+            "provider_unknown": {502},
+            "provider_html": {502},
+        }.items()
+    },
+}
+# Every other header is in the file.
+OF_HTTP = {"connection", "content-length", "content-type", "date"}
+
+TAGS = {"dictionary": "tags", "probability": 0.5}
+CONFIG: dict[str, Any] = {
+    "dictionaries": {
+        "ids": {"values": [*STATUSES, *map(str.upper, STATUSES)]},
+        "ranges": {"values": ["bytes=0-99", "bytes=9-", "bytes=-9", "bytes=0-0,2-3", "bytes=99999999-", "bytes=9-1"]},
+        "tags": {"values": [ETAG, "*", f'W/{ETAG}, "other"', f'"other", {ETAG}', '"other"', "W/"]},
+    },
+    "parameters": {
+        "path.id": {"dictionary": "ids", "probability": 0.9},
+        "header.Range": {"dictionary": "ranges", "probability": 0.5},
+        "header.If-Match": TAGS,
+        "header.If-None-Match": TAGS,
+        "header.If-Range": TAGS,
+    },
+    # What a well-formed request may get. Not 400 or 403: the service has no reason for them.
+    "checks": {
+        "positive_data_acceptance": {
+            "expected-statuses": ["2xx", "3xx", "401", "404", "409", "412", "413", "416", "500", "502"]
+        }
+    },
+}
+schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.yaml", config=SchemathesisConfig.from_dict(CONFIG))
+
+
+@pytest.fixture(scope="module")
+def etag(running: LocalService) -> str:
+    """The ETag of the seeded archived certificate, and of a copy that is archived for ID."""
+    archived = running.client("s3").get_object(
+        Bucket=running.stack.physical_id("CertificatesBucket"),
+        Key=f"{seeds.PROJECT}/{seeds.signature_id('download_archived')}.pdf",
+    )
+    archive(running, ID, archived["Body"].read())
+    return str(archived["ETag"])
+
+
+@pytest.fixture(autouse=True)
+def keeps_running(instance: Any) -> Iterator[None]:
+    """Asserts that no request ends the execution environment."""
+    process = instance.process.pid
+    yield
+    assert (instance.process.pid, instance.process.poll()) == (process, None)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("key", [seeds.KEY, seeds.REVOKED_KEY, None], ids=["valid key", "revoked key", "made-up keys"])
+@schema.parametrize()
+@pytest.mark.threat("API9")
+def test_every_answer_is_as_the_file_says(
+    case: schemathesis.Case[Any], key: str | None, running: LocalService, etag: str
+) -> None:
+    for name, value in case.headers.items():
+        case.headers[name] = value.replace(ETAG, etag)
+    statuses = STATUSES.get(str(case.path_parameters["id"]).lower(), {404})
+    response = case.call_and_validate(
+        base_url=running.url,
+        headers={"Authorization": f"Bearer {key}"} if key else None,
+        excluded_checks=[not_a_server_error] if statuses <= {500, 502} else [],
+    )
+    if case.method not in {"GET", "HEAD"}:
+        assert response.status_code == 404
+        return
+    is_authorized = response.request.headers.get("Authorization") == f"Bearer {seeds.KEY}"
+    assert response.status_code in (statuses if is_authorized else {401})
+    documented = case.operation.responses.find_by_status_code(response.status_code).headers.items()
+    assert response.headers.keys() - OF_HTTP <= {name.lower() for name, _ in documented}

@@ -1,0 +1,89 @@
+"""The check of a deployment, against the local gateway in front of the built artifact."""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from email.message import Message
+
+import pytest
+from click.testing import Result
+
+from develop.fakes.server import ScriptedServer, reply
+from develop.local import seeds
+from develop.local.gateway import Reply, serve
+from develop.local.stack import LocalService, serving
+from operate.commands.smoke import ROUTE
+from tests.support.operator import run
+
+Smoke = Callable[..., Result]
+
+
+@pytest.fixture
+def smoke(running: LocalService) -> Smoke:
+    def check(url: str = running.url, situation: str = "download_archived", key: str = seeds.KEY) -> Result:
+        return run("smoke", "--url", url, "--id", seeds.signature_id(situation), answer=key)
+
+    return check
+
+
+@pytest.mark.parametrize("suffix", ["", "/", ROUTE])
+def test_a_working_deployment_passes(running: LocalService, smoke: Smoke, suffix: str) -> None:
+    result = smoke(running.url + suffix)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1] == "All 17 checks passed."
+    assert seeds.KEY not in result.output
+
+
+def test_a_certificate_that_is_not_available_fails_the_check(smoke: Smoke) -> None:
+    result = smoke(situation="download_sent")
+    assert result.exit_code == 1
+    assert "not 200" in result.output
+
+
+def test_a_gateway_with_its_own_errors_fails_the_check(smoke: Smoke) -> None:
+    with ScriptedServer(reply(403, b'{"message":"Missing Authentication Token"}')) as bare:
+        result = smoke(bare.url)
+    assert result.exit_code == 1
+    assert "the body is not the error not_found" in result.output
+    assert "14 of 17 checks failed; notes: 3." in result.output
+
+
+def test_what_aws_does_not_document_is_noted_and_fails_nothing(running: LocalService, smoke: Smoke) -> None:
+    """Base64 for a client without Accept, and API Gateway's own error for an unknown route."""
+
+    def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
+        if method == "POST" or target == "/v1/nothing":
+            return Reply(403, [], b'{"message":"Missing Authentication Token"}')
+        answered = running.api(method, target, headers, body)
+        is_text = method == "GET" and answered.status == 200 and "Accept" not in headers
+        return Reply(answered.status, answered.headers, b64encode(answered.body)) if is_text else answered
+
+    server = serve(answer, "127.0.0.1", 0)
+    with serving(server):
+        result = smoke(f"http://127.0.0.1:{server.server_address[1]}")
+    verdicts = dict(re.findall(r"^(.+?)  +\d{3} +(.+?) *$", result.output, re.MULTILINE))
+    unlike = {name: verdict.partition(": ")[0] for name, verdict in verdicts.items() if verdict != "ok"}
+    assert unlike == dict.fromkeys(("no Accept", "unknown route", "POST"), "note")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "All 14 checks passed; notes: 3.")
+
+
+def test_base64_instead_of_bytes_fails_the_check(smoke: Smoke) -> None:
+    with ScriptedServer(reply(200, b"JVBERi0xLjcK")) as text:
+        result = smoke(text.url)
+    assert "the body is not a PDF" in result.output
+
+
+def test_base64_to_a_client_without_accept_is_explained(smoke: Smoke) -> None:
+    with ScriptedServer(reply(200, b"%PDF-1.7\n"), reply(200, b64encode(b"%PDF-1.7\n"))) as gateway:
+        result = smoke(gateway.url)
+    media_types = "base64 text: the API's binary media types"
+    assert f"{media_types} need an Accept header: clients must send application/pdf" in result.output
+    assert f"{media_types} are not those of template.yaml" in result.output
+    accepts = [request.headers.get("accept") for request in gateway.requests[:3]]
+    assert accepts == ["application/pdf", None, "*/*"]
+
+
+def test_a_failed_connection_is_reported_in_one_line(smoke: Smoke) -> None:
+    result = smoke("http://127.0.0.1:1")
+    message = "Error: No response (NewConnectionError). Check --url and the network.\n"
+    assert (result.exit_code, result.stderr) == (2, message)

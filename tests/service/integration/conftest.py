@@ -1,0 +1,242 @@
+"""The download function in this process. AWS is moto, set up from the template; the provider is a scripted server."""
+
+import io
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import moto
+import pytest
+from botocore.retries.standard import ExponentialBackoff
+
+from certificates import archive, provider, records
+from certificates.archive import Archive
+from certificates.provider import Provider, Secret
+from certificates.records import Records
+from certificates.telemetry import logger
+from develop.fakes.memory import Bucket, Tables, Vault
+from develop.fakes.server import Response, ScriptedServer, reply
+from develop.local import seeds
+from develop.local.runtime import Context
+from develop.template import Stack
+from functions.download_certificate import handler as download
+from functions.download_certificate.download import Services
+from functions.download_certificate.failures import Failures
+from functions.download_certificate.settings import DownloadSettings
+from functions.refresh_credential import credentials
+from functions.refresh_credential import handler as refresh
+from functions.refresh_credential.settings import RefreshSettings
+from tests.support.deployed import DYNAMODB, S3, deployed
+from tests.support.log import Line, Metrics, parse_log
+from tests.support.pdf import pdf
+from tests.support.refresh import KMS, SECRETS, STATIC, Refresh, issue
+from tests.support.responses import ID, REQUEST_ID
+from tests.support.stack import OAUTH, PARAMETERS
+
+PROJECT = seeds.PROJECT
+KEY = seeds.KEY
+OTHER = "22222222-2222-4222-8222-222222222222"
+
+
+def get(signature_id: str = ID, key: str | None = KEY, **headers: str) -> dict[str, Any]:
+    """The event of a GET. `if_match='"a"'` is the header If-Match."""
+    lines = {name.replace("_", "-").title(): [value] for name, value in headers.items()}
+    if key is not None:
+        lines.setdefault("Authorization", [f"Bearer {key}"])
+    event = seeds.event("download_archived")
+    context = event["requestContext"] | {"requestId": REQUEST_ID}
+    return event | {
+        "headers": {name: values[-1] for name, values in lines.items()},
+        "multiValueHeaders": lines,
+        "pathParameters": {"id": signature_id},
+        "requestContext": context,
+    }
+
+
+class StandardOutput(io.TextIOBase):
+    """The current standard output. The logger's handler holds the one from import time, which pytest has closed."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+
+@dataclass
+class Service:
+    """Calls the handler and gives access to its resources."""
+
+    stack: Stack
+    provider: ScriptedServer
+    services: Services
+    capture: pytest.CaptureFixture[str] = field(repr=False)
+
+    def __call__(self, event: Any) -> dict[str, Any]:
+        return download.handler(event, Context(28))  # type: ignore[arg-type]
+
+    def seed(self, *, project: str = PROJECT, signature_id: str = ID, **attributes: Any) -> None:
+        """A signature request whose certificate is available. None removes an attribute."""
+        url = f"https://api.craftkit.example/v1/signatures/{signature_id}/certificate"
+        item = {
+            "id": {"S": signature_id},
+            "projectId": {"S": project},
+            "status": {"S": "completed"},
+            "certificateUrl": {"S": url},
+            "providerRequestId": {"S": "req_1"},
+        } | attributes
+        present = {name: value for name, value in item.items() if value is not None}
+        DYNAMODB.put_item(TableName=self.stack.physical_id("SignaturesTable"), Item=present)
+
+    @property
+    def bucket(self) -> str:
+        return self.stack.physical_id("CertificatesBucket")
+
+    def archive(self, content: bytes, *, project: str = PROJECT, signature_id: str = ID) -> str:
+        """Puts the certificate into the bucket and returns its ETag."""
+        response = S3.put_object(
+            Bucket=self.bucket, Key=f"{project}/{signature_id}.pdf", Body=content, ChecksumAlgorithm="SHA256"
+        )
+        return response["ETag"]
+
+    def archived(self, *, project: str = PROJECT, signature_id: str = ID) -> bytes | None:
+        listed = S3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        key = f"{project}/{signature_id}.pdf"
+        if key not in [entry["Key"] for entry in listed]:
+            return None
+        return S3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def output(self) -> str:
+        """Standard output and error since the last call."""
+        captured = self.capture.readouterr()
+        return captured.out + captured.err
+
+    def written(self) -> tuple[list[Line], Metrics]:
+        """The log lines, and the metrics by name, since the last call."""
+        return parse_log(self.output().splitlines())
+
+
+@pytest.fixture(scope="session", name="provider")
+def scripted_provider() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def services(provider: ScriptedServer) -> Services:
+    """The services of a cold start, whose clients are created once for all tests because boto3 is slow."""
+    url = f"{provider.url}/v1/requests/{{providerRequestId}}/certificate"
+    return download.connect(DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
+
+
+@pytest.fixture
+def service(
+    stack: Stack,
+    provider: ScriptedServer,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Service]:
+    """The function after a deployment: AWS holds the template's resources and the API keys only."""
+    provider.answers = [reply(body=pdf())]
+    provider.requests.clear()
+    monkeypatch.setattr(download, "SERVICES", replace(services, failures=Failures()))
+    monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
+    with deployed(stack):
+        for item in seeds.api_keys():
+            DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
+        yield Service(stack, provider, services, capfd)
+
+
+Place = Callable[..., ScriptedServer]
+
+
+@pytest.fixture
+def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """Replaces an AWS service with a scripted server and connects the function to it."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
+    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(records, "FIRST_PAUSE", 0)
+    with ExitStack() as servers:
+
+        def run(name: str, *answers: Response) -> ScriptedServer:
+            server = servers.enter_context(ScriptedServer(*answers))
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
+            url = f"{service.provider.url}/{{providerRequestId}}"
+            settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+            monkeypatch.setattr(download, "SERVICES", download.connect(settings))
+            return server
+
+        yield run
+
+
+@dataclass
+class World:
+    """The function on in-memory fakes, fast enough for thousands of calls."""
+
+    tables: Tables
+    bucket: Bucket
+    provider: ScriptedServer
+
+    def __call__(self, event: Any) -> dict[str, Any]:
+        return download.handler(event, Context(28))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Two signature requests of the key's project, ID and OTHER, whose certificates are archived."""
+    found = World(Tables(stack), Bucket(), provider)
+    tables = (stack.physical_id("SignaturesTable"), stack.physical_id("ApiKeysTable"))
+    url = f"{provider.url}/{{providerRequestId}}"
+    settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+    services = Services(
+        Records(found.tables, *tables),  # type: ignore[arg-type]
+        Archive(found.bucket, "bucket"),  # type: ignore[arg-type]
+        Provider(settings, Secret(Vault, "secret")),  # type: ignore[arg-type]
+        Failures(),
+    )
+    monkeypatch.setattr(download, "SERVICES", services)
+    monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
+    for signature_id in (ID, OTHER):
+        found.tables.put_signature(signature_id)
+        found.bucket.objects[f"{PROJECT}/{signature_id}.pdf"] = pdf()
+    return found
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.01)
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 60
+    while left := [t for t in threading.enumerate() if t not in before and "ThreadPoolExecutor" in t.name]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+
+
+@pytest.fixture(name="run")
+def refreshing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Refresh]:
+    """The function after a deployment, with the credentials of STATIC and the access token `access-0`."""
+    monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
+    monkeypatch.setattr(logger, "service", "refresh_credential")
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    with moto.mock_aws(), ScriptedServer(issue()) as endpoint:
+        key = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+        values = {"PROVIDER_TOKEN_URL": f"{endpoint.url}/oauth/token", "PROVIDER_SIGNING_KEY_ARN": key}
+        settings = RefreshSettings.model_validate(os.environ | values)
+        monkeypatch.setattr(refresh, "SETTINGS", settings)
+        monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
+        SECRETS.create_secret(Name=OAUTH["ProviderOAuthSecretName"], SecretString=json.dumps(STATIC))
+        SECRETS.create_secret(Name=PARAMETERS["ProviderSecretName"], SecretString="access-0")
+        run = Refresh(endpoint, capfd)
+        monkeypatch.setattr(credentials, "time", SimpleNamespace(sleep=run.pass_time))
+        yield run

@@ -1,0 +1,353 @@
+"""The archive function: the outcome of each message."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from moto.core.utils import unix_time_millis
+
+from certificates import provider
+from certificates.aws import connect_sqs
+from certificates.errors import ProviderFailed
+from certificates.telemetry import logger
+from certificates.urls import UrlTemplate
+from develop.fakes.server import ScriptedServer, raw, reply, reset
+from develop.local.resources import create_queues
+from develop.local.runtime import Context
+from functions.archive_certificate import handler as archive
+from functions.archive_certificate.archiving import Services, archive_certificate
+from functions.archive_certificate.delays import FIRST_DELAY, Pace
+from functions.archive_certificate.settings import ArchiveSettings
+from tests.service.integration.conftest import PROJECT, Service
+from tests.support.deployed import AWS, S3, SQS
+from tests.support.pdf import pdf
+from tests.support.responses import ID
+
+SERVICE = {"service": "archive_certificate"}
+
+Receive = Callable[..., Any]
+
+
+def other(number: int) -> str:
+    return str(uuid.UUID(int=number, version=4))
+
+
+@pytest.fixture
+def queue_url(service: Service) -> str:
+    create_queues(service.stack, AWS)
+    return str(SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveQueue"))["QueueUrl"])
+
+
+@pytest.fixture
+def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Receive:
+    """Sends bodies, receives them as Lambda would, invokes the function and returns the bodies that failed."""
+    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    settings = ArchiveSettings.from_environment().model_copy(update={"archive_queue_url": queue_url})
+    monkeypatch.setattr(archive, "SETTINGS", settings)
+    same = service.services
+    monkeypatch.setattr(archive, "SERVICES", Services(same.records, same.archive, same.provider, Pace(1_000_000, 1)))
+    monkeypatch.setattr(logger, "service", "archive_certificate")
+    logger.thread_safe_clear_keys()  # of the download function's tests
+
+    def run(*bodies: str, receives: int = 1) -> Any:
+        for body in bodies:
+            SQS.send_message(QueueUrl=queue_url, MessageBody=body)
+        messages = SQS.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "eventSource": "aws:sqs",
+            }
+            for message in messages
+        ]
+        if not records:
+            return []
+        response: Any = archive.handler({"Records": records}, Context(300))  # type: ignore[arg-type]
+        failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
+        return [record["body"] for record in records if record["messageId"] in failed]
+
+    return run
+
+
+def message(signature_id: str = ID) -> str:
+    return json.dumps({"signatureRequestId": signature_id})
+
+
+def test_an_available_certificate_is_archived(service: Service, receive: Receive) -> None:
+    service.seed()
+    assert receive(message()) == []
+    head = S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", ChecksumMode="ENABLED")
+    assert (head["ContentLength"], head["ContentType"]) == (2000, "application/pdf")
+    assert head["ChecksumSHA256"]
+    (line,), metrics = service.written()
+    assert line.items() >= {"message": "certificate_archived", "signature_id": ID, "bytes": 2000}.items()
+    assert line["milliseconds"] > 0
+    assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
+
+
+def test_an_id_is_case_insensitive(service: Service, receive: Receive) -> None:
+    service.seed()
+    assert receive(message(ID.upper())) == []
+    assert service.archived() == pdf()
+
+
+def test_an_archived_certificate_is_done(service: Service, receive: Receive) -> None:
+    service.seed(providerRequestId=None)
+    service.archive(pdf(seed=3))
+    assert receive(message()) == []
+    assert service.archived() == pdf(seed=3)
+    assert service.provider.requests == []
+    (line,), metrics = service.written()
+    assert (line["message"], line["signature_id"], metrics) == ("already_archived", ID, {})
+
+
+@pytest.mark.fault("archive-unknown")
+@pytest.mark.threat("forged-messages")
+def test_an_unknown_signature_is_dropped_with_a_warning(service: Service, receive: Receive) -> None:
+    assert receive(message()) == []
+    (line,), metrics = service.written()
+    assert (line["level"], line["message"], line["signature_id"]) == ("WARNING", "unknown_signature_dropped", ID)
+    assert metrics == {"UnknownSignatures": [SERVICE]}
+
+
+@pytest.mark.parametrize("status", ["sent", "viewed", "completed", "declined"])
+@pytest.mark.fault("archive-not-yet")
+def test_a_certificate_that_is_not_available_is_tried_later(service: Service, receive: Receive, status: str) -> None:
+    service.seed(status={"S": status}, certificateUrl={"NULL": True})
+    assert receive(message()) == [message()]
+    (line,), metrics = service.written()
+    assert (line["level"], line["message"], line["receives"], line["detail"]) == (
+        "INFO",
+        "archive_later",
+        1,
+        {"status": status},
+    )
+    assert 22 <= line["delay"] <= 38
+    assert list(metrics) == ["ArchiveRetries"]
+    assert service.provider.requests == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "canary",
+        "{}",
+        "[]",
+        "null",
+        '{"signatureRequestId": null}',
+        '{"signatureRequestId": "canary"}',
+        f'{{"signatureRequestId": "{ID}/../{ID}"}}',
+        f'{{"id": "{ID}"}}',
+        "[" * 10_000,
+    ],
+)
+@pytest.mark.fault("archive-malformed")
+@pytest.mark.threat("forged-messages")
+def test_a_malformed_message_is_never_dropped_and_soon_dead(receive: Receive, service: Service, body: str) -> None:
+    body = body or " "
+    assert receive(body) == [body]
+    (line,), _ = service.written()
+    assert (line["level"], line["error"], line["delay"]) == ("ERROR", "MalformedMessage", 0)
+    assert "canary" not in json.dumps(line)
+    assert receive() == [body]
+
+
+@pytest.mark.fault("archive-malformed")
+def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, receive: Receive) -> None:
+    dead = SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveDeadLetterQueue"))["QueueUrl"]
+    receive("nonsense")
+    for _ in range(60):
+        receive()
+    assert [m["Body"] for m in SQS.receive_message(QueueUrl=dead)["Messages"]] == ["nonsense"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "problems"),
+    [
+        ({"status": {"S": "done"}}, {"status": "literal_error"}),
+        ({"providerRequestId": None}, {"providerRequestId": "missing"}),
+        ({"certificateUrl": {"S": f"/v1/signatures/{other(1)}/certificate"}}, {"item": "value_error"}),
+    ],
+)
+@pytest.mark.fault("archive-broken-item")
+def test_a_broken_item_is_tried_later(
+    service: Service, receive: Receive, broken: dict[str, Any], problems: dict[str, str]
+) -> None:
+    service.seed(**broken)
+    assert receive(message()) == [message()]
+    (line,), _ = service.written()
+    assert (line["level"], line["error"], line["signature_id"]) == ("ERROR", "InvalidRecord", ID)
+    assert line["detail"] == {"record": "signatures", "problems": problems}
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (reply(503, headers={"Retry-After": "2"}), {"reason": "status", "upstream_status": 503}),
+        (reply(429, headers={"Retry-After": "900"}), {"reason": "status", "upstream_status": 429}),
+        (reply(500), {"reason": "status", "upstream_status": 500}),
+        (reply(404), {"reason": "status", "upstream_status": 404}),
+        (reply(202), {"reason": "status", "upstream_status": 202}),
+        (reply(body=b"<html>"), {"reason": "not_a_pdf", "upstream_status": 200}),
+        (reset, {"reason": "unreachable"}),
+    ],
+)
+@pytest.mark.fault("archive-provider-fails")
+def test_every_failure_of_the_provider_is_tried_later(
+    service: Service, receive: Receive, answer: Any, detail: dict[str, Any]
+) -> None:
+    service.seed()
+    service.provider.answers = [answer]
+    assert receive(message()) == [message()]
+    assert service.archived() is None
+    (line,), metrics = service.written()
+    assert line["detail"].items() >= detail.items()
+    assert (line["delay"] == 900) is (detail.get("upstream_status") == 429)
+    assert metrics["UpstreamFailures"] == [SERVICE]
+    assert metrics["ArchiveRetries"] == [{"error": "ProviderFailed"} | SERVICE]
+    assert len(service.provider.requests) == 1
+
+
+def test_a_batch_is_archived_with_the_services_of_a_cold_start(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a pace of one fetch per hour and execution environment."""
+    url = f"{service.provider.url}/v1/requests/{{providerRequestId}}/certificate"
+    values = {"provider_certificate_url": UrlTemplate.parse(url), "archive_fetches_per_minute": 1}
+    settings = archive.SETTINGS.model_copy(update=values | {"archive_maximum_concurrency": 60})
+    monkeypatch.setattr(archive, "SERVICES", archive.connect(settings))
+    for number in range(2):
+        service.seed(signature_id=other(number))
+    assert len(receive(*[message(other(number)) for number in range(2)])) == 1
+    lines, _ = service.written()
+    assert {line.get("error") for line in lines} == {None, "PaceExceeded"}
+
+
+def test_a_message_that_is_tried_later_comes_back(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.seed()
+    service.provider.answers = [reply(503)]
+    assert receive(message()) == [message()]
+    service.provider.answers = [reply(body=pdf())]
+    assert receive() == []
+    assert service.archived() is None
+    later = unix_time_millis() + 1000 * 1.25 * FIRST_DELAY
+    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: later)
+    assert receive() == []
+    assert service.archived() == pdf()
+
+
+@pytest.mark.fault("archive-batch-mixed")
+def test_one_poisoned_message_among_ten_holds_up_none(service: Service, receive: Receive) -> None:
+    for number in range(9):
+        service.seed(signature_id=other(number))
+    bodies = [message(other(number)) for number in range(9)]
+    assert receive(*bodies[:4], "poison", *bodies[4:]) == ["poison"]
+    assert all(service.archived(signature_id=other(number)) == pdf() for number in range(9))
+
+
+@pytest.mark.fault("archive-batch-fails")
+def test_all_ten_failing_is_no_error_of_the_function(service: Service, receive: Receive) -> None:
+    bodies = [message(other(number)) for number in range(10)]
+    for number in range(10):
+        service.seed(signature_id=other(number))
+    service.provider.answers = [reply(503)]
+    assert sorted(receive(*bodies)) == sorted(bodies)
+
+
+@pytest.mark.fault("archive-twice")
+def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) -> None:
+    service.seed()
+    assert receive(message(), message(), message()) == []
+    assert receive(message()) == []
+    assert len(service.provider.requests) == 1
+    lines, metrics = service.written()
+    assert [line["message"] for line in lines] == ["certificate_archived", "already_archived"]
+    assert metrics["CertificatesArchived"] == [SERVICE]
+
+
+def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) -> None:
+    ten = threading.Barrier(10)
+
+    def wait_for_the_others(connection: Any) -> None:
+        ten.wait(60)
+        reply(body=pdf())(connection)
+
+    service.provider.answers = [wait_for_the_others]
+    for number in range(10):
+        service.seed(signature_id=other(number))
+    assert receive(*[message(other(number)) for number in range(10)]) == []
+
+
+@pytest.mark.usefixtures("receive")
+def test_a_fetch_ends_in_time_for_the_write(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [raw(b"", pause=1)]
+    left = iter([300, 9.7])  # 0.2 s for the fetch
+    with pytest.raises(ProviderFailed, match="timed_out"):
+        archive_certificate(ID, archive.SERVICES, lambda: next(left))
+
+
+@pytest.mark.fault("archive-s3-412")
+def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> None:
+    """Another copy is archived between our read and our write, and is kept."""
+    service.seed()
+
+    def render(connection: Any) -> None:
+        service.archive(pdf(seed=1))
+        reply(body=pdf(seed=2))(connection)
+
+    service.provider.answers = [render]
+    assert receive(message()) == []
+    assert service.archived() == pdf(seed=1)
+
+
+@pytest.mark.fault("archive-defect")
+def test_a_defect_is_tried_later_too(service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(*_: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(archive, "archive_certificate", defect)
+    assert receive(message()) == [message()]
+    (line,), _ = service.written()
+    assert (line["level"], line["error"], line["detail"]["error"]) == ("ERROR", "RuntimeError", "RuntimeError")
+    assert "canary" not in json.dumps(line)
+
+
+@pytest.mark.fault("archive-no-delay")
+def test_without_its_delay_a_message_still_stays(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(reply(400, b'{"__type": "com.amazonaws.sqs#AccessDenied"}')) as refusing:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", refusing.url)
+        monkeypatch.setattr(archive, "SQS", connect_sqs())
+        assert receive(message()) == []
+        assert receive("nonsense") == ["nonsense"]
+    assert json.loads(refusing.requests[0].body)["ReceiptHandle"]
+    lines, _ = service.written()
+    assert [line["message"] for line in lines] == ["unknown_signature_dropped", "archive_later", "delay_not_set"]
+    assert (lines[2]["detail"], lines[2]["message_id"]) == ({"cause": "AccessDenied"}, lines[1]["message_id"])
+
+
+@pytest.mark.fault("archive-too-fast")
+def test_without_a_turn_the_provider_is_not_asked(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 300 seconds, 272 are left for the turn: the fetch and the write need the others."""
+    services = archive.SERVICES
+    slow = Services(services.records, services.archive, services.provider, Pace(5, 23))  # one every 276 s
+    monkeypatch.setattr(archive, "SERVICES", slow)
+    for number in range(3):
+        service.seed(signature_id=other(number))
+    assert len(receive(*[message(other(number)) for number in range(3)])) == 2
+    assert len(service.provider.requests) == 1
+    lines, _ = service.written()
+    assert sorted(line["level"] for line in lines) == ["INFO", "INFO", "INFO"]

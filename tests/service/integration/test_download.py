@@ -1,0 +1,362 @@
+"""Whole responses for every row of the contract's table. test_parts.py has ranges and conditions."""
+
+import hashlib
+import threading
+import uuid
+from base64 import b64decode, b64encode
+from typing import Any
+
+import pytest
+
+from develop.fakes.server import reply
+from develop.local import seeds
+from functions.download_certificate import failures
+from functions.download_certificate.download import INLINE_LIMIT
+from tests.service.integration.conftest import KEY, PROJECT, Service, get
+from tests.support.deployed import DYNAMODB, S3
+from tests.support.pdf import pdf
+from tests.support.responses import (
+    ID,
+    INTERNAL,
+    NOT_FOUND,
+    REQUEST_ID,
+    UNAUTHORIZED,
+    UPSTREAM,
+    refusal,
+    whole,
+)
+
+SERVED = whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')
+
+# ── 200 ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_download_is_fetched_archived_and_served(service: Service) -> None:
+    service.seed()
+    assert service(get()) == SERVED
+    assert service.archived() == pdf()
+    (request,) = service.provider.requests
+    assert request.target == "/v1/requests/req_1/certificate"
+    assert request.headers["authorization"] == f"Bearer {seeds.PROVIDER_SECRET}"
+
+
+def test_later_downloads_are_served_from_the_archive(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [reply(body=pdf(seed=1)), reply(body=pdf(seed=2))]
+    first = service(get())
+    assert service(get()) == first
+    assert len(service.provider.requests) == 1
+
+
+def test_the_archived_object_is_as_the_contract_says(service: Service) -> None:
+    service.seed()
+    service(get())
+    head = S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", ChecksumMode="ENABLED")
+    assert head["ContentType"] == "application/pdf"
+    assert head["ChecksumSHA256"] == b64encode(hashlib.sha256(pdf()).digest()).decode()
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_transient_fault_of_the_provider_is_not_the_clients(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [reply(503), reply(body=pdf())]
+    assert service(get()) == SERVED
+    assert len(service.provider.requests) == 2
+
+
+def test_an_archived_certificate_needs_no_provider(service: Service) -> None:
+    service.seed(providerRequestId=None)
+    etag = service.archive(pdf(seed=7))
+    assert service(get()) == whole(pdf(seed=7), etag)
+    assert service.provider.requests == []
+
+
+def test_the_response_has_the_id_in_lower_case(service: Service) -> None:
+    service.seed()
+    etag = service.archive(pdf())
+    assert service(get(ID.upper())) == whole(pdf(), etag)
+
+
+def test_the_largest_inline_certificate_is_served_whole(service: Service) -> None:
+    service.seed()
+    content = pdf(INLINE_LIMIT)
+    etag = service.archive(content)
+    assert service(get()) == whole(content, etag)
+
+
+def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service) -> None:
+    """Two concurrent first downloads fetch different bytes. Both serve those that were archived first."""
+    service.seed()
+    both_are_fetching = threading.Barrier(2)
+    renderings = iter((pdf(seed=1), pdf(seed=2)))
+
+    def render(connection: Any) -> None:
+        body = next(renderings)
+        both_are_fetching.wait(60)
+        reply(body=body)(connection)
+
+    service.provider.answers = [render]
+    responses: list[dict[str, Any]] = []
+    threads = [threading.Thread(target=lambda: responses.append(service(get()))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    archived = service.archived()
+    assert archived in {pdf(seed=1), pdf(seed=2)}
+    assert [b64decode(response["body"]) for response in responses] == [archived, archived]
+    assert responses[0] == responses[1]
+    assert len(service.provider.requests) == 2
+
+
+# ── 401, 404, 409 ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        KEY,
+        f"Basic {KEY}",
+        "Bearer ck_acct_0123456789abcdef",
+        "Bearer ck_live_short",
+        "Bearer ck_live_unknownunknownunknown",
+        f"Bearer {KEY.lower()}",
+        f"Bearer {seeds.REVOKED_KEY}",
+        f"Bearer {seeds.EXPIRED_KEY}",
+    ],
+)
+def test_no_key_and_every_wrong_key_get_the_same_response(service: Service, authorization: str) -> None:
+    service.seed()
+    service.archive(pdf())
+    assert service(get(key=None, authorization=authorization)) == UNAUTHORIZED
+    assert service(get("not-a-uuid", key=None, authorization=authorization)) == UNAUTHORIZED
+    assert service(get(key=None)) == UNAUTHORIZED
+
+
+@pytest.mark.threat("API2")
+def test_a_revoked_key_is_refused_at_once(service: Service) -> None:
+    service.seed()
+    service.archive(pdf())
+    assert service(get())["statusCode"] == 200
+    DYNAMODB.update_item(
+        TableName=service.stack.physical_id("ApiKeysTable"),
+        Key={"keyHash": {"S": hashlib.sha256(KEY.encode()).hexdigest()}},
+        UpdateExpression="SET revokedAt = :now",
+        ExpressionAttributeValues={":now": {"S": "2099-01-01T00:00:00.000Z"}},
+    )
+    assert service(get()) == UNAUTHORIZED
+
+
+@pytest.mark.threat("API1")
+def test_nothing_of_another_project_is_told(service: Service) -> None:
+    service.seed(project="prj_other")
+    service.archive(pdf(), project="prj_other")
+    service.archive(pdf())
+    assert service(get()) == NOT_FOUND
+    service.seed(project="prj_other", status={"S": "broken"})
+    assert service(get()) == NOT_FOUND
+    assert service(get("11111111-1111-4111-8111-111111111111")) == NOT_FOUND
+    assert service(get("not-a-uuid")) == NOT_FOUND
+    assert service(get("")) == NOT_FOUND
+    assert service(get() | {"pathParameters": None}) == NOT_FOUND
+
+
+@pytest.mark.parametrize("absent", [None, {"NULL": True}, {"S": ""}])
+@pytest.mark.parametrize("status", ["sent", "viewed", "completed"])
+def test_not_available_yet_may_be_retried(service: Service, status: str, absent: Any) -> None:
+    service.seed(status={"S": status}, certificateUrl=absent, providerRequestId=absent)
+    assert service(get()) == refusal(
+        409, "conflict", f"Completion certificate is not available yet (status: {status}).", Retry_After="30"
+    )
+
+
+@pytest.mark.parametrize("status", ["declined", "expired", "cancelled", "failed"])
+def test_never_available_must_not_be_retried(service: Service, status: str) -> None:
+    service.seed(status={"S": status}, certificateUrl={"NULL": True})
+    assert service(get()) == refusal(
+        409, "conflict", f"Completion certificate is not available yet (status: {status})."
+    )
+
+
+# ── 500, 502 ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"status": {"S": "done"}},
+        {"status": None},
+        {"projectId": None},
+        {"projectId": {"N": "7"}},
+        {"certificateUrl": {"S": "https://api.craftkit.example/v1/signatures/other/certificate"}},
+        {"certificateUrl": {"BOOL": True}},
+        {"providerRequestId": {"N": "7.5"}},
+        {"providerRequestId": None},
+        {"providerRequestId": {"S": ""}},
+    ],
+)
+def test_an_item_that_breaks_the_rules_is_a_defect_and_breaks_nothing_else(
+    service: Service, broken: dict[str, Any]
+) -> None:
+    other = "22222222-2222-4222-8222-222222222222"
+    service.seed(**broken)
+    service.seed(signature_id=other)
+    assert service(get()) == INTERNAL
+    (line,), _ = service.written()
+    assert (line["level"], line["signature_id"], line["detail"]["record"]) == ("ERROR", ID, "signatures")
+    assert service(get(other))["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"revokedAt": {"S": "soon"}},
+        {"revokedAt": {"S": ""}},
+        {"expiresAt": {"S": ""}},
+        {"expiresAt": {"S": "2099-01-01T00:00:00"}},
+        {"projectId": {"S": ""}},
+    ],
+)
+@pytest.mark.threat("API2")
+def test_a_broken_key_item_opens_nothing(service: Service, broken: dict[str, Any]) -> None:
+    service.seed()
+    item = seeds.api_keys()[0] | broken
+    DYNAMODB.put_item(TableName=service.stack.physical_id("ApiKeysTable"), Item=item)
+    assert service(get()) == INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "expected"),
+    [
+        ({"N": "1780659728"}, UNAUTHORIZED),
+        ({"S": "2026-06-05T13:42:08.123456789+02:00"}, UNAUTHORIZED),
+        ({"N": "4102444800"}, SERVED),
+        ({"S": "2100-01-01T00:00:00Z"}, SERVED),
+    ],
+)
+def test_the_expiry_of_a_key_is_read_in_every_format(
+    service: Service, expires_at: dict[str, str], expected: dict[str, Any]
+) -> None:
+    service.seed()
+    item = seeds.api_keys()[0] | {"expiresAt": expires_at}
+    DYNAMODB.put_item(TableName=service.stack.physical_id("ApiKeysTable"), Item=item)
+    assert service(get()) == expected
+
+
+def test_a_providers_id_that_is_a_number_is_its_digits(service: Service) -> None:
+    service.seed(providerRequestId={"N": "12345678901234567890123456789012345678"})
+    assert service(get()) == SERVED
+    (request,) = service.provider.requests
+    assert request.target == "/v1/requests/12345678901234567890123456789012345678/certificate"
+
+
+@pytest.mark.parametrize(
+    "event", [{}, None, [], "text", {"requestContext": {}}, {"requestContext": {"requestId": REQUEST_ID}, "headers": 7}]
+)
+def test_an_event_of_another_kind_is_a_defect(service: Service, event: Any) -> None:
+    response = service(event)
+    assert (response["statusCode"], response["body"]) == (500, INTERNAL["body"])
+    (line,), metrics = service.written()
+    assert line["detail"]["trace"]
+    assert response["headers"]["X-Request-Id"] == str(uuid.UUID(line["request_id"]))  # Lambda's
+    assert metrics == {
+        "RequestsRefused": [{"code": "internal", "service": "download_certificate"}],
+        "InternalErrors": [{"version": "$LATEST", "service": "download_certificate"}],
+    }
+
+
+def test_a_request_without_any_header_is_one_without_a_key(service: Service) -> None:
+    assert service(get() | {"headers": None, "multiValueHeaders": None}) == UNAUTHORIZED
+
+
+@pytest.mark.parametrize("status", [401, 404, 409, 429, 500])
+@pytest.mark.threat("API10")
+def test_a_status_of_the_provider_is_never_the_clients(service: Service, status: int) -> None:
+    service.seed()
+    service.provider.answers = [reply(status, b"canary", {"Retry-After": "999"})]
+    assert service(get()) == UPSTREAM
+    assert service.archived() is None
+
+
+def test_an_invalid_certificate_is_never_archived(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "REMEMBERED_SECONDS", 0)
+    service.seed()
+    service.provider.answers = [reply(body=b"<html>canary</html>")]
+    assert service(get()) == UPSTREAM
+    assert service.archived() is None
+    service.provider.answers = [reply(body=pdf())]
+    assert service(get())["statusCode"] == 200
+
+
+# ── The log and the metrics ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.threat("API6")
+def test_one_line_tells_who_fetched_which_certificate(service: Service) -> None:
+    service.seed()
+    service(get())
+    (line,), metrics = service.written()
+    assert line.pop("milliseconds") > 0
+    assert line.pop("timestamp")
+    assert "handler" in line.pop("location")
+    assert line == {
+        "level": "INFO",
+        "message": "certificate_served",
+        "service": "download_certificate",
+        "request_id": REQUEST_ID,
+        "method": "GET",
+        "project_id": PROJECT,
+        "key_prefix": "ck_test_Local",
+        "signature_id": ID,
+        "status": 200,
+        "source": "provider",
+        "bytes": 2000,
+    }
+    assert metrics == {
+        "ProviderMilliseconds": [{"service": "download_certificate"}],
+        "CertificatesServed": [{"service": "download_certificate", "source": "provider"}],
+    }
+    service(get(range="bytes=0-9"))
+    (line,), metrics = service.written()
+    assert (line["status"], line["source"], line["bytes"]) == (206, "archive", 10)
+    assert metrics == {"CertificatesServed": [{"service": "download_certificate", "source": "archive"}]}
+    service(get(if_none_match="*"))
+    (line,), _ = service.written()
+    assert (line["status"], line["source"], line["bytes"]) == (304, "archive", 0)
+
+
+@pytest.mark.parametrize("headers", [{}, {"range": "bytes=0-9"}, {"if_none_match": "*"}, {"if_match": '"a"'}])
+def test_head_is_handled_like_get_and_logged_as_head(service: Service, headers: dict[str, str]) -> None:
+    """API Gateway omits the body (RFC 9110 section 9.3.2)."""
+    service.seed()
+    service.archive(pdf())
+    assert service(get(**headers) | {"httpMethod": "HEAD"}) == service(get(**headers))
+    (head, got), _ = service.written()
+    differing = {name for name in got if got[name] != head[name]}
+    assert differing <= {"method", "milliseconds", "timestamp"}
+    assert (head["method"], got["method"]) == ("HEAD", "GET")
+
+
+def test_a_refusal_is_logged_with_its_reason(service: Service) -> None:
+    service.seed()
+    service.provider.answers = [reply(404)]
+    service(get())
+    (line,), metrics = service.written()
+    assert (line["level"], line["message"], line["status"]) == ("ERROR", "request_refused", 502)
+    assert (line["code"], line["project_id"], line["signature_id"]) == ("upstream_error", PROJECT, ID)
+    assert line["detail"] == {"reason": "status", "upstream_status": 404, "transient": False}
+    assert metrics == {
+        "ProviderMilliseconds": [{"service": "download_certificate"}],
+        "RequestsRefused": [{"code": "upstream_error", "service": "download_certificate"}],
+        "UpstreamFailures": [{"service": "download_certificate"}],
+    }
+    service(get(key=None))
+    (line,), metrics = service.written()
+    assert (line["level"], line["code"], line["signature_id"], "project_id" in line) == (
+        "INFO",
+        "unauthorized",
+        ID,
+        False,
+    )
+    assert metrics == {"RequestsRefused": [{"code": "unauthorized", "service": "download_certificate"}]}

@@ -1,0 +1,253 @@
+"""Faults of DynamoDB and Secrets Manager, played by scripted servers. test_s3_reads.py and test_s3_writes.py have those
+of S3."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from certificates import records
+from develop.fakes.cloud import dynamodb_error, s3_error
+from develop.fakes.server import Response, raw, reply, reset
+from develop.local import seeds
+from develop.local.runtime import Context
+from tests.service.integration.conftest import OTHER, PROJECT, Place, Service, get
+from tests.support.deployed import DYNAMODB, S3
+from tests.support.pdf import pdf
+from tests.support.responses import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
+
+PDF = pdf()
+
+# ── DynamoDB ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+KEYS, SIGNATURES = "craftkit-test-ApiKeysTable", "craftkit-test-SignaturesTable"
+KEY_ITEM = seeds.api_keys()[0]
+SIGNATURE_ITEM = {
+    "id": {"S": ID},
+    "projectId": {"S": PROJECT},
+    "status": {"S": "completed"},
+    "certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{ID}/certificate"},
+    "providerRequestId": {"S": "req_1"},
+}
+
+
+def batch(responses: dict[str, Any], unprocessed: dict[str, Any] | None = None) -> Response:
+    return reply(200, json.dumps({"Responses": responses, "UnprocessedKeys": unprocessed or {}}).encode())
+
+
+def left(table: str, key: str, value: str) -> dict[str, Any]:
+    return {table: {"Keys": [{key: {"S": value}}], "ConsistentRead": True}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "tries"),
+    [
+        (dynamodb_error(500, "InternalServerError"), "InternalServerError", 3),
+        (dynamodb_error(400, "ProvisionedThroughputExceededException"), "ProvisionedThroughputExceededException", 3),
+        (dynamodb_error(400, "ThrottlingException"), "ThrottlingException", 3),
+        (dynamodb_error(400, "AccessDeniedException"), "AccessDeniedException", 1),
+        (dynamodb_error(400, "ResourceNotFoundException"), "ResourceNotFoundException", 1),
+        (reset, "ConnectionClosedError", 3),
+        (raw(), "ConnectionClosedError", 3),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), "MalformedAnswer", 1),
+    ],
+)
+def test_dynamodb_away_is_503(service: Service, place: Place, answer: Response, cause: str, tries: int) -> None:
+    server = place("DYNAMODB", answer)
+    assert service(get()) == UNAVAILABLE
+    (line,), metrics = service.written()
+    assert line["detail"] == {"cause": cause}
+    assert metrics == {"RequestsRefused": [{"code": "service_unavailable", "service": "download_certificate"}]}
+    assert len(server.requests) == tries
+
+
+OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        b"{}",
+        {"Responses": {}},
+        {"UnprocessedKeys": {}},
+        {"Responses": [], "UnprocessedKeys": {}},
+        {"Responses": None, "UnprocessedKeys": {}},
+        {"Responses": {}, "UnprocessedKeys": []},
+        {"Responses": {}, "UnprocessedKeys": {"another-table": {"Keys": []}}},
+        {"Responses": {"another-table": []}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: KEY_ITEM}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [None]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: ["canary"]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM, KEY_ITEM]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [seeds.api_keys()[1]]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [{"projectId": {"S": PROJECT}}]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]}, "UnprocessedKeys": {}},
+        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [SIGNATURE_ITEM, OTHER_ITEM]}, "UnprocessedKeys": {}},
+    ],
+)
+@pytest.mark.fault("dynamodb-malformed")
+def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(service: Service, place: Place, body: Any) -> None:
+    """Never 500, 401 or another certificate."""
+    service.archive(PDF, signature_id=OTHER)
+    server = place("DYNAMODB", reply(200, body if isinstance(body, bytes) else json.dumps(body).encode()))
+    assert service(get()) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"]["cause"] in {"MalformedAnswer", "AttributeError", "RecursionError"}
+    assert len(server.requests) == 1
+
+
+def test_unprocessed_keys_are_requested_in_our_own_words(service: Service, place: Place) -> None:
+    others = {"Keys": [{"id": {"S": OTHER}}], "ConsistentRead": False}
+    server = place("DYNAMODB", batch({KEYS: [KEY_ITEM]}, {SIGNATURES: others}), batch({SIGNATURES: []}))
+    assert service(get()) == NOT_FOUND
+    assert json.loads(server.requests[1].body) == {"RequestItems": left(SIGNATURES, "id", ID)}
+
+
+@pytest.mark.fault("no-time-to-read")
+def test_no_read_begins_without_time_for_it(service: Service, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither botocore's retries nor the read of unprocessed keys."""
+    for answer in (dynamodb_error(500, "InternalServerError"), batch({}, left(SIGNATURES, "id", ID))):
+        server = place("DYNAMODB", answer)
+        left_ms = lambda _, server=server: 28_000 - 12_500 * len(server.requests)  # noqa: E731
+        monkeypatch.setattr(Context, "get_remaining_time_in_millis", left_ms)
+        assert service(get()) == UNAVAILABLE
+        (line,), _ = service.written()
+        assert (line["detail"], len(server.requests)) == ({"cause": "OutOfTime"}, 2)
+
+
+@pytest.mark.threat("API2")
+def test_key_and_signature_are_read_together_and_consistently(service: Service, place: Place) -> None:
+    server = place("DYNAMODB", batch({}))
+    assert service(get()) == UNAUTHORIZED
+    (request,) = server.requests
+    assert request.headers["x-amz-target"] == "DynamoDB_20120810.BatchGetItem"
+    key_hash = hashlib.sha256(seeds.KEY.encode()).hexdigest()
+    assert json.loads(request.body) == {
+        "RequestItems": left(KEYS, "keyHash", key_hash) | left(SIGNATURES, "id", ID),
+    }
+
+
+@pytest.mark.threat("API4")
+def test_a_malformed_id_costs_the_keys_read_only_and_a_malformed_key_none(service: Service, place: Place) -> None:
+    server = place("DYNAMODB", batch({KEYS: [KEY_ITEM]}))
+    assert service(get("not-a-uuid"))["statusCode"] == 404
+    assert list(json.loads(server.requests[0].body)["RequestItems"]) == [KEYS]
+    assert service(get(key="ck_live_short")) == UNAUTHORIZED
+    assert len(server.requests) == 1
+
+
+def test_unprocessed_keys_are_read_again(service: Service, place: Place) -> None:
+    rest = left(SIGNATURES, "id", ID)
+    server = place("DYNAMODB", batch({KEYS: [KEY_ITEM]}, rest), batch({SIGNATURES: [SIGNATURE_ITEM]}))
+    assert service(get())["statusCode"] == 200
+    assert json.loads(server.requests[1].body) == {"RequestItems": rest}
+
+
+@pytest.mark.threat("API2")
+def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, place: Place) -> None:
+    rest = left(KEYS, "keyHash", "0" * 64)
+    server = place("DYNAMODB", batch({SIGNATURES: [SIGNATURE_ITEM]}, rest), batch({}, rest))
+    assert service(get()) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"] == {"cause": "UnprocessedKeys"}
+    assert len(server.requests) == records.ATTEMPTS
+    assert service.provider.requests == []
+
+
+# ── Secrets Manager ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "answer", [reset, reply(400, b'{"__type": "ResourceNotFoundException"}'), reply(500, b"canary")]
+)
+def test_secrets_manager_away_is_502_and_archived_certificates_are_served(
+    service: Service, place: Place, answer: Response
+) -> None:
+    service.seed()
+    place("SECRETS_MANAGER", answer)
+    assert service(get())["statusCode"] == 502
+    (line,), _ = service.written()
+    assert line["detail"] == {"reason": "secret_unavailable", "transient": False}
+    service.archive(PDF)
+    assert service(get())["statusCode"] == 200
+
+
+# ── Secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Defect(dict[str, Any]):
+    """An event that makes the function raise an exception with this text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def get(self, *_: object) -> Any:
+        raise ValueError(self.text)
+
+
+@pytest.mark.threat("API3", "leaks-to-logs")
+def test_nothing_secret_is_ever_written(service: Service, place: Place) -> None:
+    """Every outcome of a request, with canaries in everything that must stay secret."""
+    canary = "cAnArY"
+    key = f"ck_live_{canary}0123456789"
+    item = seeds.api_keys()[0] | {"keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()}, "name": {"S": canary}}
+    DYNAMODB.put_item(TableName=KEYS, Item=item)
+    pdf_with_canary = pdf().replace(b"0000007", canary.encode() + b"x")
+    url = {"S": f"https://{canary}.example.com/v1/signatures/{ID}/certificate"}
+    outputs = [pdf_with_canary, b"<html>cAnArY</html>", b"%PDF-cAnArY"]
+    headers = {"Location": f"https://{canary}.example.com/", "X-Canary": canary, "Retry-After": canary}
+    answers = [reply(status, body, headers) for status in (200, 202, 302, 401, 404, 429, 500) for body in outputs]
+    answers += [
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\ncAnArY malformed header line\r\n: cAnArY\r\n\r\ncAnArY"),
+        raw(b"cAnArY\r\n\r\n"),
+        raw(b"HTTP/1.1 cAnArY\r\n\r\n"),
+        raw(b"HTTP/1.1 200 cAnArY\r\nTransfer-Encoding: chunked\r\n\r\ncAnArY\r\n"),
+        reply(200, b"cAnArY", {"Content-Encoding": "cAnArY"}),
+        reply(200, b"cAnArY", {"Content-Encoding": "gzip"}),
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: cAnArY\r\n\r\ncAnArY"),
+        reset,
+    ]
+    replies: list[dict[str, Any]] = []
+    service.seed(certificateUrl=url, name={"S": canary}, renderId={"S": canary}, providerRequestId={"S": canary})
+    for answer in answers:
+        service.provider.answers = [answer]
+        replies.append(service(get(key=key)))
+        for entry in S3.list_object_versions(Bucket=service.bucket).get("Versions", []):
+            S3.delete_object(
+                Bucket=service.bucket,
+                Key=entry["Key"],
+                VersionId=entry["VersionId"],
+                BypassGovernanceRetention=True,
+            )
+    for name in ("status", "projectId", "certificateUrl"):
+        broken: dict[str, Any] = {name: {"S": f"{canary}!"}}
+        service.seed(**broken)
+        replies.append(service(get(key=key)))
+    service.seed()
+    service.provider.answers = [reply(body=pdf_with_canary)]
+    for wrong in (f"Bearer {canary}", f"Basic {canary}", f"Bearer ck_live_unknown{canary}0123456789"):
+        replies.append(service(get(key=None, authorization=wrong)))  # noqa: PERF401
+    replies.append(service(get(canary, key=key)))
+    replies.append(service(get(key=key, if_match=canary, if_none_match=canary, range=canary, if_range=canary)))
+    replies.append(service({"headers": {canary: 7}, "requestContext": canary}))
+    replies.append(service(Defect(canary)))
+    place("S3", s3_error(403, "AccessDenied"), s3_error(403, "AccessDenied"))
+    replies.append(service(get(key=key)))
+    place("DYNAMODB", dynamodb_error(400, "ValidationException"))
+    replies.append(service(get(key=key)))
+    output = service.output()
+    told = [line for line in output.splitlines() if canary in line]
+    # Only a key's prefix may be logged: here it holds all but the last letter of the canary.
+    assert told == []
+    assert output.count('"key_prefix":"ck_live_cAnAr"') > len(answers)
+    assert [reply for reply in replies if canary in json.dumps(reply)] == []
+    assert {reply["statusCode"] for reply in replies} >= {200, 401, 404, 412, 500, 502, 503}
+    assert INTERNAL["body"] in [reply["body"] for reply in replies]
+    assert REQUEST_ID in output

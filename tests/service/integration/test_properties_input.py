@@ -1,0 +1,225 @@
+"""Any key, id and item: only a broken item is a defect, and it breaks nothing else."""
+
+import re
+import string
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example
+from hypothesis import strategies as st
+
+from develop.fakes.memory import Item, etag
+from develop.local import seeds
+from tests.service.integration.conftest import KEY, OTHER, PROJECT, World, get
+from tests.support.examples import bounded, given
+from tests.support.pdf import pdf
+from tests.support.responses import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
+
+URL = "https://api.craftkit.example/v1/signatures/{}/certificate"
+SERVED = whole(pdf(), etag(pdf()))
+OTHER_SERVED = whole(pdf(), etag(pdf()), OTHER)
+
+# ── Keys and ids ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+KEY_CHARACTERS = set(string.ascii_letters + string.digits + "_-")
+
+schemes = st.sampled_from(["Bearer", "bearer", "BEARER", "Basic", "Bearer:", ""]) | st.text(max_size=8)
+spaces = st.sampled_from([" ", "", "  ", "\t", "\xa0", "\n"])
+keys = (
+    st.sampled_from([KEY, seeds.REVOKED_KEY, seeds.EXPIRED_KEY, KEY.upper(), KEY.replace("test", "acct"), KEY + "="])
+    | st.builds(
+        lambda kind, length, char: kind + char * length,
+        st.sampled_from(["ck_live_", "ck_test_", "ck_acct_", "CK_LIVE_"]),
+        st.sampled_from([15, 16, 128, 129]),
+        st.sampled_from("a-_Z9=é"),
+    )
+    | st.text(max_size=40)
+)
+authorizations = st.tuples(spaces, schemes, spaces, keys, spaces).map("".join) | st.text()
+
+
+def key_in(authorization: str) -> str | None:
+    """The key according to the contract: `Bearer <key>`, with the scheme in any case."""
+    scheme, _, rest = authorization.strip(" \t").partition(" ")
+    key = rest.lstrip(" ")
+    kind, own = key[:8], key[8:]
+    if scheme.lower() != "bearer" or kind not in {"ck_live_", "ck_test_"}:
+        return None
+    return key if 16 <= len(own) <= 128 and set(own) <= KEY_CHARACTERS else None
+
+
+@pytest.mark.fuzz
+@bounded(500)
+@given(lines=st.lists(authorizations, min_size=1, max_size=2), name=st.sampled_from(["Authorization", "AUTHORIZATION"]))
+@example(lines=[f"Bearer {KEY}"], name="authorization")
+@example(lines=[f"Bearer {KEY}", f"Bearer {KEY}"], name="Authorization")
+@example(lines=[f"Bearer ck_live_{'a' * 128}"], name="Authorization")
+@example(lines=[f"Bearer ck_live_{'a' * 129}"], name="Authorization")
+@pytest.mark.threat("API2")
+def test_any_authorization_but_a_valid_key_is_refused_in_the_same_words(
+    world: World, lines: list[str], name: str
+) -> None:
+    reads = world.tables.reads
+    key = key_in(lines[0]) if len(lines) == 1 else None
+    event = get(key=None) | {"headers": {name: lines[-1]}, "multiValueHeaders": {name: lines}}
+    assert world(event) == (SERVED if key == KEY else UNAUTHORIZED)
+    assert world.tables.reads - reads == (key is not None)
+
+
+ids = (
+    st.sampled_from([ID, f" {ID}", f"{ID}\n", f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", ""), "", ".", "..", "%00"])
+    | st.uuids().map(str)
+    | st.lists(st.booleans(), min_size=36, max_size=36).map(
+        lambda upper: "".join(char.upper() if flag else char for char, flag in zip(ID, upper, strict=True))
+    )
+    | st.tuples(st.integers(0, 35), st.characters()).map(lambda at: ID[: at[0]] + at[1] + ID[at[0] + 1 :])
+    | st.text()
+)
+
+
+@pytest.mark.fuzz
+@bounded(500)
+@given(signature_id=ids)
+@example(signature_id=ID.upper())
+@example(signature_id=ID.replace("0", "\uff10", 1))
+@pytest.mark.threat("API1")
+def test_any_id_but_the_projects_own_is_not_found_in_the_same_words(world: World, signature_id: str) -> None:
+    is_known = len(signature_id) == 36 and signature_id.isascii() and signature_id.casefold() == ID
+    assert world(get(signature_id)) == (SERVED if is_known else NOT_FOUND)
+    assert world(get(signature_id, key=None)) == UNAUTHORIZED
+
+
+# ── Items ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+scalars = (
+    st.builds(lambda text: {"S": text}, texts)
+    | st.builds(lambda number: {"N": str(number)}, st.integers(-(10**37), 10**37) | st.decimals(-1, 1, places=9))
+    | st.builds(lambda flag: {"BOOL": flag}, st.booleans())
+    | st.builds(lambda content: {"B": content}, st.binary(max_size=20))
+    | st.just({"NULL": True})
+    | st.builds(lambda names: {"SS": sorted(names)}, st.sets(texts, min_size=1, max_size=2))
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.builds(lambda items: {"L": items}, st.lists(inner, max_size=2))
+        | st.builds(lambda items: {"M": items}, st.dictionaries(texts, inner, max_size=2))
+    ),
+    max_leaves=4,
+)
+absent = st.none()
+offsets = st.sampled_from(["Z", "+00:00", "-00:00"]) | st.integers(-1439, 1439).map(
+    lambda minutes: f"{datetime.now(timezone(timedelta(minutes=minutes))):%:z}"
+)
+fractions = st.sampled_from(["", ".0", ".000", ".123456", ".123456789", ".999999999999"])
+times = (
+    st.tuples(st.datetimes(), fractions, offsets).map(lambda at: {"S": f"{at[0]:%Y-%m-%dT%H:%M:%S}{at[1]}{at[2]}"})
+    | st.tuples(st.datetimes(), fractions).map(lambda at: {"S": f"{at[0]:%Y-%m-%dT%H:%M:%S}{at[1]}"})
+    | st.integers(-(10**13), 10**13).map(lambda seconds: {"N": str(seconds)})
+)
+request_ids = st.decimals(-(10**9), 10**9, places=1).map(lambda number: {"N": str(number)})
+projects = st.sampled_from(
+    [{"S": PROJECT}, {"S": "prj_other"}, {"S": "p/../q"}, {"S": "p" * 65}, {"S": f"{PROJECT}\n"}]
+)
+
+signatures = st.fixed_dictionaries(
+    {},
+    optional={
+        "projectId": projects | values | absent,
+        "status": st.sampled_from([{"S": "sent"}, {"S": "declined"}, {"S": "Completed"}]) | values | absent,
+        "certificateUrl": st.sampled_from([{"NULL": True}, {"S": URL.format(OTHER)}, {"S": ""}]) | values | absent,
+        "providerRequestId": request_ids | values | absent,
+        "completedAt": values | absent,
+        "unknown": values,
+    },
+)
+key_items = st.fixed_dictionaries(
+    {},
+    optional={
+        "projectId": projects | values | absent,
+        "revokedAt": times | values | absent,
+        "expiresAt": times | values | absent,
+        "name": values | absent,
+        "unknown": values,
+    },
+)
+
+
+def kind(value: dict[str, Any] | None, *, is_text: bool = False) -> str | None:
+    """The value's type. NULL counts as absent, and so does an empty text that is nothing else."""
+    return None if value is None or "NULL" in value or (is_text and value == {"S": ""}) else next(iter(value))
+
+
+def expected_of_signature(item: Item) -> dict[str, Any]:
+    """The response according to the contract's rules for SignaturesTable."""
+    project, status, url = item.get("projectId", {}), item.get("status", {}), item.get("certificateUrl")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", project.get("S", "")):
+        return INTERNAL
+    if project["S"] != PROJECT:
+        return NOT_FOUND
+    statuses = {"sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"}
+    is_broken = (
+        status.get("S") not in statuses
+        or (kind(url, is_text=True) and not (url or {}).get("S", "").endswith(f"/v1/signatures/{ID}/certificate"))
+        or (kind(item.get("providerRequestId"), is_text=True) and not is_request_id(item["providerRequestId"]))
+    )
+    if is_broken:
+        return INTERNAL
+    if kind(url, is_text=True):
+        return SERVED
+    text = f"Completion certificate is not available yet (status: {status['S']})."
+    is_over = status["S"] in {"declined", "expired", "cancelled", "failed"}
+    return refusal(409, "conflict", text, **({} if is_over else {"Retry_After": "30"}))
+
+
+@pytest.mark.fuzz
+@bounded(500)
+@given(attributes=signatures)
+@pytest.mark.threat("API3")
+def test_any_signature_item_is_served_refused_or_a_defect_and_breaks_nothing_else(
+    world: World, attributes: dict[str, Any]
+) -> None:
+    item = world.tables.put_signature(ID, **attributes)
+    assert world(get()) == expected_of_signature(item)
+    assert world(get(OTHER)) == OTHER_SERVED
+
+
+def is_request_id(value: dict[str, Any]) -> bool:
+    return bool(value.get("S")) or ("N" in value and Decimal(value["N"]) % 1 == 0)
+
+
+def expected_of_key(item: Item) -> dict[str, Any]:
+    """The response according to the contract's rules for ApiKeysTable."""
+    revoked, expires = item.get("revokedAt"), item.get("expiresAt")
+    project = item.get("projectId", {}).get("S")
+    if not project or any(kind(time) and unix_seconds(time or {}) is None for time in (revoked, expires)):
+        return INTERNAL
+    if kind(revoked) or (kind(expires) and (unix_seconds(expires or {}) or 0) <= datetime.now(UTC).timestamp()):
+        return UNAUTHORIZED
+    return SERVED if project == PROJECT else NOT_FOUND
+
+
+def unix_seconds(value: dict[str, Any]) -> float | None:
+    """None if the value is not a time."""
+    if "N" in value:
+        year_1, year_10000 = -62135596800, 253402300800
+        return float(value["N"]) if year_1 <= Decimal(value["N"]) < year_10000 else None
+    match = re.fullmatch(
+        r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|([+-])(\d\d):(\d\d))", value.get("S", ""), re.ASCII
+    )
+    if match is None:
+        return None
+    shift = timedelta(hours=int(match[5] or 0), minutes=int(match[6] or 0)) * (-1 if match[4] == "-" else 1)
+    since = datetime.strptime(f"{match[1]}Z", "%Y-%m-%dT%H:%M:%S%z") - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since - shift).total_seconds()
+
+
+@pytest.mark.fuzz
+@bounded(500)
+@given(attributes=key_items)
+def test_any_key_item_opens_its_project_or_nothing(world: World, attributes: dict[str, Any]) -> None:
+    item = world.tables.put_key(**attributes)
+    assert world(get()) == expected_of_key(item)

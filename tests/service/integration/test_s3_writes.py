@@ -1,0 +1,213 @@
+"""Faults of S3 while a first download is archived, played by a scripted server."""
+
+from typing import Any
+
+import pytest
+
+from develop.fakes.cloud import s3_error
+from develop.fakes.memory import etag, sha256
+from develop.fakes.server import Response, raw, reply, reset
+from develop.local.runtime import Context
+from tests.service.integration.conftest import PROJECT, Place, Service, get
+from tests.support.pdf import pdf
+from tests.support.responses import COMMON, ID, REQUEST_ID, UNAVAILABLE, UPSTREAM, digest, whole
+
+PDF = pdf()
+SHA256 = sha256(PDF)
+OTHER = pdf(seed=9)
+MISSING = s3_error(404, "NoSuchKey")
+DENIED, SLOW_DOWN = s3_error(403, "AccessDenied"), s3_error(503, "SlowDown")
+CONFLICT, EXISTS = s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")
+WRITTEN = reply(200, headers={"ETag": etag(PDF), "x-amz-checksum-sha256": SHA256})
+
+
+def found(body: bytes = PDF) -> Response:
+    return reply(200, body, {"ETag": etag(body)})
+
+
+@pytest.mark.threat("wrong-bytes")
+def test_a_certificate_is_only_ever_created(service: Service, place: Place) -> None:
+    service.seed()
+    server = place("S3", MISSING, WRITTEN)
+    assert service(get()) == whole(PDF, etag(PDF))
+    _, put = server.requests
+    assert (put.method, put.target) == ("PUT", f"/craftkit-test-certificatesbucket/{PROJECT}/{ID}.pdf")
+    assert put.headers["if-none-match"] == "*"
+    assert put.headers["content-type"] == "application/pdf"
+    assert put.headers["x-amz-checksum-sha256"] == SHA256
+    assert put.headers["x-amz-meta-repr-digest"] == digest(PDF)
+
+
+# ── Written, or another copy exists ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("answer", "cause"), [(SLOW_DOWN, "SlowDown"), (MISSING, "OtherCopyMissing")])
+@pytest.mark.parametrize("lost", [[EXISTS], [CONFLICT] * 3])
+def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(
+    service: Service, place: Place, lost: list[Response], answer: Response, cause: str
+) -> None:
+    service.seed()
+    place("S3", MISSING, *lost, answer)
+    assert service(get()) == UNAVAILABLE
+    (line,), _ = service.written()
+    assert line["detail"] == {"cause": cause}
+
+
+def test_a_concurrent_write_is_waited_for(service: Service, place: Place) -> None:
+    service.seed()
+    server = place("S3", MISSING, CONFLICT, EXISTS, found(OTHER))
+    assert service(get()) == whole(OTHER, etag(OTHER))
+    assert [request.method for request in server.requests] == ["GET", "PUT", "PUT", "GET"]
+
+
+def test_a_lost_response_to_the_write_loses_nothing(service: Service, place: Place) -> None:
+    """The write succeeds, its response is lost, and botocore's retry finds the certificate."""
+    service.seed()
+    place("S3", MISSING, reset, EXISTS, found())
+    assert service(get()) == whole(PDF, etag(PDF))
+
+
+# ── Unknown outcome ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+UNKNOWN = pytest.mark.parametrize(
+    ("answers", "cause"),
+    [
+        ([SLOW_DOWN] * 2, "SlowDown"),
+        ([DENIED], "AccessDenied"),
+        ([reset] * 2, "ConnectionClosedError"),
+        ([CONFLICT, DENIED], "AccessDenied"),
+        ([reply(200)], "MalformedAnswer"),
+        ([reply(204, headers={"ETag": etag(PDF)})], "MalformedAnswer"),
+        ([reply(200, headers={"ETag": etag(PDF), "x-amz-checksum-sha256": sha256(OTHER)})], "MalformedAnswer"),
+    ],
+)
+
+
+@UNKNOWN
+def test_when_the_archive_cannot_be_written_and_holds_none_the_bytes_are_served(
+    service: Service, place: Place, answers: list[Response], cause: str
+) -> None:
+    service.seed()
+    place("S3", MISSING, *answers, MISSING)
+    assert service(get()) == whole(PDF, f'"{SHA256}"')
+    (error, line), metrics = service.written()
+    assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
+    assert (error["detail"], error["request_id"]) == ({"cause": cause}, REQUEST_ID)
+    assert (line["message"], line["source"]) == ("certificate_served", "provider")
+    assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
+    assert metrics["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
+
+
+@UNKNOWN
+def test_a_write_of_unknown_outcome_serves_what_is_archived(
+    service: Service, place: Place, answers: list[Response], cause: str
+) -> None:
+    service.seed()
+    place("S3", MISSING, *answers, found(OTHER))
+    assert service(get()) == whole(OTHER, etag(OTHER))
+    (error, _), metrics = service.written()
+    assert (error["message"], error["detail"]) == ("archive_write_failed", {"cause": cause})
+    assert "ArchiveWriteFailures" in metrics
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [DENIED, SLOW_DOWN, reset, s3_error(404, "NoSuchBucket"), reply(404), reply(200, PDF[:-20]), reply(200, PDF)],
+)
+@UNKNOWN
+@pytest.mark.fault("s3-write-unreadable")
+def test_after_a_write_of_unknown_outcome_only_an_archive_that_holds_none_lets_the_bytes_out(
+    service: Service, place: Place, answers: list[Response], cause: str, answer: Response
+) -> None:
+    service.seed()
+    place("S3", MISSING, *answers, answer)
+    assert service(get()) == UNAVAILABLE
+    (error, line), metrics = service.written()
+    assert (error["message"], error["detail"]) == ("archive_write_failed", {"cause": cause})
+    assert (line["message"], line["status"]) == ("request_refused", 503)
+    assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
+
+
+def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Service, place: Place) -> None:
+    """Parts of two renderings would combine into a third."""
+    service.seed()
+    answers = [MISSING, DENIED, MISSING]
+    place("S3", *answers)
+    assert service(get(range="bytes=0-9")) == whole(PDF, f'"{SHA256}"')
+    largest = pdf(4_500_000)
+    service.provider.answers = [reply(body=largest)]
+    place("S3", *answers)
+    assert service(get()) == whole(largest, f'"{sha256(largest)}"')
+    service.provider.answers = [reply(body=pdf(4_500_001))]
+    place("S3", *answers)
+    response = service(get())
+    assert (response["statusCode"], "has 4500001 bytes" in response["body"]) == (413, True)
+    service.output()
+    place("S3", *answers)
+    assert service(get(range="bytes=0-9")) == UNAVAILABLE
+    (_, line), _ = service.written()
+    assert line["detail"] == {"cause": "TooLargeToServeWhole"}
+
+
+def test_conditions_hold_for_an_unarchived_certificate(service: Service, place: Place) -> None:
+    service.seed()
+    answers = [MISSING, DENIED, MISSING]
+    place("S3", *answers)
+    assert service(get(if_match='"other"'))["statusCode"] == 412
+    place("S3", *answers)
+    assert service(get(if_none_match="*")) == {
+        "statusCode": 304,
+        "headers": COMMON | {"ETag": f'"{SHA256}"', "Accept-Ranges": "bytes"},
+        "body": "",
+        "isBase64Encoded": False,
+    }
+    assert service.written()[1]["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
+
+
+# ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("put", "expected"),
+    [(WRITTEN, whole(PDF, etag(PDF))), (EXISTS, UNAVAILABLE), (DENIED, UNAVAILABLE)],
+    ids=["written", "other there", "unknown"],
+)
+@pytest.mark.fault("no-time-to-read-after-write")
+def test_without_time_to_read_the_archive_the_bytes_are_served_only_if_they_were_written(
+    service: Service, place: Place, monkeypatch: pytest.MonkeyPatch, put: Response, expected: dict[str, Any]
+) -> None:
+    service.seed()
+    server = place("S3", MISSING, put)
+    left = {0: 28_000, 1: 28_000, 2: 4_400}
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: left[len(server.requests)])
+    assert service(get()) == expected
+    assert [request.method for request in server.requests] == ["GET", "PUT"]
+
+
+def test_a_fetch_ends_in_time_for_the_write(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.seed()
+    service.provider.answers = [raw(b"", pause=1), reply(body=PDF)]
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 9_700)  # 0.2 s for the fetch
+    assert service(get()) == UPSTREAM
+    (line,), _ = service.written()
+    assert line["detail"] == {"reason": "timed_out", "transient": False}
+
+
+@pytest.mark.parametrize("again", [CONFLICT, SLOW_DOWN, reset], ids=["conflict", "slow down", "reset"])
+@pytest.mark.fault("no-time-to-write")
+def test_no_write_begins_without_time_for_it(
+    service: Service, place: Place, monkeypatch: pytest.MonkeyPatch, again: Response
+) -> None:
+    """Neither our retry nor botocore's."""
+    service.seed()
+    server = place("S3", MISSING, again)
+    left = {0: 28_000, 1: 28_000, 2: 4_400}
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: left[len(server.requests)])
+    assert service(get()) == UNAVAILABLE
+    assert [request.method for request in server.requests] == ["GET", "PUT"]
+    (error, line), _ = service.written()
+    assert (error["message"], error["detail"], line["detail"]) == (
+        "archive_write_failed",
+        {"cause": "OutOfTime"},
+        {"cause": "OutOfTime"},
+    )

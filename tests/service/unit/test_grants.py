@@ -1,0 +1,169 @@
+"""The request for an access token: exact headers and form fields of each grant. What counts as its response."""
+
+import json
+from base64 import b64decode, urlsafe_b64decode
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from pydantic import TypeAdapter, ValidationError
+
+from certificates.https import Response
+from functions.refresh_credential.credentials import Credentials, JwtBearer, RefreshFailed
+from functions.refresh_credential.grants import REFUSALS, authenticate, make_grant, make_jwt, parse_answer
+
+NOW = 1_780_659_728
+CLIENT = {"grant": "client_credentials", "client_id": "a:b c", "client_secret": "p%q+r/s\u00fc"}
+JWT = {"grant": "jwt_bearer", "issuer": "i", "subject": "s", "audience": "account.example.com"}
+
+
+def credentials(document: dict[str, Any]) -> Credentials:
+    adapter: TypeAdapter[Credentials] = TypeAdapter(Credentials)
+    return adapter.validate_python(document)
+
+
+def unsigned(_: bytes) -> bytes:
+    return b""
+
+
+def test_a_client_authenticates_by_http_basic_with_encoded_id_and_secret() -> None:
+    headers, form = authenticate(credentials(CLIENT))
+    assert (list(headers), form) == (["Authorization"], {})
+    scheme, _, pair = headers["Authorization"].partition(" ")
+    id_, _, secret = b64decode(pair).decode("ascii").partition(":")
+    assert (scheme, id_, secret) == ("Basic", "a%3Ab+c", "p%25q%2Br%2Fs%C3%BC")
+    assert (unquote_plus(id_), unquote_plus(secret)) == (CLIENT["client_id"], CLIENT["client_secret"])
+
+
+@pytest.mark.parametrize(
+    ("document", "form"),
+    [
+        (CLIENT | {"client_authentication": "body"}, {"client_id": "a:b c", "client_secret": "p%q+r/s\u00fc"}),
+        ({"grant": "refresh_token", "refresh_token": "r", "client_id": "public"}, {"client_id": "public"}),
+        (JWT, {}),
+        (JWT | {"client_id": "c"}, {"client_id": "c"}),
+    ],
+)
+def test_a_client_may_authenticate_in_the_body_or_not_at_all(document: dict[str, Any], form: dict[str, str]) -> None:
+    assert authenticate(credentials(document)) == ({}, form)
+
+
+@pytest.mark.parametrize(
+    ("document", "form"),
+    [
+        (CLIENT, {"grant_type": "client_credentials"}),
+        (
+            {"grant": "refresh_token", "client_id": "c", "refresh_token": "r"},
+            {"grant_type": "refresh_token", "refresh_token": "r"},
+        ),
+        (
+            JWT,
+            {
+                "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "assertion": make_jwt(JwtBearer.model_validate(JWT), unsigned, NOW),
+            },
+        ),
+    ],
+)
+def test_each_grant_has_its_form_fields(document: dict[str, Any], form: dict[str, str]) -> None:
+    assert make_grant(credentials(document), unsigned, NOW) == form
+
+
+@pytest.mark.parametrize("scope", [{}, {"scope": "signature impersonation"}])
+def test_an_assertion_is_a_jwt_that_the_public_key_verifies(scope: dict[str, str]) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    jwt = make_jwt(
+        JwtBearer.model_validate(JWT | scope), lambda message: key.sign(message, padding.PKCS1v15(), SHA256()), NOW
+    )
+    signed, _, signature = jwt.rpartition(".")
+    key.public_key().verify(decode(signature), signed.encode(), padding.PKCS1v15(), SHA256())
+    header, claims = (json.loads(decode(part)) for part in signed.split("."))
+    assert header == {"alg": "RS256", "typ": "JWT"}
+    assert claims == {"iss": "i", "sub": "s", "aud": "account.example.com", "iat": NOW - 60, "exp": NOW + 3540} | scope
+    assert "=" not in jwt
+
+
+def test_an_assertion_ends_with_the_whole_signature() -> None:
+    assert make_jwt(JwtBearer.model_validate(JWT), lambda _: b"\0\0\x17", NOW).endswith(".AAAX")
+
+
+def decode(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"grant": "password", "client_id": "c"},
+        {"grant": "client_credentials"},
+        {"grant": "client_credentials", "client_id": ""},
+        {"grant": "client_credentials", "client_id": 7},
+        CLIENT | {"client_secrets": "x"},
+        CLIENT | {"client_authentication": "header"},
+        CLIENT | {"parameters": {"a": 1}},
+        CLIENT | {"refresh_token": "r"},
+        {"grant": "refresh_token", "client_id": "c"},
+        {name: value for name, value in JWT.items() if name != "audience"},
+    ],
+)
+def test_credentials_of_another_form_are_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        credentials(document)
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"expires_in": 3600}, 3600),
+        ({"expires_in": "3600"}, 3600),
+        ({"expires_in": 899.98}, 899),
+        ({"expires_in": "899.98"}, 899),
+        ({"expires_in": True}, None),
+        ({"expires_in": "1e400"}, None),
+        ({}, None),
+        ({"expires_in": None}, None),
+        ({"expires_in": "soon"}, None),
+        ({"expires_in": -1}, None),
+        ({"expires_in": 0.5}, None),
+        ({"error": None, "token_type": "bearer", "refresh_token": {}}, None),
+    ],
+)
+def test_a_response_counts_whatever_its_lifetime(body: dict[str, Any], seconds: int | None) -> None:
+    answer = parse_answer(Response(200, json.dumps(body | {"access_token": "t"}).encode()))
+    assert (answer.access_token, answer.expires_in, answer.refresh_token) == ("t", seconds, None)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"null", b'"t"', b"[]", b'{"access_token": "t"', b"\xff", b"[" * 60_000]
+)
+def test_a_response_that_is_no_json_object_is_malformed(content: bytes) -> None:
+    with pytest.raises(RefreshFailed) as failure:
+        parse_answer(Response(200, content))
+    assert vars(failure.value) == {"reason": "answer_malformed", "cause": None}
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        *((word, word) for word in REFUSALS),
+        ("canary", "refused"),
+        (["invalid_grant"], "refused"),
+        ({"a": 1}, "refused"),
+    ],
+)
+def test_a_refusal_has_a_constant_reason(status: int, error: object, reason: str) -> None:
+    with pytest.raises(RefreshFailed) as failure:
+        parse_answer(Response(status, json.dumps({"error": error, "error_description": "canary"}).encode()))
+    assert vars(failure.value) == {"reason": reason, "cause": status}
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>canary", b'{"access_token": "t"}', b"7"])
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_refusal_needs_no_json(status: int, content: bytes) -> None:
+    with pytest.raises(RefreshFailed) as failure:
+        parse_answer(Response(status, content))
+    assert vars(failure.value) == {"reason": "refused", "cause": status}

@@ -1,0 +1,129 @@
+import hashlib
+from typing import Any
+
+import pytest
+
+from certificates.api_key import HashedKey
+from develop.local.seeds import event
+from functions.download_certificate.request import Request
+
+KEY = "ck_live_aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+def parse(**changes: Any) -> Request:
+    return Request.parse(event("download_archived") | changes)
+
+
+def find_key(authorization: str) -> HashedKey | None:
+    return parse(multiValueHeaders={"Authorization": [authorization]}).key
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER {KEY}", f"BeArEr   {KEY}", f" Bearer {KEY} ", f"\tBearer {KEY}\t"],
+)
+def test_a_key_is_found_whatever_the_case_of_the_scheme(authorization: str) -> None:
+    assert find_key(authorization) == HashedKey(hashlib.sha256(KEY.encode()).hexdigest(), "ck_live_aBcDe")
+
+
+@pytest.mark.parametrize("length", [16, 128])
+@pytest.mark.parametrize("kind", ["live", "test"])
+def test_keys_have_16_to_128_characters(kind: str, length: int) -> None:
+    assert find_key(f"Bearer ck_{kind}_{'aZ9_-'[0] * length}") is not None
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        KEY,
+        f"Basic {KEY}",
+        f"Bearer{KEY}",
+        f"Bearer\t{KEY}",
+        f"Bearer \t{KEY}",
+        f"Bearer X{KEY}",
+        f"XBearer {KEY}",
+        f"Bearer {KEY} x",
+        f"Bearer {KEY}, Bearer {KEY}",
+        f"Bearer {KEY}\n",
+        f'Bearer "{KEY}"',
+        f"Bearer Bearer {KEY}",
+        "Bearer ck_live_" + "a" * 15,
+        "Bearer ck_live_" + "a" * 129,
+        "Bearer ck_acct_" + "a" * 32,
+        "Bearer CK_LIVE_" + "a" * 32,
+        "Bearer ck_live_" + "a" * 31 + "\u00e9",
+        "Bearer ck_live_" + "a" * 31 + "=",
+        "Bearer ck_live_" + "\u0661" * 32,
+        "Bearer null",
+    ],
+)
+def test_anything_else_is_not_a_key(authorization: str) -> None:
+    assert find_key(authorization) is None
+
+
+@pytest.mark.parametrize("asked", [ID, ID.upper()])
+def test_an_id_is_a_uuid_in_lower_case(asked: str) -> None:
+    assert parse(pathParameters={"id": asked}).signature_id == ID
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "x",
+        ID[:-1],
+        ID + "0",
+        ID.replace("-", ""),
+        "{" + ID + "}",
+        f"urn:uuid:{ID}",
+        f"{ID}\n",
+        f" {ID}",
+        "g" + ID[1:],
+    ],
+)
+def test_anything_else_is_not_an_id(asked: str) -> None:
+    assert parse(pathParameters={"id": asked}).signature_id is None
+
+
+def test_header_names_are_case_insensitive() -> None:
+    headers = {
+        "AUTHORIZATION": [f"Bearer {KEY}"],
+        "if-none-match": ['"a"'],
+        "If-MATCH": ['"b"'],
+        "rAnGe": ["bytes=0-1"],
+    }
+    request = parse(multiValueHeaders=headers)
+    assert request.key is not None
+    assert (request.if_none_match, request.if_match, request.range, request.if_range) == (
+        '"a"',
+        '"b"',
+        "bytes=0-1",
+        None,
+    )
+
+
+def test_headers_are_read_if_there_are_no_multi_value_headers() -> None:
+    request = parse(multiValueHeaders=None, headers={"authorization": f"Bearer {KEY}"})
+    assert request.key is not None
+
+
+def test_two_authorization_headers_are_no_key() -> None:
+    assert parse(multiValueHeaders={"Authorization": [f"Bearer {KEY}", f"Bearer {KEY}"]}).key is None
+    assert parse(multiValueHeaders={"Authorization": [f"Bearer {KEY}"], "authorization": ["x"]}).key is None
+
+
+def test_lines_of_a_list_header_are_one_list() -> None:
+    assert parse(multiValueHeaders={"If-None-Match": ['"a"', '"b"']}).if_none_match == '"a", "b"'
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", None])
+def test_the_method_is_that_of_the_event(method: str | None) -> None:
+    assert parse(httpMethod=method).method == method
+
+
+def test_a_request_without_headers_is_a_request() -> None:
+    assert parse(headers=None, multiValueHeaders=None).key is None

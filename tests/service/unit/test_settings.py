@@ -1,0 +1,88 @@
+import pytest
+
+from certificates.settings import SettingsError
+from develop.template import Stack
+from functions.download_certificate.settings import DownloadSettings
+
+
+@pytest.fixture
+def environment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in stack.environment("DownloadCertificateFunction").items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_templates_environment_is_complete() -> None:
+    settings = DownloadSettings.from_environment()
+    assert settings.api_keys_table == "craftkit-test-ApiKeysTable"
+    assert settings.max_certificate_bytes == 20 * 1024 * 1024
+    assert settings.provider_link_hosts == ()
+    assert settings.provider_auth_header.fill("s3cret") == {"Authorization": "Bearer s3cret"}
+
+
+@pytest.mark.parametrize("name", sorted(name.upper() for name in DownloadSettings.model_fields))
+def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.delenv(name)
+    with pytest.raises(SettingsError, match=rf"^{name}: Field required$"):
+        DownloadSettings.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("API_KEYS_TABLE", "", "at least 1"),
+        ("CERTIFICATES_BUCKET", "", "at least 1"),
+        ("PROVIDER_CERTIFICATE_URL", "https://canary.example.com/", "must have {providerRequestId}"),
+        ("PROVIDER_CERTIFICATE_URL", "http://canary.example.com/{providerRequestId}", "only https"),
+        ("PROVIDER_CERTIFICATE_URL", "https://canary:x@e.com/{providerRequestId}", "not a plain https URL"),
+        ("PROVIDER_AUTH_HEADER", "canary", "Name: value"),
+        ("PROVIDER_AUTH_HEADER", "Authorization: canary", "{secret}"),
+        ("PROVIDER_AUTH_HEADER", "X Y: {secret}", "Name: value"),
+        ("PROVIDER_AUTH_HEADER", "X: {secret}\r\nY: canary", "Name: value"),
+        ("PROVIDER_AUTH_HEADER", "X: \u00e9{secret}", "Name: value"),
+        ("PROVIDER_LINK_HOSTS", "a.com,https://canary.com", "host names"),
+        ("PROVIDER_LINK_HOSTS", "a.com,\tcanary.com", "host names"),
+        ("PROVIDER_LINK_FIELD", "canary", "PROVIDER_LINK_HOSTS"),
+        ("MAX_CERTIFICATE_BYTES", "canary", "integer"),
+        ("MAX_CERTIFICATE_BYTES", "0", "greater than 0"),
+    ],
+)
+@pytest.mark.threat("leaks-to-logs")
+def test_a_wrong_value_names_its_variable_and_not_itself(
+    environment: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        DownloadSettings.from_environment()
+    assert name in str(error.value)
+    assert message in str(error.value)
+    assert "canary" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_every_wrong_variable_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("API_KEYS_TABLE")
+    environment.setenv("MAX_CERTIFICATE_BYTES", "0")
+    with pytest.raises(SettingsError) as error:
+        DownloadSettings.from_environment()
+    problems = {"MAX_CERTIFICATE_BYTES: Input should be greater than 0", "API_KEYS_TABLE: Field required"}
+    assert set(str(error.value).split("; ")) == problems
+
+
+def test_hosts_are_separated_by_commas_and_blanks(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PROVIDER_LINK_HOSTS", "X.com,  y.com ")
+    assert [rule.host for rule in DownloadSettings.from_environment().provider_link_hosts] == ["x.com", "y.com"]
+
+
+@pytest.mark.parametrize(
+    ("header", "filled"),
+    [
+        ("X-API-KEY: {secret}", {"X-API-KEY": "s"}),
+        ("Authorization:{secret}", {"Authorization": "s"}),
+        ("Authorization: API-Key {secret}", {"Authorization": "API-Key s"}),
+    ],
+)
+def test_any_header_form_is_filled(environment: pytest.MonkeyPatch, header: str, filled: dict[str, str]) -> None:
+    environment.setenv("PROVIDER_AUTH_HEADER", header)
+    assert DownloadSettings.from_environment().provider_auth_header.fill("s") == filled

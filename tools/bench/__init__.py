@@ -1,1 +1,0 @@
-"""Compares the cost of the service with other ways to build it: `python -m tools.bench`."""
