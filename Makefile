@@ -90,7 +90,8 @@ smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a sign
 	$(if $(filter command,$(origin KEY)),$(error KEY is no argument: others could see it. Set it in the environment))
 	@certificates smoke
 
-docs: .venv/ready ## write the API reference to .site, for any web server
+docs: .venv/ready ## write docs/commands.md, and the API reference to .site, for any web server
+	@$(PYTHON) -m operate.help_page >docs/commands.md
 	@$(PYTHON) -m develop.build.api_page .site
 
 lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and templates

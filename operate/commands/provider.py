@@ -71,7 +71,7 @@ class PrintingObserver(Observer):
 
 @click.group(epilog=examples("certificates provider check --stack craftkit-certificates --request 1234"))
 def provider() -> None:
-    """Check the connection to the provider, as the stack configures it."""
+    """Check the connection to the provider with the stack's settings."""
 
 
 provider.add_command(refresh_command)

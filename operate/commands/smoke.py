@@ -46,7 +46,7 @@ def smoke(url: str, uuid: UUID) -> None:
 
     ID is a signature request whose certificate has at most 4,500,000 bytes. The API key is read from the environment
     variable KEY, or else from standard input; URL and ID may replace the options. A note says that AWS behaves in an
-    undocumented way: docs/operations.md explains it. Exit code 1: a check failed.
+    undocumented way: docs/deploy.md explains it. Exit code 1: a check failed.
     """
     try:
         key = os.environ.get("KEY") or read_key()

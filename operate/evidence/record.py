@@ -72,7 +72,7 @@ class SecondCopy(Part):
 
 
 class Logs(Part):
-    """The lines about this signature request, oldest first: docs/operations.md describes their fields."""
+    """The lines about this signature request, oldest first: docs/run.md describes their fields."""
 
     groups: list[str]
     since: datetime = Field(description="From this time on, each log group has all its lines.")

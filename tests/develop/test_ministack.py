@@ -172,7 +172,7 @@ def check_it_from_the_outside(ministack: MiniStack) -> None:
 
 
 def operate_it(ministack: MiniStack) -> None:
-    """Commands of docs/operations.md. `archive reconcile` is left out: it would take as long as the pace demands."""
+    """Commands of docs/deploy.md. `archive reconcile` is left out: it would take as long as the pace demands."""
     assert "Accepted: a whole PDF" in ministack.operate("provider", "check", "--request", "req_first")
     key = ministack.operate("keys", "create", "--project", seeds.PROJECT).strip()
     assert re.search(rf"^{key[:13]}  .* active *$", ministack.operate("keys", "list"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The rule of docs/operations.md for archived certificates, with moto's S3, EventBridge and SQS, and with AWS's own
+"""The rule of docs/deploy.md for archived certificates, with moto's S3, EventBridge and SQS, and with AWS's own
 event."""
 
 import json
@@ -46,7 +46,7 @@ OBJECT_CREATED = {
 
 @pytest.fixture
 def rule() -> dict[str, Any]:
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "deploy.md").read_text()
     (stack,) = [text for text in re.findall(r"(?ms)^```yaml\n(.*?)^```$", page) if "ArchivedRule" in text]
     found: dict[str, Any] = yaml_parse(stack)["Resources"]["ArchivedRule"]["Properties"]
     return found

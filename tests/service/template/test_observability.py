@@ -1,4 +1,4 @@
-"""Alarms, dashboard and queries watch existing metrics and logs, and docs/operations.md explains them."""
+"""Alarms, dashboard and queries watch existing metrics and logs, and docs/run.md explains them."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
 
 
 def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "run.md").read_text()
     entries = re.findall(r"^- (`\w+Alarm`.*?)[:,](?! `)", page, re.MULTILINE)
     told = [name for entry in entries for name in re.findall(r"\w+Alarm", entry)]
     replica = Stack("replica", {}, REPLICA_TEMPLATE)
