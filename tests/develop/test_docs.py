@@ -63,6 +63,7 @@ def test_every_file_that_pages_and_comments_name_exists() -> None:
 
 
 def test_every_command_of_a_page_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(typed("certificates")) > 5
     for arguments in typed("certificates"):
         parse(f"certificates {arguments}", monkeypatch)
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
