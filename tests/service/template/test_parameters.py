@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from develop.template import TEMPLATE, translated
+from develop.template import TEMPLATE, Stack, translated
 from tests.service.template.conftest import REPLICA_TEMPLATE
+from tests.support.stack import OAUTH, PARAMETERS, REPLICA
 
 REQUEST = "{providerRequestId}"
 ACCEPTED = {
@@ -78,3 +79,26 @@ def test_no_parameter_is_a_number_that_may_have_a_fraction() -> None:
         "LogRetentionDays",
         "RefreshReservedConcurrency",
     }
+
+
+@pytest.mark.threat("provider-secret")
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"ProviderLinkField": "url"}, "ProviderLinkField needs ProviderLinkHosts"),
+        ({"ProviderTokenUrl": "https://e.com"}, "ProviderTokenUrl needs ProviderOAuthSecretName"),
+        # The function would overwrite the credentials with the first access token.
+        (
+            OAUTH | {"ProviderOAuthSecretName": PARAMETERS["ProviderSecretName"]},
+            "ProviderOAuthSecretName and ProviderSecretName must be two secrets",
+        ),
+        ({"DomainName": "api.example.com"}, "DomainName needs DomainCertificateArn"),
+        ({"ReplicaBucketArn": REPLICA["ReplicaBucketArn"]}, "ReplicaBucketArn needs ReplicaKmsKeyArn"),
+        (OAUTH | REPLICA, None),
+    ],
+)
+def test_a_parameter_that_needs_another_is_refused_without_it(given: dict[str, str], words: str | None) -> None:
+    holds = Stack("s", PARAMETERS | given)._holds  # noqa: SLF001
+    rules = [rule for rule in translated()["Rules"].values() if holds(rule["RuleCondition"])]
+    broken = [one["AssertDescription"] for rule in rules for one in rule["Assertions"] if not holds(one["Assert"])]
+    assert broken == ([words] if words else [])

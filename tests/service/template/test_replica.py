@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from develop.template import ACCOUNT, Stack, translated
+from develop.template import ACCOUNT, Stack
 from tests.service.template.conftest import REPLICA_TEMPLATE, statements
 from tests.service.template.test_parameters import is_deployed
 from tests.support.stack import PARAMETERS, REPLICA
@@ -89,18 +89,6 @@ def test_a_copy_that_fails_raises_an_alarm(stack: Stack) -> None:
         "DestinationBucket": "certificates-replica",
         "RuleId": "Replica",
     }
-
-
-def test_a_bucket_without_a_key_is_refused() -> None:
-    """S3 copies encrypted objects only with a key."""
-    rule = translated()["Rules"]["ReplicaHasKey"]
-    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReplicaBucketArn"}, ""]}]}
-    assert rule["Assertions"] == [
-        {
-            "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReplicaKmsKeyArn"}, ""]}]},
-            "AssertDescription": "ReplicaBucketArn needs ReplicaKmsKeyArn",
-        }
-    ]
 
 
 # ── docs/replica.yaml ─────────────────────────────────────────────────────────────────────────────────────────────────
