@@ -43,7 +43,7 @@ def read_settings[S: Settings](settings: type[S], parameters: Mapping[str, str])
     except ValidationError as error:
         found = error.errors(include_input=False)
         text = "; ".join(": ".join((*map(str, one["loc"]), one["msg"].removeprefix("Value error, "))) for one in found)
-        raise CannotRun(re.sub("[A-Z_]{2,}", lambda word: names.get(word[0], word[0]), text)) from None
+        raise CannotRun(re.sub("[A-Z_]{2,}", lambda word: names.get(word[0], word[0]), f"{text}.")) from None
 
 
 def check_parameters(file: Path, env: str) -> None:
@@ -66,7 +66,7 @@ def check_parameters(file: Path, env: str) -> None:
         for settings in functions:
             read_settings(settings, parameters)
     except CannotRun as error:
-        raise CannotRun(f"{error.message}. Set it in {file.name} ({env}).") from None
+        raise CannotRun(f"{error.message} Set it in {file.name} ({env}).") from None
 
 
 def _parse_overrides(overrides: str | list[str] | dict[str, Any]) -> Iterator[tuple[str, str]]:

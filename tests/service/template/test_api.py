@@ -74,9 +74,8 @@ def test_the_access_log_is_json_and_has_no_header(stack: Stack) -> None:
     (stage,) = stack.of_type("AWS::ApiGateway::Stage").values()
     entry = json.loads(stage["AccessLogSetting"]["Format"])
     assert {"requestId", "status", "path", "milliseconds", "tls"} <= entry.keys()
-    assert not any(
-        word in value.lower() for value in entry.values() for word in ("header", "authorizer", "authorization")
-    )
+    texts = " ".join(entry.values()).lower()
+    assert not [word for word in ("header", "authorizer", "authorization") if word in texts]
     assert stage["AccessLogSetting"]["DestinationArn"].endswith("ApiAccessLogGroup")
 
 

@@ -103,17 +103,14 @@ def test_only_the_template_may_shorten_the_retention_of_certificates(stack: Stac
 @pytest.mark.threat("API8")
 def test_one_key_encrypts_all_that_is_kept(stack: Stack) -> None:
     key = stack.resolve({"Fn::GetAtt": ["DataKey", "Arn"]})
-    assert {
-        table["SSESpecification"]["KMSMasterKeyId"] for table in stack.of_type("AWS::DynamoDB::Table").values()
-    } == {key}
+    tables = stack.of_type("AWS::DynamoDB::Table").values()
+    assert {table["SSESpecification"]["KMSMasterKeyId"] for table in tables} == {key}
     assert {group["KmsKeyId"] for group in stack.of_type("AWS::Logs::LogGroup").values()} == {key}
-    (rule,) = stack.resources["CertificatesBucket"]["Properties"]["BucketEncryption"][
-        "ServerSideEncryptionConfiguration"
-    ]
+    assert {queue["KmsMasterKeyId"] for queue in stack.of_type("AWS::SQS::Queue").values()} == {key}
+    ((rule,),) = stack.resources["CertificatesBucket"]["Properties"]["BucketEncryption"].values()
     assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
-    services = [
-        s["Principal"].get("Service") for s in stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
-    ]
+    allowed = stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    services = [statement["Principal"].get("Service") for statement in allowed]
     assert services == [None, "logs.eu-central-1.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"]
 
 

@@ -8,20 +8,7 @@ from typing import Any
 
 import pytest
 
-from certificates.budgets import (
-    ARCHIVE_SECONDS,
-    DYNAMODB,
-    KMS,
-    PROVIDER_CONNECT_SECONDS,
-    PROVIDER_SECONDS,
-    REPLY_SECONDS,
-    S3,
-    SECRETS_MANAGER,
-    SHORTEST_TRY_SECONDS,
-    SQS,
-    TOKEN_SECONDS,
-    CallLimits,
-)
+from certificates import budgets
 from certificates.settings import ProviderSettings, Settings, StoreSettings
 from develop.template import ROOT, Stack, read_source, translate, translated
 from functions.download_certificate.download import INLINE_LIMIT
@@ -65,23 +52,19 @@ def test_functions_and_layers_have_one_architecture(architecture: str) -> None:
 
 def test_inner_timeouts_end_before_outer_ones(stack: Stack) -> None:
     timeout = stack.resources[DOWNLOAD]["Properties"]["Timeout"]
-    assert PROVIDER_SECONDS + ARCHIVE_SECONDS < timeout < 29
-    assert PROVIDER_CONNECT_SECONDS + SHORTEST_TRY_SECONDS < PROVIDER_SECONDS
+    assert budgets.PROVIDER_SECONDS + budgets.ARCHIVE_SECONDS < timeout < 29
+    assert budgets.PROVIDER_CONNECT_SECONDS + budgets.SHORTEST_TRY_SECONDS < budgets.PROVIDER_SECONDS
     # One fetch and its write, after the other calls of a message, which `limit_calls` ends before the time-out.
-    calls = (DYNAMODB, S3, SECRETS_MANAGER, SQS)
-    assert (
-        PROVIDER_SECONDS + sum(limits.call_seconds for limits in calls)
-        < stack.resources[ARCHIVE]["Properties"]["Timeout"]
-    )
+    calls = (budgets.DYNAMODB, budgets.S3, budgets.SECRETS_MANAGER, budgets.SQS)
+    seconds = budgets.PROVIDER_SECONDS + sum(limits.call_seconds for limits in calls)
+    assert seconds < stack.resources[ARCHIVE]["Properties"]["Timeout"]
     # The credentials are read twice, and both secrets are written.
-    assert (
-        TOKEN_SECONDS + KMS.call_seconds + 4 * SECRETS_MANAGER.call_seconds + REPLY_SECONDS
-        < stack.resources[REFRESH]["Properties"]["Timeout"]
-    )
+    seconds = budgets.TOKEN_SECONDS + budgets.KMS.call_seconds + 4 * budgets.SECRETS_MANAGER.call_seconds
+    assert seconds + budgets.REPLY_SECONDS < stack.resources[REFRESH]["Properties"]["Timeout"]
 
 
 def test_a_call_takes_no_longer_than_its_attempts_and_the_pauses_between_them() -> None:
-    limits = CallLimits(read_seconds=3, attempts=3)
+    limits = budgets.CallLimits(read_seconds=3, attempts=3)
     assert (limits.attempt_seconds, limits.call_seconds) == (4, 4 + 1 + 4 + 2 + 4)
 
 
@@ -89,13 +72,11 @@ def test_the_inline_limit_fits_into_a_lambda_reply() -> None:
     assert INLINE_LIMIT * 4 / 3 + 2000 < 6_291_556
 
 
-def test_concurrency_is_reserved_only_on_demand() -> None:
-    assert all(
-        "ReservedConcurrentExecutions" not in f
-        for f in Stack("s", PARAMETERS | OAUTH).of_type("AWS::Lambda::Function").values()
-    )
-    stack = Stack("s", PARAMETERS | {"DownloadReservedConcurrency": "50"})
-    assert stack.resources[DOWNLOAD]["Properties"]["ReservedConcurrentExecutions"] == "50"
+def test_concurrency_is_reserved_only_on_demand(stack: Stack) -> None:
+    demanded = {f"{name}ReservedConcurrency": "1" for name in ("Download", "Archive", "Refresh")}
+    for one, reserved in ((stack, None), (Stack("s", PARAMETERS | OAUTH | demanded), "1")):
+        functions = one.of_type("AWS::Lambda::Function").values()
+        assert {function.get("ReservedConcurrentExecutions") for function in functions} == {reserved}
 
 
 # ── Versions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,8 +148,7 @@ def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
     group = stack.resources[f"{function}DeploymentGroup"]["Properties"]
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     assert group["AutoRollbackConfiguration"]["Enabled"] is True
-    names = [alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]]
-    assert names == [stack.physical_id(alarm) for alarm in alarms]
+    assert group["AlarmConfiguration"]["Alarms"] == [{"Name": stack.physical_id(alarm)} for alarm in alarms]
     assert group["ServiceRoleArn"].endswith("DeploymentRole")
 
 
@@ -221,11 +201,6 @@ def test_downloads_start_from_a_snapshot_by_default() -> None:
         function = Stack("s", PARAMETERS | {"DownloadSnapStart": choice}).resources[DOWNLOAD]["Properties"]
         assert function["SnapStart"] == {"ApplyOn": choice}
     assert Stack("s", PARAMETERS).resources[DOWNLOAD]["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
-
-
-def test_the_traces_need_no_sdk(stack: Stack) -> None:
-    assert {f["TracingConfig"]["Mode"] for f in stack.of_type("AWS::Lambda::Function").values()} == {"Active"}
-    assert "aws-xray-sdk" not in (ROOT / "layers" / "dependencies" / "requirements.txt").read_text()
 
 
 def test_every_function_writes_to_a_log_group_of_its_own(stack: Stack) -> None:

@@ -75,10 +75,6 @@ def test_a_number_is_whole_and_within_the_limits_of_its_message(name: str, param
 
 def test_no_parameter_is_a_number_that_may_have_a_fraction() -> None:
     assert {parameter["Type"] for _, parameter in DEPLOYED} == {"String"}
-    assert {name for name, parameter in NUMBERS if "AllowedValues" in parameter} == {
-        "LogRetentionDays",
-        "RefreshReservedConcurrency",
-    }
 
 
 @pytest.mark.threat("provider-secret")

@@ -46,11 +46,6 @@ def test_a_failed_run_is_tried_again_twice_and_before_the_next_one(stack: Stack)
     assert TOKEN_RETRY_SECONDS < retries["MaximumEventAgeInSeconds"] <= shortest * 60
 
 
-def test_one_execution_refreshes_at_a_time_on_demand() -> None:
-    stack = Stack("s", PARAMETERS | OAUTH | {"RefreshReservedConcurrency": "1"})
-    assert stack.resources[REFRESH]["Properties"]["ReservedConcurrentExecutions"] == "1"
-
-
 @pytest.mark.threat("provider-secret")
 def test_the_role_reaches_the_two_secrets_and_the_signing_key(stack: Stack) -> None:
     read_and_write, write = [s for s in statements(stack, "RefreshCredentialRole") if "secretsm" in str(s["Action"])]

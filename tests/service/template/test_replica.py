@@ -29,25 +29,18 @@ def test_without_parameters_there_is_no_second_copy() -> None:
 def test_every_certificate_is_copied_with_its_lock_and_no_delete_marker_is(stack: Stack) -> None:
     role = stack.resolve({"Fn::GetAtt": ["ReplicationRole", "Arn"]})
     assert stack.outputs["ReplicationRoleArn"] == role
-    assert stack.resources["CertificatesBucket"]["Properties"]["ReplicationConfiguration"] == {
-        "Role": role,
-        "Rules": [
-            {
-                "Id": "Replica",
-                "Status": "Enabled",
-                "Priority": 0,
-                "Filter": {"Prefix": ""},
-                "DeleteMarkerReplication": {"Status": "Disabled"},
-                "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
-                "Destination": {
-                    "Bucket": BUCKET,
-                    "StorageClass": "INTELLIGENT_TIERING",
-                    "EncryptionConfiguration": {"ReplicaKmsKeyID": KEY},
-                    "Metrics": {"Status": "Enabled"},
-                },
-            }
-        ],
+    destination = {"Bucket": BUCKET, "StorageClass": "INTELLIGENT_TIERING", "Metrics": {"Status": "Enabled"}}
+    rule = {
+        "Id": "Replica",
+        "Status": "Enabled",
+        "Priority": 0,
+        "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+        "Destination": destination | {"EncryptionConfiguration": {"ReplicaKmsKeyID": KEY}},
     }
+    replication = stack.resources["CertificatesBucket"]["Properties"]["ReplicationConfiguration"]
+    assert replication == {"Role": role, "Rules": [rule]}
 
 
 def permissions(archive: str, keys: str | list[str]) -> list[dict[str, Any]]:
