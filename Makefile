@@ -77,6 +77,7 @@ bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other wa
 
 package: $(PACKAGE).zip $(PACKAGE).cdx.json ## write what a release carries: the artifact as one file, and its bill of materials
 
+# sam asks and deploys in one go, unless it only makes a change set: the answers are checked before one is executed.
 deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (ENV=staging or production, CI=1: ask nothing)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
 	sed -i.bak "s/RELEASE: .*/RELEASE: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml

@@ -52,8 +52,8 @@ def check_parameters(file: Path, env: str) -> None:
         tables = tomllib.loads(file.read_text()).get(env, {})
         options = {**tables.get("global", {}).get("parameters", {}), **tables.get("deploy", {}).get("parameters", {})}
         answers = dict(_parse_overrides(options.get("parameter_overrides", {})))
-    except (AttributeError, ValueError):
-        raise CannotRun(f"{file} is not a valid configuration file of the SAM CLI.") from None
+    except (AttributeError, TypeError, ValueError):
+        raise CannotRun(f"{file} must be TOML whose parameter_overrides are Name=Value pairs or a table.") from None
     if "stack_name" not in options:
         raise CannotRun(f"{file} has no stack_name for {env}.")
     defaults = read_defaults()

@@ -112,24 +112,26 @@ def _fetch(target: Target, *, request_id: str) -> None:
     metavar="FILE",
     help="Instead check the parameters that sam deploy would read there.",
 )
-@click.option("--env", default="default", show_default=True, metavar="NAME", help="The environment in FILE.")
+@click.option("--env", metavar="NAME", help="The environment in FILE; default by default.")
 @functools.wraps(_fetch, assigned=())  # its options
-def check_command(*, file: Path | None, env: str, **options: Any) -> None:
+def check_command(*, file: Path | None, env: str | None, **options: Any) -> None:
     """Fetch one certificate without archiving it, and print each step.
 
     With --parameters, check before a deployment that the functions start with
     the parameters, without fetching anything. Exit code 1: the service would
     refuse the certificate.
     """
-    if file is None:
-        if not options["request_id"]:
-            raise click.UsageError("Missing option '--request'.")
-        _fetch(**options)
-    elif any(options.values()):
-        raise click.UsageError("--parameters is for no stack and no request.")
-    else:
-        check_parameters(file, env)
+    if file:
+        if any(options.values()):
+            raise click.UsageError("--parameters is for no stack and no request.")
+        check_parameters(file, env or "default")
         Output().write("The functions start with these parameters.")
+    elif env:
+        raise click.UsageError("--env needs --parameters.")
+    elif not options["request_id"]:
+        raise click.UsageError("Missing option '--request'.")
+    else:
+        _fetch(**options)
 
 
 def _describe_host(link: str) -> str:

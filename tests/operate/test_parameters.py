@@ -15,6 +15,8 @@ from tests.service.template.conftest import FUNCTIONS
 from tests.support.operator import deploy, run
 from tests.support.stack import OAUTH, PARAMETERS, REPLICA, STACK
 
+MALFORMED = "must be TOML whose parameter_overrides are Name=Value pairs or a table."
+OF_S = "[default.deploy.parameters]\nstack_name = 's'\n"
 STARTS = "The functions start with these parameters.\n"
 URL, HEADER, NAME = "ProviderCertificateUrl", "ProviderAuthHeader", "ProviderSecretName"
 
@@ -121,13 +123,16 @@ def test_a_parameter_without_an_answer_keeps_the_value_of_the_stack() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[canary", "f.toml is not a valid configuration file of the SAM CLI."),
-        ("default = 1", "f.toml is not a valid configuration file of the SAM CLI."),
+        ("[canary", f"f.toml {MALFORMED}"),
+        ("default = 1", f"f.toml {MALFORMED}"),
+        ("[default.deploy.parameters]\nparameter_overrides = 'A=1 canary'", f"f.toml {MALFORMED}"),
+        ("[default.deploy.parameters]\nparameter_overrides = [1]", f"f.toml {MALFORMED}"),
         ("[other.deploy.parameters]\nstack_name = 's'", "f.toml has no stack_name for default."),
         (
-            "[default.deploy.parameters]\nparameter_overrides = 'A=1 canary'",
-            "f.toml is not a valid configuration file of the SAM CLI.",
+            f"{OF_S}profile = 'a'",
+            "The config profile (a) could not be found. Set AWS_PROFILE to one of `aws configure list-profiles`.",
         ),
+        (f"{OF_S}region = 'a b'", "Provided region_name 'a b' doesn't match a supported format."),
         (None, "[Errno 2] No such file or directory: 'f.toml'."),
     ],
 )
@@ -143,6 +148,7 @@ def test_a_file_that_cannot_be_read_stops_a_deployment_too(text: str | None, wor
     [
         (["--parameters", "f", "--local"], "--parameters is for no stack and no request."),
         (["--local"], "Missing option '--request'."),
+        (["--local", "--request", "a", "--env", "staging"], "--env needs --parameters."),
     ],
 )
 def test_parameters_or_a_request_to_a_stack_are_checked(options: list[str], words: str) -> None:
