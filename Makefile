@@ -24,6 +24,7 @@ ENV := default
 # The user's answers to `sam deploy --guided`, and how to print those of this stack.
 CONFIG := samconfig.local.toml
 ANSWERS = awk '/^\[/ { wanted = index($$0, "[$(ENV).deploy.parameters") } wanted' $(CONFIG)
+DEPLOY = sam deploy --config-file $(CONFIG) --config-env $(ENV)
 # The architecture that they name; before there are any, an ARCH given to make, or the template's default.
 STACK_ARCH = $(or $(shell $(ANSWERS) | sed -n 's/.*Architecture *= *[\\"]*\(arm64\|x86_64\).*/\1/p' | head -n 1),$(if \
   $(filter file,$(origin ARCH)),arm64,$(ARCH)))
@@ -76,11 +77,13 @@ bench: build $(PEERS:%=.aws-sam/bench/%.ready) ## compare the cost with other wa
 
 package: $(PACKAGE).zip $(PACKAGE).cdx.json ## write what a release carries: the artifact as one file, and its bill of materials
 
+# sam asks and deploys in one go, unless it only makes a change set: the answers are checked before one is executed.
 deploy: $(CONFIG) ## build and deploy; the first time, ask for the parameters (ENV=staging or production, CI=1: ask nothing)
 	@$(MAKE) build ARCH=$(STACK_ARCH)
 	sed -i.bak "s/RELEASE: .*/RELEASE: '$$(date -u +%Y-%m-%dT%H:%M:%SZ)'/" .aws-sam/build/template.yaml
-	sam deploy --config-file $(CONFIG) --config-env $(ENV) \
-	  $(if $(CI),--no-confirm-changeset,$(if $(shell $(ANSWERS) | grep parameter_overrides),,--guided))
+	$(if $(CI)$(shell $(ANSWERS) | grep parameter_overrides),,$(DEPLOY) --guided --no-execute-changeset)
+	@certificates provider check --parameters $(CONFIG) --env $(ENV)
+	$(DEPLOY) $(if $(CI),--no-confirm-changeset)
 	@$(PYTHON) -m develop.build.old_versions $(CONFIG) $(ENV)
 
 deploy-local: build .ministack/ready ## deploy the artifact into a stand-in for AWS on this machine, and check each step

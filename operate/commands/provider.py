@@ -1,11 +1,12 @@
 """`provider`: checks that a stack's configuration gets certificates from the provider."""
 
+import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import click
-from pydantic import ValidationError
-from pydantic.alias_generators import to_pascal, to_snake
 
 from certificates.budgets import PROVIDER_SECONDS
 from certificates.certificate import Certificate
@@ -13,7 +14,8 @@ from certificates.errors import ProviderFailed
 from certificates.provider import Observer, Provider, Secret
 from certificates.settings import ProviderSettings
 from certificates.urls import Url
-from operate.command_line import CannotRun, examples
+from operate.command_line import examples
+from operate.commands.parameters import check_parameters, read_settings
 from operate.commands.refresh import describe_age, refresh_command
 from operate.output import Output
 from operate.stack import Target, on_a_stack
@@ -77,16 +79,11 @@ def provider() -> None:
 provider.add_command(refresh_command)
 
 
-@provider.command("check", epilog=examples("certificates provider check --local --request req_first"))
-@click.option("--request", "request_id", required=True, metavar="ID", help="The provider's id of a completed request.")
+@click.option("--request", "request_id", metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
-def check_command(target: Target, *, request_id: str) -> None:
-    """Fetch one certificate without archiving it, and print each step.
-
-    Exit code 1: the service would refuse it.
-    """
+def _fetch(target: Target, *, request_id: str) -> None:
     output = Output()
-    settings = _read_settings(target)
+    settings = read_settings(ProviderSettings, target.parameters)
     if target.parameters.get("ProviderTokenUrl"):
         output.write(describe_age(target, settings.provider_secret_name))
     secret = Secret(target.secrets_manager, settings.provider_secret_name)
@@ -101,15 +98,40 @@ def check_command(target: Target, *, request_id: str) -> None:
     output.write(f"SHA-256 {Certificate(certificate.content).sha256}")
 
 
-def _read_settings(target: Target) -> ProviderSettings:
-    """Reads the settings of the stack. Raises CannotRun, which names the invalid parameters."""
-    variables = {to_snake(name).upper(): value for name, value in target.parameters.items()}
-    try:
-        return ProviderSettings.model_validate(variables)
-    except ValidationError as error:
-        problems = [("".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_input=False)]
-        words = [f"{to_pascal(variable.lower()) or 'The stack'}: {message}" for variable, message in problems]
-        raise CannotRun("; ".join(words)) from None
+@provider.command(
+    "check",
+    epilog=examples(
+        "certificates provider check --local --request req_first",
+        "certificates provider check --parameters samconfig.local.toml --env staging",
+    ),
+)
+@click.option(
+    "--parameters",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Instead check the parameters that sam deploy would read there.",
+)
+@click.option("--env", metavar="NAME", help="The environment in FILE; default by default.")
+@functools.wraps(_fetch, assigned=())  # its options
+def check_command(*, file: Path | None, env: str | None, **options: Any) -> None:
+    """Fetch one certificate without archiving it, and print each step.
+
+    With --parameters, check before a deployment that the functions start with
+    the parameters, without fetching anything. Exit code 1: the service would
+    refuse the certificate.
+    """
+    if file:
+        if any(options.values()):
+            raise click.UsageError("--parameters is for no stack and no request.")
+        check_parameters(file, env or "default")
+        Output().write("The functions start with these parameters.")
+    elif env:
+        raise click.UsageError("--env needs --parameters.")
+    elif not options["request_id"]:
+        raise click.UsageError("Missing option '--request'.")
+    else:
+        _fetch(**options)
 
 
 def _describe_host(link: str) -> str:

@@ -1,18 +1,21 @@
-"""`make build` and `make deploy`, run in a temporary folder with a stand-in for `sam`."""
+"""`make build` and `make deploy`, run in a temporary folder with stand-ins for `sam` and `certificates`."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from samcli.lib.config.samconfig import SamConfig
 
-from develop.template import ROOT, TEMPLATE
+from develop.template import ROOT, TEMPLATE, Stack
+from tests.support.stack import PARAMETERS
 
-SAM = """#!/bin/sh
+SAM = """\
 # Records its arguments. `build` writes the template as the real command does, `deploy` keeps what it was given.
 echo "$*" >>asked
 case $1 in
@@ -51,16 +54,27 @@ Architecture = "x86_64"
 }
 
 
+CHECK = "provider check --parameters samconfig.local.toml --env"
+DEPLOY = "deploy --config-file samconfig.local.toml --config-env"
+
+
 @dataclass(frozen=True)
 class Clone:
     folder: Path
 
     def make(self, *arguments: str, **environment: str) -> str:
+        result = self.run(*arguments, **environment)
+        result.check_returncode()
+        return result.stdout
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         variables = {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}", **environment}
         command = ["make", "PYTHON=true", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=variables, check=True, capture_output=True, text=True
-        ).stdout
+        return subprocess.run(command, cwd=self.folder, env=variables, check=False, capture_output=True, text=True)
+
+    def add_program(self, name: str, script: str) -> None:
+        (self.folder / name).write_text(f"#!/bin/sh\n{script}")
+        (self.folder / name).chmod(0o755)
 
     def read(self, name: str) -> str:
         return (self.folder / name).read_text()
@@ -73,7 +87,7 @@ class Clone:
 def clone(tmp_path: Path) -> Clone:
     for name in ("Makefile", "samconfig.toml", "template.yaml"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("functions", "layers/dependencies", "develop", ".uv", ".venv"):
+    for name in ("functions", "layers/dependencies", "develop/build", ".uv", ".venv"):
         (tmp_path / name).mkdir(parents=True)
     # What `make build` needs; the environments, which it would create, are the newest.
     needed = (
@@ -87,9 +101,10 @@ def clone(tmp_path: Path) -> Clone:
     for name in (*needed, "develop/build/trim.py", ".uv/ready", ".venv/ready"):
         (tmp_path / name).touch()
     (tmp_path / "built.yaml").write_text(BUILT)
-    (tmp_path / "sam").write_text(SAM)
-    (tmp_path / "sam").chmod(0o755)
-    return Clone(tmp_path)
+    clone = Clone(tmp_path)
+    clone.add_program("sam", SAM)
+    clone.add_program("certificates", 'echo "$*" >>asked')
+    return clone
 
 
 def built_for(architecture: str, other: str) -> str:
@@ -119,7 +134,9 @@ def test_the_first_deployment_asks_for_the_parameters_and_keeps_the_answers_out_
     clone.make("deploy", *arguments)
     assert clone.asked() == [
         f"build --parameter-overrides Architecture={architecture}",
-        "deploy --config-file samconfig.local.toml --config-env default --guided",
+        f"{DEPLOY} default --guided --no-execute-changeset",
+        f"{CHECK} default",
+        f"{DEPLOY} default",
     ]
     assert clone.read("samconfig.local.toml") == clone.read("samconfig.toml")
     ignored = subprocess.run(["git", "check-ignore", "--quiet", "samconfig.local.toml"], cwd=ROOT, check=False)  # noqa: S607
@@ -137,7 +154,8 @@ def test_later_deployments_build_for_the_saved_architecture_and_ask_for_no_param
     clone.make("deploy", **variables)
     assert clone.asked() == [
         "build --parameter-overrides Architecture=x86_64",
-        f"deploy --config-file samconfig.local.toml --config-env default {option}".strip(),
+        f"{CHECK} default",
+        f"{DEPLOY} default {option}".strip(),
     ]
 
 
@@ -170,11 +188,24 @@ def test_a_deployment_uses_only_the_answers_that_sam_saved_for_its_environment(
     config.flush()
     for env in (answered, other):
         clone.make("deploy", f"ENV={env}")
-    deploy = "deploy --config-file samconfig.local.toml --config-env"
     assert clone.asked() == [
-        *("build --parameter-overrides Architecture=x86_64", f"{deploy} {answered}"),
-        *("build --parameter-overrides Architecture=arm64", f"{deploy} {other} --guided"),
+        *("build --parameter-overrides Architecture=x86_64", f"{CHECK} {answered}", f"{DEPLOY} {answered}"),
+        *("build --parameter-overrides Architecture=arm64", f"{DEPLOY} {other} --guided --no-execute-changeset"),
+        *(f"{CHECK} {other}", f"{DEPLOY} {other}"),
     ]
+
+
+def test_an_answer_with_which_a_function_would_not_start_stops_the_deployment(clone: Clone) -> None:
+    clone.add_program("certificates", f'exec {Path(sys.executable).with_name("certificates")} "$@"')
+    answers = Stack("s", PARAMETERS | {"ProviderAuthHeader": "Authorization: canary"}).parameters
+    table = "".join(f"{name} = {json.dumps(value)}\n" for name, value in answers.items())
+    config = clone.read("samconfig.toml") + f"[staging.deploy.parameters.parameter_overrides]\n{table}"
+    (clone.folder / "samconfig.local.toml").write_text(config)
+    result = clone.run("deploy", "ENV=staging")
+    words = 'ProviderAuthHeader: must have the form "Name: value" with {secret} in the value.'
+    assert result.stderr.startswith(f"Error: {words} Set it in samconfig.local.toml (staging).\nmake: *** ")
+    assert (result.returncode, "canary" in result.stdout + result.stderr) == (2, False)
+    assert clone.asked() == ["build --parameter-overrides Architecture=arm64"]
 
 
 def test_the_shells_variable_env_names_no_environment(clone: Clone) -> None:
@@ -185,12 +216,13 @@ def test_the_shells_variable_env_names_no_environment(clone: Clone) -> None:
 def test_each_deployment_of_one_build_has_its_own_release(clone: Clone) -> None:
     releases = []
     for date in ("2026-11-25T04:30:00Z", "2026-11-26T04:30:00Z"):
-        (clone.folder / "date").write_text(f"#!/bin/sh\necho {date}\n")
-        (clone.folder / "date").chmod(0o755)
+        clone.add_program("date", f"echo {date}")
         clone.make("deploy")
         releases.append(release(clone.read("deployed.yaml")))
     assert releases == ["'2026-11-25T04:30:00Z'", "'2026-11-26T04:30:00Z'"]
-    assert [line.split()[0] for line in clone.asked()] == ["build", "deploy", "deploy"]
+    assert [line for line in clone.asked() if line.startswith("build")] == [
+        "build --parameter-overrides Architecture=arm64"
+    ]
 
 
 def test_a_deployment_then_deletes_old_versions_of_its_own_stack(clone: Clone) -> None:

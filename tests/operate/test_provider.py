@@ -121,20 +121,24 @@ def test_a_refused_link_names_its_host(check: Check, link: str, words: str) -> N
     assert (result.exit_code, "canary" in result.output) == (1, False)
 
 
+LINKED = {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"}
+
+
 @pytest.mark.parametrize(
-    "parameters",
+    ("link", "parameters"),
     [
-        {},
-        {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"},
-        {"ProviderLinkField": HOSTILE},
-        {"ProviderLinkHosts": HOSTILE},
-        {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"},
-        {"ProviderAuthHeader": f"{HOSTILE}: {{secret}}"},
-        {"ProviderCertificateUrl": f"https://{HOSTILE}/{{providerRequestId}}"},
-        {"MaxCertificateBytes": HOSTILE},
+        ("https://files.example.com/", {}),
+        (f"https://{HOSTILE}/", LINKED),
+        (f"https://files.example.com/{HOSTILE}", LINKED),
+        (HOSTILE, LINKED),
+        (HOSTILE, {"ProviderLinkField": HOSTILE}),
+        (HOSTILE, {"ProviderLinkHosts": HOSTILE}),
+        (HOSTILE, {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"}),
+        (HOSTILE, {"ProviderAuthHeader": f"{HOSTILE}: {{secret}}"}),
+        (HOSTILE, {"ProviderCertificateUrl": f"https://{HOSTILE}/{{providerRequestId}}"}),
+        (HOSTILE, {"MaxCertificateBytes": HOSTILE}),
     ],
 )
-@pytest.mark.parametrize("link", [f"https://{HOSTILE}/", f"https://files.example.com/{HOSTILE}", HOSTILE])
 def test_links_and_parameters_are_printable(check: Check, link: str, parameters: dict[str, str]) -> None:
     result, _ = check(reply(body=json.dumps({"url": link, HOSTILE: link}).encode()), **parameters)
     assert isinstance(result.exception, SystemExit)
@@ -161,9 +165,8 @@ def test_a_refusal_says_why(check: Check, answer: Response, step: str, reason: s
 
 def test_a_wrong_parameter_names_itself(check: Check) -> None:
     result, server = check(reply(), ProviderAuthHeader="canary")
-    assert result.exit_code == 2
-    assert result.output.startswith("Error: ProviderAuthHeader: ")
-    assert ("canary" in result.output, server.connections) == (False, 0)
+    words = 'ProviderAuthHeader: must have the form "Name: value" with {secret} in the value.'
+    assert (result.exit_code, result.output, server.connections) == (2, f"Error: {words}\n", 0)
 
 
 def test_every_reason_has_its_advice() -> None:
@@ -181,12 +184,8 @@ def test_every_reason_has_its_advice() -> None:
     ("age", "words"),
     [
         (45, "age 45 seconds, refreshed every 20 minutes"),
-        (12 * 60 + 59, "age 12 minutes, refreshed every 20 minutes"),
         (20 * 60 + 59, "age 20 minutes, refreshed every 20 minutes"),
-        (
-            21 * 60,
-            "age 21 minutes, refreshed every 20 minutes, which is overdue: run `certificates provider refresh`",
-        ),
+        (21 * 60, "age 21 minutes, refreshed every 20 minutes, which is overdue: run `certificates provider refresh`"),
     ],
 )
 def test_the_age_of_an_access_token_is_said_first(check: Check, age: int, words: str) -> None:
@@ -222,16 +221,8 @@ def as_reply(**fields: Any) -> Response:
             "New access token, which lives for 60 seconds; a new refresh token was stored.",
         ),
         ({"seconds": None, "rotated": False}, 0, "New access token."),
-        (
-            {"reason": "invalid_grant"},
-            1,
-            "Failed: invalid_grant. Give consent again; a new refresh token belongs in ProviderOAuthSecretName.",
-        ),
-        (
-            {"errorType": "RefreshFailed", "errorMessage": "timed_out", "stackTrace": []},
-            1,
-            "Failed: timed_out. See credential_refresh_failed in the log of the refresh function.",
-        ),
+        ({"reason": "invalid_grant"}, 1, f"Failed: invalid_grant. {access_token.ADVICE['invalid_grant']}"),
+        ({"errorType": "E", "errorMessage": "timed_out"}, 1, f"Failed: timed_out. {access_token.IN_THE_LOG}"),
         (
             {"errorType": "X", "errorMessage": "a\nb\x1b]0;owned\x07"},
             1,

@@ -1,11 +1,14 @@
 """Data is locked, encrypted and never deleted with the stack."""
 
+import re
 from fnmatch import fnmatchcase
 
+import boto3
 import pytest
 
-from develop.template import Stack
+from develop.template import Stack, translated
 from tests.service.template.conftest import listed
+from tests.support.stack import PARAMETERS
 
 HOLDS_DATA = {
     "AWS::DynamoDB::Table": "Retain",
@@ -100,17 +103,14 @@ def test_only_the_template_may_shorten_the_retention_of_certificates(stack: Stac
 @pytest.mark.threat("API8")
 def test_one_key_encrypts_all_that_is_kept(stack: Stack) -> None:
     key = stack.resolve({"Fn::GetAtt": ["DataKey", "Arn"]})
-    assert {
-        table["SSESpecification"]["KMSMasterKeyId"] for table in stack.of_type("AWS::DynamoDB::Table").values()
-    } == {key}
+    tables = stack.of_type("AWS::DynamoDB::Table").values()
+    assert {table["SSESpecification"]["KMSMasterKeyId"] for table in tables} == {key}
     assert {group["KmsKeyId"] for group in stack.of_type("AWS::Logs::LogGroup").values()} == {key}
-    (rule,) = stack.resources["CertificatesBucket"]["Properties"]["BucketEncryption"][
-        "ServerSideEncryptionConfiguration"
-    ]
+    assert {queue["KmsMasterKeyId"] for queue in stack.of_type("AWS::SQS::Queue").values()} == {key}
+    ((rule,),) = stack.resources["CertificatesBucket"]["Properties"]["BucketEncryption"].values()
     assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
-    services = [
-        s["Principal"].get("Service") for s in stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
-    ]
+    allowed = stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    services = [statement["Principal"].get("Service") for statement in allowed]
     assert services == [None, "logs.eu-central-1.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"]
 
 
@@ -135,3 +135,19 @@ def test_no_table_can_be_deleted_by_mistake(stack: Stack) -> None:
     for table in stack.of_type("AWS::DynamoDB::Table").values():
         assert table["DeletionProtectionEnabled"] is True
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_all_logs_are_kept_for_the_same_time() -> None:
+    for days, given in (("365", {}), ("3653", {"WafRequestsPerAddress": "10", "LogRetentionDays": "3653"})):
+        stack = Stack("s", PARAMETERS | given)
+        (expire,) = stack.resources["AccessLogBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        groups = stack.of_type("AWS::Logs::LogGroup").values()
+        assert {expire["ExpirationInDays"], *(group["RetentionInDays"] for group in groups)} == {days}
+
+
+def test_the_retention_is_one_that_cloudwatch_accepts() -> None:
+    """boto3's model has the list in the parameter's documentation."""
+    model = boto3.client("logs", region_name="eu-central-1").meta.service_model.operation_model("PutRetentionPolicy")
+    text = model.input_shape.members["retentionInDays"].documentation
+    accepted = [int(number) for number in re.findall(r"[0-9]+", text.partition("Possible values are:")[2])]
+    assert translated()["Parameters"]["LogRetentionDays"]["AllowedValues"] == accepted

@@ -10,11 +10,7 @@ from tests.support.stack import OAUTH, PARAMETERS, REPLICA
 
 TEMPLATE = ROOT / "docs" / "github.yaml"
 GITHUB = "token.actions.githubusercontent.com"
-SERVICES = {
-    "AWS::ApiGateway": "apigateway",
-    "AWS::IAM": "iam",
-    "AWS::WAFv2": "wafv2",
-}
+SERVICES = {"AWS::ApiGateway": "apigateway", "AWS::IAM": "iam", "AWS::WAFv2": "wafv2"}
 """IAM's names of services that are not those of CloudFormation in lower case."""
 
 

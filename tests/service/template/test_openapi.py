@@ -5,27 +5,17 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from samtranslator.yaml_helper import yaml_parse
 
+from certificates import errors
 from certificates.archive import Part, Stored
-from certificates.errors import (
-    ArchiveUnavailable,
-    CertificateTooLarge,
-    InvalidRecord,
-    NotAvailable,
-    NotAvailableYet,
-    ProviderFailed,
-    RangeNotSatisfiable,
-    RecordsUnavailable,
-)
 from develop.template import ROOT
 from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
 from functions.download_certificate.failures import RecentlyFailed
@@ -46,21 +36,17 @@ CONTENT = b"%PDF-1.7\n%%EOF\n"
 SHA256 = "HnMTrOePD7SBpIaTm0iFkCZjECgYCQgFUVVT2E4Lv9M="
 WHOLE = Part(Stored(ETAG, len(CONTENT)), CONTENT, SHA256)
 FIRST = Part(Stored(ETAG, 9_000_000), bytes(INLINE_LIMIT), SHA256)
-ERRORS = [
+REFUSED = [
     Unauthorized(),
     NotFound(),
-    NotAvailableYet("sent"),
-    NotAvailableYet("completed"),
-    NotAvailable("declined"),
-    PreconditionFailed(),
-    CertificateTooLarge(9_000_000),
-    RangeNotSatisfiable(61_440),
-    InvalidRecord("signatures", {}),
-    ProviderFailed("timed_out"),
-    RecentlyFailed(10),
-    RecordsUnavailable("Throttled"),
-    ArchiveUnavailable("SlowDown"),
+    errors.NotAvailableYet("sent"),
+    errors.NotAvailableYet("completed"),
+    errors.NotAvailable("declined"),
 ]
+REFUSED += [PreconditionFailed(), errors.CertificateTooLarge(9_000_000), errors.RangeNotSatisfiable(61_440)]
+FAILED = [errors.InvalidRecord("signatures", {}), errors.ProviderFailed("timed_out"), RecentlyFailed(10)]
+FAILED += [errors.RecordsUnavailable("Throttled"), errors.ArchiveUnavailable("SlowDown")]
+ERRORS: list[Exception] = [*REFUSED, *FAILED]
 
 # The statuses of API Gateway's own responses that the template does not set.
 # Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
@@ -77,17 +63,16 @@ GATEWAY_STATUSES = {
 ELSEWHERE = {"ACCESS_DENIED", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """A response as the client receives it."""
 
     status: str
     headers: Mapping[str, str]
     body: str
 
-    @classmethod
-    def of(cls, status: int, headers: Mapping[str, str], body: str) -> "Response":
-        return cls(str(status), {"x-amzn-RequestId": REQUEST_ID, **headers}, body)
+
+def respond(status: int, headers: Mapping[str, str], body: str) -> Response:
+    return Response(str(status), {"x-amzn-RequestId": REQUEST_ID, **headers}, body)
 
 
 def function_responses() -> Iterator[Response]:
@@ -100,7 +85,7 @@ def function_responses() -> Iterator[Response]:
         (success_response(download, ID, REQUEST_ID) for download in downloads),
         (error_response(REFUSALS[type(error)], error, REQUEST_ID) for error in ERRORS),
     ):
-        yield Response.of(response["statusCode"], response["headers"], response["body"])
+        yield respond(response["statusCode"], response["headers"], response["body"])
 
 
 def gateway_responses(*, elsewhere: bool) -> Iterator[Response]:
@@ -111,7 +96,7 @@ def gateway_responses(*, elsewhere: bool) -> Iterator[Response]:
                 for name, value in response["responseParameters"].items()
             }
             status = int(response.get("statusCode") or GATEWAY_STATUSES[kind])
-            yield Response.of(status, headers, response["responseTemplates"]["application/json"])
+            yield respond(status, headers, response["responseTemplates"]["application/json"])
 
 
 RESPONSES = [*function_responses(), *gateway_responses(elsewhere=False)]
@@ -214,13 +199,6 @@ def test_responses_of_unknown_addresses_are_documented() -> None:
     responses = list(gateway_responses(elsewhere=True))
     assert {response.status for response in responses} == {"404"}
     assert documented(resolve(FILE["components"]["responses"]["UnknownAddress"])) == given(responses)
-
-
-def test_every_component_is_used() -> None:
-    text = json.dumps(FILE)
-    components = {f"#/components/{kind}/{name}" for kind, named in FILE["components"].items() for name in named}
-    unused = {component for component in components if f'"{component}"' not in text}
-    assert unused == {"#/components/responses/UnknownAddress", "#/components/securitySchemes/apiKey"}
 
 
 def test_the_file_states_the_actual_limit() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from develop.template import ACCOUNT, Stack, translated
+from develop.template import ACCOUNT, Stack
 from tests.service.template.conftest import REPLICA_TEMPLATE, statements
 from tests.service.template.test_parameters import is_deployed
 from tests.support.stack import PARAMETERS, REPLICA
@@ -29,25 +29,18 @@ def test_without_parameters_there_is_no_second_copy() -> None:
 def test_every_certificate_is_copied_with_its_lock_and_no_delete_marker_is(stack: Stack) -> None:
     role = stack.resolve({"Fn::GetAtt": ["ReplicationRole", "Arn"]})
     assert stack.outputs["ReplicationRoleArn"] == role
-    assert stack.resources["CertificatesBucket"]["Properties"]["ReplicationConfiguration"] == {
-        "Role": role,
-        "Rules": [
-            {
-                "Id": "Replica",
-                "Status": "Enabled",
-                "Priority": 0,
-                "Filter": {"Prefix": ""},
-                "DeleteMarkerReplication": {"Status": "Disabled"},
-                "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
-                "Destination": {
-                    "Bucket": BUCKET,
-                    "StorageClass": "INTELLIGENT_TIERING",
-                    "EncryptionConfiguration": {"ReplicaKmsKeyID": KEY},
-                    "Metrics": {"Status": "Enabled"},
-                },
-            }
-        ],
+    destination = {"Bucket": BUCKET, "StorageClass": "INTELLIGENT_TIERING", "Metrics": {"Status": "Enabled"}}
+    rule = {
+        "Id": "Replica",
+        "Status": "Enabled",
+        "Priority": 0,
+        "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+        "Destination": destination | {"EncryptionConfiguration": {"ReplicaKmsKeyID": KEY}},
     }
+    replication = stack.resources["CertificatesBucket"]["Properties"]["ReplicationConfiguration"]
+    assert replication == {"Role": role, "Rules": [rule]}
 
 
 def permissions(archive: str, keys: str | list[str]) -> list[dict[str, Any]]:
@@ -89,18 +82,6 @@ def test_a_copy_that_fails_raises_an_alarm(stack: Stack) -> None:
         "DestinationBucket": "certificates-replica",
         "RuleId": "Replica",
     }
-
-
-def test_a_bucket_without_a_key_is_refused() -> None:
-    """S3 copies encrypted objects only with a key."""
-    rule = translated()["Rules"]["ReplicaHasKey"]
-    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReplicaBucketArn"}, ""]}]}
-    assert rule["Assertions"] == [
-        {
-            "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReplicaKmsKeyArn"}, ""]}]},
-            "AssertDescription": "ReplicaBucketArn needs ReplicaKmsKeyArn",
-        }
-    ]
 
 
 # ── docs/replica.yaml ─────────────────────────────────────────────────────────────────────────────────────────────────
