@@ -1,17 +1,6 @@
-"""The errors of this package.
+"""The errors of this package. All are CertificateErrors; NotAvailableYet is also a NotAvailable.
 
-    CertificateError
-    ├── RecordsUnavailable      DynamoDB does not answer, or its answer does not match the request
-    ├── InvalidRecord           an item breaks the rules of its table
-    ├── NotAvailable            there is no certificate, and there will be none
-    │   └── NotAvailableYet     there is no certificate yet
-    ├── ArchiveUnavailable      S3 does not answer, or its answer does not match the request
-    ├── NotArchived             the archive has no such certificate
-    ├── CertificateTooLarge     more bytes than the caller can take
-    ├── RangeNotSatisfiable     no byte of the certificate lies in the range
-    └── ProviderFailed          the provider gave no valid certificate in time
-
-No message ever holds a value from outside: what an error says may be logged.
+No message ever holds a value from outside, so every message may be logged.
 """
 
 
@@ -19,13 +8,21 @@ class CertificateError(Exception):
     """Base of all errors of this package."""
 
 
-class RecordsUnavailable(CertificateError):
-    """DynamoDB does not answer, throttles, or its answer does not match the request. `cause` is its error code, the
-    exception's name, or a constant word of `records`."""
+class AwsUnavailable(CertificateError):
+    """An AWS service does not respond, throttles, or its response does not match the request. `cause` is its error
+    code, the exception's name, or a constant of our code."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
+
+
+class RecordsUnavailable(AwsUnavailable):
+    """DynamoDB is unavailable."""
+
+
+class ArchiveUnavailable(AwsUnavailable):
+    """S3 is unavailable."""
 
 
 class InvalidRecord(CertificateError):
@@ -49,15 +46,6 @@ class NotAvailableYet(NotAvailable):
     """There is no certificate yet."""
 
 
-class ArchiveUnavailable(CertificateError):
-    """S3 does not answer, or its answer does not match the request. `cause` is its error code, the exception's name, or
-    a constant word of `archive` and of the functions."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
-
-
 class NotArchived(CertificateError):
     """The archive has no such certificate."""
 
@@ -71,7 +59,7 @@ class CertificateTooLarge(CertificateError):
 
 
 class RangeNotSatisfiable(CertificateError):
-    """No byte of the certificate, which has `size` bytes, lies in the range that was asked for."""
+    """The certificate has `size` bytes, and none of them lies in the requested range."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -81,8 +69,8 @@ class RangeNotSatisfiable(CertificateError):
 class ProviderFailed(CertificateError):
     """The provider gave no valid certificate in time.
 
-    `reason` is one of the constant words in `provider` and `https`; `upstream_status` the provider's HTTP status, if
-    it answered; `retry_after` the seconds it asked to wait; `transient` whether retrying soon may help.
+    `reason` is one of the words that the docstrings of `provider` and `https` list; `upstream_status` is the provider's
+    HTTP status, if any; `retry_after` is in seconds, as the provider asks; `transient`: retrying soon may help.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from certificates import archive, provider, records
+from certificates import budgets
 from certificates.archive import Archive
 from certificates.provider import Provider, Secret
 from certificates.records import Records
@@ -159,9 +159,9 @@ Place = Callable[..., ScriptedServer]
 def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Replaces an AWS service with a scripted server and connects the function to it."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
-    monkeypatch.setattr(records, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(budgets, "CONFLICT_PAUSE", 0)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
+    monkeypatch.setattr(budgets, "UNPROCESSED_PAUSE", 0)
     with ExitStack() as servers:
 
         def run(name: str, *answers: Response) -> ScriptedServer:
@@ -210,7 +210,7 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.01)
 
 
 @pytest.fixture

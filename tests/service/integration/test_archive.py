@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.core.utils import unix_time_millis
 
-from certificates import provider
+from certificates import budgets
 from certificates.aws import connect_sqs
 from certificates.errors import ProviderFailed
 from certificates.telemetry import logger
@@ -19,7 +19,7 @@ from develop.local.resources import create_queues
 from develop.local.runtime import Context
 from functions.archive_certificate import handler as archive
 from functions.archive_certificate.archiving import Services, archive_certificate
-from functions.archive_certificate.delays import FIRST_DELAY, Pace
+from functions.archive_certificate.delays import Pace
 from functions.archive_certificate.settings import ArchiveSettings
 from tests.service.integration.conftest import PROJECT, Service
 from tests.support.deployed import AWS, S3, SQS
@@ -44,7 +44,7 @@ def queue_url(service: Service) -> str:
 @pytest.fixture
 def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Receive:
     """Sends bodies, receives them as Lambda would, invokes the function and returns the bodies that failed."""
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
     settings = ArchiveSettings.from_environment().model_copy(update={"archive_queue_url": queue_url})
     monkeypatch.setattr(archive, "SETTINGS", settings)
     same = service.services
@@ -171,7 +171,7 @@ def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, rec
 @pytest.mark.parametrize(
     ("broken", "problems"),
     [
-        ({"status": {"S": "done"}}, {"status": "literal_error"}),
+        ({"status": {"S": "done"}}, {"status": "string_pattern_mismatch"}),
         ({"providerRequestId": None}, {"providerRequestId": "missing"}),
         ({"certificateUrl": {"S": f"/v1/signatures/{other(1)}/certificate"}}, {"item": "value_error"}),
     ],
@@ -239,7 +239,7 @@ def test_a_message_that_is_tried_later_comes_back(
     service.provider.answers = [reply(body=pdf())]
     assert receive() == []
     assert service.archived() is None
-    later = unix_time_millis() + 1000 * 1.25 * FIRST_DELAY
+    later = unix_time_millis() + 1000 * 1.25 * budgets.FIRST_ARCHIVE_DELAY
     monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: later)
     assert receive() == []
     assert service.archived() == pdf()

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from certificates import provider
+from certificates import budgets
 from develop.local import seeds
 from develop.local.runtime import Context
 from develop.local.stack import DOWNLOAD, REFRESH
@@ -146,7 +146,7 @@ Deploy = Callable[[str], Deployment]
 @pytest.fixture
 def deploy(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
     """Deploys with the page's parameters and credentials. Only the provider's hosts are replaced."""
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
     running: list[StandIn] = []
 
     def run(name: str) -> Deployment:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from certificates import budgets
 from develop.fakes.server import reply
 from develop.local import seeds
-from functions.download_certificate import failures
 from functions.download_certificate.download import INLINE_LIMIT
 from tests.service.integration.conftest import KEY, PROJECT, Service, get
 from tests.support.deployed import DYNAMODB, S3
@@ -280,7 +280,7 @@ def test_a_status_of_the_provider_is_never_the_clients(service: Service, status:
 
 
 def test_an_invalid_certificate_is_never_archived(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "REMEMBERED_SECONDS", 0)
+    monkeypatch.setattr(budgets, "REMEMBERED_SECONDS", 0)
     service.seed()
     service.provider.answers = [reply(body=b"<html>canary</html>")]
     assert service(get()) == UPSTREAM

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from certificates import records
+from certificates import budgets
 from develop.fakes.cloud import dynamodb_error, s3_error
 from develop.fakes.server import Response, raw, reply, reset
 from develop.local import seeds
@@ -156,7 +156,7 @@ def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, plac
     assert service(get()) == UNAVAILABLE
     (line,), _ = service.written()
     assert line["detail"] == {"cause": "UnprocessedKeys"}
-    assert len(server.requests) == records.ATTEMPTS
+    assert len(server.requests) == budgets.UNPROCESSED_READS
     assert service.provider.requests == []
 
 

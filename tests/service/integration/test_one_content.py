@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from certificates import archive
+from certificates import budgets
 from certificates.archive import Archive
 from certificates.aws import OutOfTime
 from develop.fakes.memory import Bucket, answer, etag
@@ -145,7 +145,7 @@ def bucket(world: World, write: str, read: str, other: str, monkeypatch: pytest.
     faulty = FaultyBucket(write, read, other)
     services = replace(download.SERVICES, archive=Archive(faulty, "bucket"))  # type: ignore[arg-type]
     monkeypatch.setattr(download, "SERVICES", services)
-    monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
+    monkeypatch.setattr(budgets, "CONFLICT_PAUSE", 0)
     world.provider.answers = [reply(body=OURS)]
     yield faulty
     world.provider.answers = [reply(body=pdf())]

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
-from certificates import provider as provider_module
+from certificates import budgets
 from develop.fakes.memory import etag
 from develop.fakes.server import raw
-from functions.download_certificate import failures
 from tests.service.integration.conftest import PROJECT, World, get
 from tests.support.examples import bounded, given
 from tests.support.pdf import pdf
@@ -74,8 +73,8 @@ answers = st.builds(
 def test_an_answer_cut_anywhere_is_the_whole_certificate_or_none(
     world: World, monkeypatch: pytest.MonkeyPatch, sent: Sent
 ) -> None:
-    monkeypatch.setattr(provider_module, "RETRY_PAUSE", 0)
-    monkeypatch.setattr(failures, "REMEMBERED_SECONDS", 0)  # each example is asked for
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0)
+    monkeypatch.setattr(budgets, "REMEMBERED_SECONDS", 0)  # each example is asked for
     world.bucket.objects.clear()
     world.provider.requests.clear()
     world.provider.answers = [raw(*parts(sent.answer[: sent.cut], sent.piece))]

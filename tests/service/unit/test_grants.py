@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from certificates.https import Response
 from functions.refresh_credential.credentials import Credentials, JwtBearer, RefreshFailed
-from functions.refresh_credential.grants import REFUSALS, authenticate, make_grant, make_jwt, parse_answer
+from functions.refresh_credential.grants import REFUSALS, authenticate, make_grant, make_jwt, parse_response
 
 NOW = 1_780_659_728
 CLIENT = {"grant": "client_credentials", "client_id": "a:b c", "client_secret": "p%q+r/s\u00fc"}
@@ -132,7 +132,7 @@ def test_credentials_of_another_form_are_refused(document: dict[str, Any]) -> No
     ],
 )
 def test_a_response_counts_whatever_its_lifetime(body: dict[str, Any], seconds: int | None) -> None:
-    answer = parse_answer(Response(200, json.dumps(body | {"access_token": "t"}).encode()))
+    answer = parse_response(Response(200, json.dumps(body | {"access_token": "t"}).encode()))
     assert (answer.access_token, answer.expires_in, answer.refresh_token) == ("t", seconds, None)
 
 
@@ -141,7 +141,7 @@ def test_a_response_counts_whatever_its_lifetime(body: dict[str, Any], seconds: 
 )
 def test_a_response_that_is_no_json_object_is_malformed(content: bytes) -> None:
     with pytest.raises(RefreshFailed) as failure:
-        parse_answer(Response(200, content))
+        parse_response(Response(200, content))
     assert vars(failure.value) == {"reason": "answer_malformed", "cause": None}
 
 
@@ -157,7 +157,7 @@ def test_a_response_that_is_no_json_object_is_malformed(content: bytes) -> None:
 )
 def test_a_refusal_has_a_constant_reason(status: int, error: object, reason: str) -> None:
     with pytest.raises(RefreshFailed) as failure:
-        parse_answer(Response(status, json.dumps({"error": error, "error_description": "canary"}).encode()))
+        parse_response(Response(status, json.dumps({"error": error, "error_description": "canary"}).encode()))
     assert vars(failure.value) == {"reason": reason, "cause": status}
 
 
@@ -165,5 +165,5 @@ def test_a_refusal_has_a_constant_reason(status: int, error: object, reason: str
 @pytest.mark.parametrize("status", [400, 401])
 def test_a_refusal_needs_no_json(status: int, content: bytes) -> None:
     with pytest.raises(RefreshFailed) as failure:
-        parse_answer(Response(status, content))
+        parse_response(Response(status, content))
     assert vars(failure.value) == {"reason": "refused", "cause": status}
