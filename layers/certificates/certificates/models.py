@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -111,7 +111,7 @@ class Owned(Record):
 
 class SignatureRequest(Owned):
     id: str = Field(pattern=_SIGNATURE_ID)
-    status: str = Field(pattern=f"^({'|'.join(STATUSES)})$")
+    status: Literal[tuple(STATUSES)]  # type: ignore[valid-type]
     certificate_url: OptionalText = None
     provider_request_id: Annotated[OptionalText, BeforeValidator(_format_whole_number)] = None
 

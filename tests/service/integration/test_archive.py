@@ -171,7 +171,7 @@ def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, rec
 @pytest.mark.parametrize(
     ("broken", "problems"),
     [
-        ({"status": {"S": "done"}}, {"status": "string_pattern_mismatch"}),
+        ({"status": {"S": "done"}}, {"status": "literal_error"}),
         ({"providerRequestId": None}, {"providerRequestId": "missing"}),
         ({"certificateUrl": {"S": f"/v1/signatures/{other(1)}/certificate"}}, {"item": "value_error"}),
     ],
