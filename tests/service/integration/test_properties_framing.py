@@ -12,7 +12,7 @@ from certificates import budgets
 from develop.fakes.memory import etag
 from develop.fakes.server import raw
 from tests.service.integration.conftest import PROJECT, World, get
-from tests.support.examples import bounded, given
+from tests.support.examples import given
 from tests.support.pdf import pdf
 from tests.support.responses import ID, UPSTREAM, whole
 
@@ -62,7 +62,6 @@ answers = st.builds(
 
 
 @pytest.mark.fuzz
-@bounded(300)
 @given(sent=answers)
 @example(sent=Sent("length", 0, 1, -591, 2000))
 @example(sent=Sent("chunked", 0, 600, -603, 2000))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from develop.fakes.memory import Item, etag
 from develop.local import seeds
 from tests.service.integration.conftest import KEY, OTHER, PROJECT, World, get
-from tests.support.examples import bounded, given
+from tests.support.examples import given
 from tests.support.pdf import pdf
 from tests.support.responses import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
 
@@ -51,7 +51,6 @@ def key_in(authorization: str) -> str | None:
 
 
 @pytest.mark.fuzz
-@bounded(500)
 @given(lines=st.lists(authorizations, min_size=1, max_size=2), name=st.sampled_from(["Authorization", "AUTHORIZATION"]))
 @example(lines=[f"Bearer {KEY}"], name="authorization")
 @example(lines=[f"Bearer {KEY}", f"Bearer {KEY}"], name="Authorization")
@@ -80,7 +79,6 @@ ids = (
 
 
 @pytest.mark.fuzz
-@bounded(500)
 @given(signature_id=ids)
 @example(signature_id=ID.upper())
 @example(signature_id=ID.replace("0", "\uff10", 1))
@@ -176,7 +174,6 @@ def expected_of_signature(item: Item) -> dict[str, Any]:
 
 
 @pytest.mark.fuzz
-@bounded(500)
 @given(attributes=signatures)
 @pytest.mark.threat("API3")
 def test_any_signature_item_is_served_refused_or_a_defect_and_breaks_nothing_else(
@@ -218,7 +215,6 @@ def unix_seconds(value: dict[str, Any]) -> float | None:
 
 
 @pytest.mark.fuzz
-@bounded(500)
 @given(attributes=key_items)
 def test_any_key_item_opens_its_project_or_nothing(world: World, attributes: dict[str, Any]) -> None:
     item = world.tables.put_key(**attributes)
