@@ -5,7 +5,7 @@ S3 evaluates simple conditions reliably, but not lists, `*`, weak tags and If-Ra
 
 import re
 
-from certificates.archive import ByteRange
+from certificates.ranges import ByteRange
 
 _ENTITY_TAG = re.compile(r'(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")')
 _BYTE_RANGE = re.compile(r"(?P<first>[0-9]+)-(?P<last>[0-9]*)|-(?P<suffix>[0-9]+)", re.ASCII)

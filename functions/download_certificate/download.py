@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from certificates.archive import Archive, ByteRange, Part, Stored, find_positions
+from certificates.archive import Archive, Part, Stored
 from certificates.budgets import ARCHIVE_SECONDS, PROVIDER_SECONDS
 from certificates.certificate import Certificate
 from certificates.errors import ArchiveUnavailable, CertificateError, NotArchived, ProviderFailed
 from certificates.models import ApiKey, Item, Owned, SignatureRequest
 from certificates.provider import Provider
+from certificates.ranges import ByteRange, find_positions
 from certificates.records import Records
 from certificates.telemetry import count, describe_error, logger, measured
 from functions.download_certificate.conditions import matches_strongly, matches_weakly, parse_range, range_still_applies

@@ -17,9 +17,10 @@ from certificates.urls import UrlTemplate
 from develop.fakes.server import ScriptedServer, raw, reply, reset
 from develop.local.resources import create_queues
 from develop.local.runtime import Context
+from develop.template import Stack
 from functions.archive_certificate import handler as archive
 from functions.archive_certificate.archiving import Services, archive_certificate
-from functions.archive_certificate.delays import Pace
+from functions.archive_certificate.delays import Pace, delay_before_next_try
 from functions.archive_certificate.settings import ArchiveSettings
 from tests.service.integration.conftest import PROJECT, Service
 from tests.support.deployed import AWS, S3, SQS
@@ -351,3 +352,13 @@ def test_without_a_turn_the_provider_is_not_asked(
     assert len(service.provider.requests) == 1
     lines, _ = service.written()
     assert sorted(line["level"] for line in lines) == ["INFO", "INFO", "INFO"]
+
+
+def test_a_message_is_tried_for_at_least_a_day(stack: Stack) -> None:
+    receives = stack.resources["ArchiveQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    shortest = sum(0.75 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
+    assert shortest > 32 * 3600
+    assert sum(delay_before_next_try(n, None) for n in range(1, receives)) >= shortest - receives
+    longest = sum(1.25 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
+    kept = stack.resources["ArchiveQueue"]["Properties"]["MessageRetentionPeriod"]
+    assert longest < kept / 2
