@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from certificates import aws
 from certificates.archive import Archive
-from certificates.aws import (
-    connect_dynamodb,
-    connect_s3,
-    connect_secrets_manager,
-    connect_sqs,
-    error_code,
-    find_seconds_left,
-    limit_calls,
-)
 from certificates.errors import ArchiveUnavailable, CertificateError, NotAvailable, ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.records import Records
@@ -56,23 +48,23 @@ EXPECTED = (NotAvailable, PaceExceeded)
 
 def connect(settings: ArchiveSettings) -> Services:
     return Services(
-        Records(connect_dynamodb(), settings.signatures_table),
-        Archive(connect_s3(), settings.certificates_bucket),
-        Provider(settings, Secret(connect_secrets_manager, settings.provider_secret_name)),
+        Records(aws.connect_dynamodb(), settings.signatures_table),
+        Archive(aws.connect_s3(), settings.certificates_bucket),
+        Provider(settings, Secret(aws.connect_secrets_manager, settings.provider_secret_name)),
         Pace(settings.archive_fetches_per_minute, settings.archive_maximum_concurrency),
     )
 
 
 SETTINGS = ArchiveSettings.from_environment()
 SERVICES = connect(SETTINGS)
-SQS = connect_sqs()
+SQS = aws.connect_sqs()
 PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
     """Handles all messages of a batch at once. Messages for the same signature request share one fetch."""
     ids = {record["messageId"]: parse_message(record["body"]) for record in event["Records"]}
-    seconds_left = partial(find_seconds_left, context)
+    seconds_left = partial(aws.find_seconds_left, context)
     with ThreadPoolExecutor(max_workers=BATCH_SIZE) as pool:
         work = {id_: pool.submit(_archive, id_, seconds_left) for id_ in set(ids.values())}
 
@@ -87,7 +79,7 @@ def _archive(signature_id: str | None, seconds_left: "Callable[[], float]") -> N
     if signature_id is None:
         raise MalformedMessage
     started = time.perf_counter()
-    with limit_calls(seconds_left):
+    with aws.limit_calls(seconds_left):
         size = archive_certificate(signature_id, SERVICES, seconds_left)
     extra = {"signature_id": signature_id, "milliseconds": milliseconds_since(started)}
     if size is None:
@@ -127,4 +119,4 @@ def _try_later(record: "SQSRecord", signature_id: str | None, error: Exception) 
         )
     except Exception as failure:  # noqa: BLE001 - a malformed response makes botocore raise anything
         # SQS delivers the message again anyway, after the queue's own visibility timeout.
-        logger.error("delay_not_set", extra=extra | {"detail": {"cause": error_code(failure)}})
+        logger.error("delay_not_set", extra=extra | {"detail": {"cause": aws.error_code(failure)}})

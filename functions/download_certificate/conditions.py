@@ -8,7 +8,7 @@ import re
 from certificates.ranges import ByteRange
 
 _ENTITY_TAG = re.compile(r'(?P<weak>W/)?(?P<opaque>"[\x21\x23-\x7e\x80-\xff]*")')
-_BYTE_RANGE = re.compile(r"(?P<first>[0-9]+)-(?P<last>[0-9]*)|-(?P<suffix>[0-9]+)", re.ASCII)
+_BYTE_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
 _OWS = " \t"
 # Longer numbers are beyond every certificate, and S3's own limit is unknown.
 _MOST_DIGITS = 15
@@ -46,13 +46,10 @@ def parse_range(header: str) -> ByteRange | None:
     match = _BYTE_RANGE.fullmatch(specs[0])
     if match is None:
         return None
-    if match["suffix"]:
-        return ByteRange(None, _bounded(match["suffix"]))
-    first = _bounded(match["first"])
-    if not match["last"]:
-        return ByteRange(first, None)
-    last = _bounded(match["last"])
-    return ByteRange(first, last) if first <= last else None
+    first, last = (_bounded(digits) if digits else None for digits in match.groups())
+    if last is None:
+        return None if first is None else ByteRange(first, None)
+    return ByteRange(first, last) if first is None or first <= last else None
 
 
 def _bounded(digits: str) -> int:

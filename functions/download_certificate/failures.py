@@ -2,18 +2,18 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 from certificates import budgets
 from certificates.errors import CertificateError
 from certificates.models import SignatureRequest
 
 
+@dataclass(eq=False)
 class RecentlyFailed(CertificateError):
     """The last fetch of this certificate failed. The next is possible in `seconds_left`."""
 
-    def __init__(self, seconds_left: int) -> None:
-        super().__init__(seconds_left)
-        self.seconds_left = seconds_left
+    seconds_left: int
 
 
 class Failures:

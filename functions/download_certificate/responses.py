@@ -6,17 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from certificates import errors
 from certificates.budgets import REMEMBERED_SECONDS
-from certificates.errors import (
-    ArchiveUnavailable,
-    CertificateTooLarge,
-    InvalidRecord,
-    NotAvailable,
-    NotAvailableYet,
-    ProviderFailed,
-    RangeNotSatisfiable,
-    RecordsUnavailable,
-)
 from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
 from functions.download_certificate.failures import RecentlyFailed
 
@@ -41,29 +32,29 @@ _UNAVAILABLE = Refusal(503, "service_unavailable", "The service is temporarily u
 REFUSALS: dict[type[Exception], Refusal] = {
     Unauthorized: Refusal(401, "unauthorized", "Missing or invalid API key."),
     NotFound: Refusal(404, "not_found", "No such signature request in this project."),
-    NotAvailable: Refusal(409, "conflict", _NOT_AVAILABLE),
-    NotAvailableYet: Refusal(409, "conflict", _NOT_AVAILABLE, {"Retry-After": "30"}),
+    errors.NotAvailable: Refusal(409, "conflict", _NOT_AVAILABLE),
+    errors.NotAvailableYet: Refusal(409, "conflict", _NOT_AVAILABLE, {"Retry-After": "30"}),
     PreconditionFailed: Refusal(412, "precondition_failed", "The certificate does not match If-Match."),
-    CertificateTooLarge: Refusal(
+    errors.CertificateTooLarge: Refusal(
         413,
         "content_too_large",
         "The completion certificate has {size} bytes. Ask for it in ranges of at most "
         f"{INLINE_LIMIT} bytes, the first with the header Range: bytes=0-{INLINE_LIMIT - 1}.",
         {"Accept-Ranges": "bytes"},
     ),
-    RangeNotSatisfiable: Refusal(
+    errors.RangeNotSatisfiable: Refusal(
         416,
         "range_not_satisfiable",
         "The completion certificate has {size} bytes.",
         {"Content-Range": "bytes */{size}"},
     ),
-    InvalidRecord: Refusal(500, "internal", "Something went wrong on our side."),
-    ProviderFailed: Refusal(502, "upstream_error", _UPSTREAM, {"Retry-After": str(REMEMBERED_SECONDS)}),
+    errors.InvalidRecord: Refusal(500, "internal", "Something went wrong on our side."),
+    errors.ProviderFailed: Refusal(502, "upstream_error", _UPSTREAM, {"Retry-After": str(REMEMBERED_SECONDS)}),
     RecentlyFailed: Refusal(502, "upstream_error", _UPSTREAM, {"Retry-After": "{seconds_left}"}),
-    RecordsUnavailable: _UNAVAILABLE,
-    ArchiveUnavailable: _UNAVAILABLE,
+    errors.RecordsUnavailable: _UNAVAILABLE,
+    errors.ArchiveUnavailable: _UNAVAILABLE,
 }
-INTERNAL = REFUSALS[InvalidRecord]
+INTERNAL = REFUSALS[errors.InvalidRecord]
 """The refusal for every error that is not in the table."""
 
 

@@ -4,6 +4,7 @@ functions read."""
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
+@dataclass(eq=False)
 class RefreshFailed(CertificateError):
     """There is no new access token. `reason` is a constant; `cause` is an AWS error code, the provider's status, or by
     field the rule that the credentials break."""
 
-    def __init__(self, reason: str, cause: str | int | dict[str, str] | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.cause = cause
+    reason: str
+    cause: str | int | dict[str, str] | None = None
 
 
 class Client(BaseModel):
@@ -41,21 +41,14 @@ class Client(BaseModel):
 
 
 class ClientCredentials(Client):
-    """RFC 6749 section 4.4.
-
-    {"grant": "client_credentials", "client_id": "…", "client_secret": "…", "client_authentication": "body",
-     "parameters": {"subject_type": "enterprise", "subject_id": "…"}}
-    """
+    """RFC 6749 section 4.4. docs/providers.md has an example of each grant."""
 
     grant: Literal["client_credentials"]
     client_id: str
 
 
 class RefreshToken(Client):
-    """RFC 6749 section 6. A new refresh token in a response replaces this one.
-
-    {"grant": "refresh_token", "client_id": "…", "client_secret": "…", "refresh_token": "…"}
-    """
+    """RFC 6749 section 6. A new refresh token in a response replaces this one."""
 
     grant: Literal["refresh_token"]
     client_id: str
@@ -63,11 +56,7 @@ class RefreshToken(Client):
 
 
 class JwtBearer(Client):
-    """RFC 7523 section 2.1, signed by the key ProviderSigningKeyArn. The client authenticates only if it has an id.
-
-    {"grant": "jwt_bearer", "issuer": "…", "subject": "…", "audience": "account.example.com",
-     "scope": "signature impersonation"}
-    """
+    """RFC 7523 section 2.1, signed by the key ProviderSigningKeyArn. The client authenticates only if it has an id."""
 
     grant: Literal["jwt_bearer"]
     issuer: str

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, urlencode
 
 from pydantic import BaseModel, BeforeValidator
 
-from certificates.budgets import TOKEN_SECONDS
+from certificates.budgets import CLOCK_TOLERANCE, JWT_SECONDS, TOKEN_SECONDS
 from certificates.https import Exchange, Response, run_within
 from certificates.json_document import parse_json, read_integer
 from certificates.urls import Url
@@ -19,8 +19,6 @@ Sign = Callable[[bytes], bytes]
 """Returns the RS256 signature of a message."""
 
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
-CLOCK_TOLERANCE = 60
-JWT_SECONDS = 3600
 
 REFUSALS = (
     "invalid_request",
@@ -97,8 +95,7 @@ def make_grant(credentials: Credentials, sign: Sign, now: int) -> dict[str, str]
 
 
 def make_jwt(credentials: JwtBearer, sign: Sign, now: int) -> str:
-    """Makes an assertion (RFC 7523 section 3), issued in the past in case the provider's clock is behind, and valid for
-    an hour, the longest that providers allow."""
+    """Makes an assertion (RFC 7523 section 3)."""
     issued = now - CLOCK_TOLERANCE
     claims = {
         "iss": credentials.issuer,

@@ -1,4 +1,4 @@
-"""How many generated examples a property is tested with: its explicit ones and a few random ones in `make test`, many in
+"""How many generated examples test a property: its explicit ones and a few random ones in `make test`, many in
 `make fuzz`. Modules import `given` from here, so that the number is set before.
 
 A failure prints an example that repeats it, and a line `@reproduce_failure(…)`."""

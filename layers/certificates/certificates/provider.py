@@ -61,11 +61,10 @@ class Observer:
         """Surrounds one request, which may raise ProviderFailed."""
         yield
 
-    def on_response(self, content: bytes) -> None:
-        """Follows a response with the status 200."""
+    def on_response(self, content: bytes) -> None: ...
 
     def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
-        """Follows a response that holds a link: a 200 in a field, a redirect in a header."""
+        """A link was found in a field of a response with the status 200, or in the header of a redirect."""
 
 
 class Provider:

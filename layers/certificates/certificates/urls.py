@@ -57,15 +57,8 @@ class Url:
         if target.startswith(("/", "?")):
             target = target.partition("#")[0]
         # Scheme and host are case-insensitive (RFC 3986 section 6.2.2.1).
-        return cls.parse(authority[0].lower() + _UNENCODED.sub(_encode, target))
-
-    @property
-    def has_default_port(self) -> bool:
-        return self.port == _DEFAULT_PORTS[self.scheme]
-
-
-def _encode(characters: re.Match[str]) -> str:
-    return quote(characters[0], safe="", errors="surrogateescape")
+        target = _UNENCODED.sub(lambda match: quote(match[0], safe="", errors="surrogateescape"), target)
+        return cls.parse(authority[0].lower() + target)
 
 
 def is_loopback(host: str) -> bool:
@@ -121,4 +114,4 @@ class HostRule:
     def allows(self, url: Url) -> bool:
         if not (url.host.endswith("." + self.host) if self.is_suffix else url.host == self.host):
             return False
-        return url.port == self.port if self.port else url.has_default_port or is_loopback(url.host)
+        return url.port == self.port if self.port else url.port == _DEFAULT_PORTS[url.scheme] or is_loopback(url.host)

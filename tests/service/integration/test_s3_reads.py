@@ -190,17 +190,11 @@ def test_a_range_outside_the_file_of_unknown_size_is_503(service: Service, scrip
 # ── Checksums ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_s3_is_asked_for_a_checksum(service: Service, script: ScriptAws) -> None:
-    service.seed()
-    server = script("S3", found(headers=checksum(SHA256)))
-    assert service(get()) == whole(PDF, ETAG)
-    assert server.requests[0].headers["x-amz-checksum-mode"] == "ENABLED"
-
-
 @pytest.mark.parametrize(
     "headers",
     [
         {},
+        checksum(SHA256),
         checksum("AAAA-2", "COMPOSITE"),
         {"x-amz-checksum-sha256": SHA256},
         checksum("canary") | {"x-amz-checksum-crc32": CRC32},
@@ -208,8 +202,9 @@ def test_s3_is_asked_for_a_checksum(service: Service, script: ScriptAws) -> None
 )
 def test_the_digest_is_that_of_the_bytes(service: Service, script: ScriptAws, headers: dict[str, str]) -> None:
     service.seed()
-    script("S3", found(headers=headers))
+    server = script("S3", found(headers=headers))
     assert service(get()) == whole(PDF, ETAG)
+    assert server.requests[0].headers["x-amz-checksum-mode"] == "ENABLED"
 
 
 def test_the_digest_is_the_archived_one_so_clients_detect_later_damage(service: Service, script: ScriptAws) -> None:
