@@ -108,12 +108,6 @@ def test_a_short_pause_is_kept_to() -> None:
     assert time.monotonic() - started > 1
 
 
-def test_the_pause_that_the_provider_asks_for_is_reported() -> None:
-    failure, _ = fetch(reply(429, headers={"Retry-After": "3600"}))
-    assert isinstance(failure, ProviderFailed)
-    assert failure.retry_after == 3600
-
-
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
