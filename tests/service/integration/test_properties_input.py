@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
+from certificates.models import STATUSES
 from develop.fakes.memory import Item, etag
 from develop.local import seeds
 from tests.service.integration.conftest import KEY, OTHER, PROJECT, World, get
@@ -158,9 +159,8 @@ def expected_of_signature(item: Item) -> dict[str, Any]:
         return INTERNAL
     if project["S"] != PROJECT:
         return NOT_FOUND
-    statuses = {"sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"}
     is_broken = (
-        status.get("S") not in statuses
+        status.get("S") not in STATUSES
         or (kind(url, is_text=True) and not (url or {}).get("S", "").endswith(f"/v1/signatures/{ID}/certificate"))
         or (kind(item.get("providerRequestId"), is_text=True) and not is_request_id(item["providerRequestId"]))
     )
@@ -169,8 +169,7 @@ def expected_of_signature(item: Item) -> dict[str, Any]:
     if kind(url, is_text=True):
         return SERVED
     text = f"Completion certificate is not available yet (status: {status['S']})."
-    is_over = status["S"] in {"declined", "expired", "cancelled", "failed"}
-    return refusal(409, "conflict", text, **({} if is_over else {"Retry_After": "30"}))
+    return refusal(409, "conflict", text, **({"Retry_After": "30"} if STATUSES[status["S"]] else {}))
 
 
 @pytest.mark.fuzz
