@@ -85,7 +85,7 @@ OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
     ],
 )
 @pytest.mark.fault("dynamodb-malformed")
-def test_a_malformed_answer_of_dynamodb_or_another_item_is_503(service: Service, script: ScriptAws, body: Any) -> None:
+def test_a_malformed_response_or_another_item_is_503(service: Service, script: ScriptAws, body: Any) -> None:
     """Never 500, 401 or another certificate."""
     service.archive(PDF, signature_id=OTHER)
     server = script("DYNAMODB", reply(200, body if isinstance(body, bytes) else json.dumps(body).encode()))
@@ -233,9 +233,9 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
     script("DYNAMODB", dynamodb_error(400, "ValidationException"))
     replies.append(service(get(key=key)))
     output = service.output()
-    told = [line for line in output.splitlines() if canary in line]
+    leaked = [line for line in output.splitlines() if canary in line]
     # Only a key's prefix may be logged: here it holds all but the last letter of the canary.
-    assert told == []
+    assert leaked == []
     assert output.count('"key_prefix":"ck_live_cAnAr"') > len(answers)
     assert [reply for reply in replies if canary in json.dumps(reply)] == []
     assert {reply["statusCode"] for reply in replies} >= {200, 401, 404, 412, 500, 502, 503}

@@ -123,8 +123,8 @@ def test_credentials_of_another_form_are_refused(document: dict[str, Any]) -> No
     ],
 )
 def test_a_response_counts_whatever_its_lifetime(body: dict[str, Any], seconds: int | None) -> None:
-    answer = parse_response(Response(200, json.dumps(body | {"access_token": "t"}).encode()))
-    assert (answer.access_token, answer.expires_in, answer.refresh_token) == ("t", seconds, None)
+    response = parse_response(Response(200, json.dumps(body | {"access_token": "t"}).encode()))
+    assert (response.access_token, response.expires_in, response.refresh_token) == ("t", seconds, None)
 
 
 @pytest.mark.parametrize(

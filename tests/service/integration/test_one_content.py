@@ -45,12 +45,12 @@ def fail(error: Exception) -> Callable[..., Any]:
     return run
 
 
-def lose_the_answer(put: Put, **parameters: Any) -> dict[str, Any]:
+def lose_the_response(put: Put, **parameters: Any) -> dict[str, Any]:
     put(**parameters)
     raise TIMED_OUT
 
 
-def answer_without_a_tag(put: Put, **parameters: Any) -> dict[str, Any]:
+def respond_without_a_tag(put: Put, **parameters: Any) -> dict[str, Any]:
     put(**parameters)
     return answer(200)
 
@@ -70,8 +70,8 @@ WRITES: dict[str, Callable[[], Callable[..., dict[str, Any]]]] = {
     "well": lambda: lambda put, **parameters: put(**parameters),
     "409 once": conflict_once,
     UNDER_WAY: lambda: fail(failure(409, "ConditionalRequestConflict")),
-    "its answer is lost": lambda: lose_the_answer,
-    "its answer is malformed": lambda: answer_without_a_tag,
+    "its response is lost": lambda: lose_the_response,
+    "its response is malformed": lambda: respond_without_a_tag,
     "never arrives": lambda: fail(TIMED_OUT),
     "refused": lambda: fail(failure(403, "AccessDenied")),
     "throttled": lambda: fail(failure(503, "SlowDown")),

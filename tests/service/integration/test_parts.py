@@ -8,7 +8,7 @@ import pytest
 
 from develop.fakes.memory import sha256
 from develop.fakes.server import reply
-from tests.service.integration.conftest import PROJECT, Service, get
+from tests.service.integration.conftest import OTHER, PROJECT, Service, get
 from tests.support.deployed import S3
 from tests.support.pdf import pdf
 from tests.support.responses import ID, NOT_FOUND, UNAUTHORIZED, UNAVAILABLE, digest, not_modified, part, refusal, whole
@@ -96,10 +96,10 @@ def test_a_range_without_an_end_above_the_limit_is_too_large(service: Service, f
 
 
 def test_a_condition_on_a_first_download_is_evaluated_after_the_fetch(service: Service) -> None:
-    service.seed()
-    assert service(get(if_none_match="*"))["statusCode"] == 304
-    (line,), _ = service.written()
-    assert line["source"] == "provider"
+    for signature_id, headers, status in ((ID, {"if_none_match": "*"}, 304), (OTHER, {"range": "bytes=2000-"}, 416)):
+        service.seed(signature_id=signature_id)
+        assert service(get(signature_id, **headers))["statusCode"] == status
+    assert len(service.provider.requests) == 2
 
 
 @pytest.mark.parametrize("condition", [{"if_none_match": "*"}, {"if_match": '"a"'}, {"range": "bytes=9999-"}])
@@ -115,8 +115,8 @@ def test_conditions_are_evaluated_only_after_the_key(service: Service, condition
 
 def place_object(service: Service, content: bytes = LARGE, **parameters: Any) -> str:
     """Archives a certificate as another writer does, and returns its entity tag."""
-    answer = S3.put_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", Body=content, **parameters)
-    return answer["ETag"]
+    response = S3.put_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", Body=content, **parameters)
+    return response["ETag"]
 
 
 def test_all_parts_of_a_first_download_have_the_digest_of_the_whole(service: Service) -> None:

@@ -146,7 +146,7 @@ def test_a_malformed_response_of_s3_is_503(
     ],
 )
 @pytest.mark.fault("s3-malformed")
-def test_an_answer_that_is_not_the_range_that_was_asked_for_is_503(
+def test_a_response_that_is_not_the_requested_range_is_503(
     service: Service, script: ScriptAws, kind: Kind, change: dict[str, Any]
 ) -> None:
     script("S3", kind.answer(**change))

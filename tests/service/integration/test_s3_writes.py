@@ -83,31 +83,21 @@ UNKNOWN = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize("after", [(MISSING, whole(PDF, f'"{SHA256}"')), (found(OTHER), whole(OTHER, etag(OTHER)))])
 @UNKNOWN
-def test_when_the_archive_cannot_be_written_and_holds_none_the_bytes_are_served(
-    service: Service, script: ScriptAws, answers: list[Response], cause: str
+def test_after_a_write_of_unknown_outcome_the_archived_bytes_are_served_or_ours_if_there_are_none(
+    service: Service, script: ScriptAws, answers: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
 ) -> None:
     service.seed()
-    script("S3", MISSING, *answers, MISSING)
-    assert service(get()) == whole(PDF, f'"{SHA256}"')
+    read, served = after
+    script("S3", MISSING, *answers, read)
+    assert service(get()) == served
     (error, line), metrics = service.written()
     assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
     assert (error["detail"], error["request_id"]) == ({"cause": cause}, REQUEST_ID)
     assert (line["message"], line["source"]) == ("certificate_served", "provider")
     assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
     assert metrics["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
-
-
-@UNKNOWN
-def test_a_write_of_unknown_outcome_serves_what_is_archived(
-    service: Service, script: ScriptAws, answers: list[Response], cause: str
-) -> None:
-    service.seed()
-    script("S3", MISSING, *answers, found(OTHER))
-    assert service(get()) == whole(OTHER, etag(OTHER))
-    (error, _), metrics = service.written()
-    assert (error["message"], error["detail"]) == ("archive_write_failed", {"cause": cause})
-    assert "ArchiveWriteFailures" in metrics
 
 
 @pytest.mark.parametrize(
