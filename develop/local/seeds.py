@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from certificates.api_key import HashedKey
+from certificates.models import STATUSES
 from develop.local.pdf import Signer, render_certificate
 from develop.template import ROOT
 
@@ -128,10 +129,9 @@ def api_keys() -> list[dict[str, Any]]:
 def signatures() -> list[dict[str, Any]]:
     """The items of SignaturesTable, in DynamoDB's JSON."""
     available = ("first", "archived", "large", "provider_unknown", "provider_html")
-    unavailable = ("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")
     return [
         *(_situation(name, "completed", is_available=True) for name in available),
-        *(_situation(status, status, is_available=False) for status in unavailable),
+        *(_situation(status, status, is_available=False) for status in STATUSES),
         _situation("other_project", "completed", is_available=True) | {"projectId": {"S": "prj_other"}},
         _situation("broken_item", "unheard-of", is_available=True),
     ]

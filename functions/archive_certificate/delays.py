@@ -1,4 +1,4 @@
-"""When a message is tried again, and how fast the provider is asked.
+"""The delay before a message is received again, and the pace of requests to the provider.
 
 A message is received at most 50 times (maxReceiveCount in `template.yaml`). The first seven delays double from
 30 seconds to 32 minutes, the other 42 take an hour, each 25 % more or less at random: at least 32 hours of tries.
@@ -8,24 +8,22 @@ import random
 import threading
 import time
 
+from certificates.budgets import FIRST_ARCHIVE_DELAY, LONGEST_ARCHIVE_DELAY
 from certificates.errors import CertificateError
-
-FIRST_DELAY = 30
-LONGEST_DELAY = 3600
 
 
 def delay_before_next_try(receives: int, retry_after: int | None) -> int:
-    """Seconds, by the number of receives. At least what the provider asked to wait, up to LONGEST_DELAY."""
-    growing = min(FIRST_DELAY * 2 ** min(receives - 1, 10), LONGEST_DELAY)
-    return max(int(growing * random.uniform(0.75, 1.25)), min(retry_after or 0, LONGEST_DELAY))  # noqa: S311
+    """Returns seconds, at least `retry_after` unless that is above LONGEST_ARCHIVE_DELAY."""
+    growing = min(FIRST_ARCHIVE_DELAY * 2 ** min(receives - 1, 10), LONGEST_ARCHIVE_DELAY)
+    return max(int(growing * random.uniform(0.75, 1.25)), min(retry_after or 0, LONGEST_ARCHIVE_DELAY))  # noqa: S311
 
 
 class PaceExceeded(CertificateError):
-    """The provider has been asked often enough for now."""
+    """The provider's turn for this certificate comes later."""
 
 
 class Pace:
-    """Spaces the fetches of one execution environment: all of them together keep to `per_minute`. Downloads need their
+    """Spaces the fetches of one execution environment, so that all together keep to `per_minute`: downloads need their
     share of the provider's limit."""
 
     def __init__(self, per_minute: int, environments: int) -> None:

@@ -1,7 +1,7 @@
 """ArchiveQueue → archive: the Lambda entry point.
 
-A message that succeeds, or whose signature request is unknown, is deleted. Any other stays, and is received again
-later; ArchiveDeadLetterQueue takes it after its last try.
+A message that succeeds, or whose signature request is unknown, is deleted. Any other is received again later, and
+moves to ArchiveDeadLetterQueue after its last try.
 """
 
 import time
@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from certificates import aws
 from certificates.archive import Archive
-from certificates.aws import (
-    connect_dynamodb,
-    connect_s3,
-    connect_secrets_manager,
-    connect_sqs,
-    error_code,
-    find_seconds_left,
-    limit_calls,
-)
 from certificates.errors import ArchiveUnavailable, CertificateError, NotAvailable, ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.records import Records
@@ -41,38 +33,38 @@ BATCH_SIZE = 10
 
 
 class MalformedMessage(CertificateError):
-    """The message is not what the triggers send."""
+    """The message has another form than the triggers send."""
 
 
 FAULTS: dict[type[Exception], str] = {
     ProviderFailed: "UpstreamFailures",
     ArchiveUnavailable: "ArchiveWriteFailures",
 }
-"""Faults with a metric of their own, the same as those of the download."""
+"""Faults with a metric of their own, the same as in the download function."""
 
-WAITING = (NotAvailable, PaceExceeded)
-"""Not faults: the time has not come yet."""
+EXPECTED = (NotAvailable, PaceExceeded)
+"""Reasons to try later that are no faults."""
 
 
 def connect(settings: ArchiveSettings) -> Services:
     return Services(
-        Records(connect_dynamodb(), settings.signatures_table),
-        Archive(connect_s3(), settings.certificates_bucket),
-        Provider(settings, Secret(connect_secrets_manager, settings.provider_secret_name)),
+        Records(aws.connect_dynamodb(), settings.signatures_table),
+        Archive(aws.connect_s3(), settings.certificates_bucket),
+        Provider(settings, Secret(aws.connect_secrets_manager, settings.provider_secret_name)),
         Pace(settings.archive_fetches_per_minute, settings.archive_maximum_concurrency),
     )
 
 
 SETTINGS = ArchiveSettings.from_environment()
 SERVICES = connect(SETTINGS)
-SQS = connect_sqs()
+SQS = aws.connect_sqs()
 PROCESSOR = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
-    """Works on all messages of a batch at once. Those that name the same signature request share one piece of work."""
+    """Handles all messages of a batch at once. Messages for the same signature request share one fetch."""
     ids = {record["messageId"]: parse_message(record["body"]) for record in event["Records"]}
-    seconds_left = partial(find_seconds_left, context)
+    seconds_left = partial(aws.find_seconds_left, context)
     with ThreadPoolExecutor(max_workers=BATCH_SIZE) as pool:
         work = {id_: pool.submit(_archive, id_, seconds_left) for id_ in set(ids.values())}
 
@@ -87,7 +79,7 @@ def _archive(signature_id: str | None, seconds_left: "Callable[[], float]") -> N
     if signature_id is None:
         raise MalformedMessage
     started = time.perf_counter()
-    with limit_calls(seconds_left):
+    with aws.limit_calls(seconds_left):
         size = archive_certificate(signature_id, SERVICES, seconds_left)
     extra = {"signature_id": signature_id, "milliseconds": milliseconds_since(started)}
     if size is None:
@@ -98,7 +90,8 @@ def _archive(signature_id: str | None, seconds_left: "Callable[[], float]") -> N
 
 
 def _finish(record: "SQSRecord", signature_id: str | None, work: Future[None]) -> None:
-    """Returns if the message is done with; raises if it is to stay, after saying when it is to come back."""
+    """Returns if the message may be deleted. Otherwise sets its visibility timeout and raises, so SQS delivers it
+    again."""
     try:
         work.result()
     except UnknownSignature:
@@ -111,15 +104,11 @@ def _finish(record: "SQSRecord", signature_id: str | None, work: Future[None]) -
 
 def _try_later(record: "SQSRecord", signature_id: str | None, error: Exception) -> None:
     receives = int(record.attributes.approximate_receive_count)
-    # A malformed message never gets better: without a delay, it soon reaches the dead-letter queue.
-    delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, _find_retry_after(error))
-    extra = {
-        "message_id": record.message_id,
-        "signature_id": signature_id,
-        "receives": receives,
-        "delay": delay,
-    }
-    write = logger.info if isinstance(error, WAITING) else logger.error
+    # Without a delay, a malformed message soon reaches the dead-letter queue.
+    retry_after = error.retry_after if isinstance(error, ProviderFailed) else None
+    delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, retry_after)
+    extra = {"message_id": record.message_id, "signature_id": signature_id, "receives": receives, "delay": delay}
+    write = logger.info if isinstance(error, EXPECTED) else logger.error
     write("archive_later", extra=extra | {"error": type(error).__name__, "detail": describe_error(error)})
     count("ArchiveRetries", error=type(error).__name__)
     if type(error) in FAULTS:
@@ -128,10 +117,6 @@ def _try_later(record: "SQSRecord", signature_id: str | None, error: Exception) 
         SQS.change_message_visibility(
             QueueUrl=SETTINGS.archive_queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
         )
-    except Exception as failure:  # noqa: BLE001 - a malformed answer makes botocore raise anything
-        # The message comes back all the same, after the queue's own time-out.
-        logger.error("delay_not_set", extra=extra | {"detail": {"cause": error_code(failure)}})
-
-
-def _find_retry_after(error: Exception) -> int | None:
-    return error.retry_after if isinstance(error, ProviderFailed) else None
+    except Exception as failure:  # noqa: BLE001 - a malformed response makes botocore raise anything
+        # SQS delivers the message again anyway, after the queue's own visibility timeout.
+        logger.error("delay_not_set", extra=extra | {"detail": {"cause": aws.error_code(failure)}})

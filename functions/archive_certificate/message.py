@@ -1,4 +1,4 @@
-"""A message of ArchiveQueue: `{"signatureRequestId": "<uuid>"}`, whichever trigger sent it."""
+"""A message of ArchiveQueue: `{"signatureRequestId": "<uuid>"}`, from every trigger."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ class Message(BaseModel):
 
 
 def parse_message(body: str) -> str | None:
-    """The signature request's id, a UUID in lower case. Returns None if the body is not what the triggers send."""
+    """Returns the signature request's id, a UUID in lower case, or None if the body has another form."""
     try:
         return Message.model_validate_json(body).signature_request_id
     except ValidationError:

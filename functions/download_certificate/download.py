@@ -1,27 +1,28 @@
-"""The download of one certificate: who asks for what, and where it comes from."""
+"""The download of one certificate: checks the key, then reads the archive or fetches from the provider."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from certificates.archive import Archive, ByteRange, Part, Stored, find_positions
-from certificates.budgets import ARCHIVE_SECONDS
+from certificates.archive import Archive, Part, Stored
+from certificates.budgets import ARCHIVE_SECONDS, PROVIDER_SECONDS
 from certificates.certificate import Certificate
 from certificates.errors import ArchiveUnavailable, CertificateError, NotArchived, ProviderFailed
 from certificates.models import ApiKey, Item, Owned, SignatureRequest
-from certificates.provider import Provider, fetch_certificate
+from certificates.provider import Provider
+from certificates.ranges import ByteRange, find_positions
 from certificates.records import Records
-from certificates.telemetry import count, describe_error, logger
+from certificates.telemetry import count, describe_error, logger, measured
 from functions.download_certificate.conditions import matches_strongly, matches_weakly, parse_range, range_still_applies
 from functions.download_certificate.failures import Failures
 from functions.download_certificate.request import Request
 
 INLINE_LIMIT = 4_500_000
-"""Bytes. Lambda's reply ends at 6,291,556 bytes of JSON, and base64 takes a third more than the certificate."""
+"""Bytes. Lambda's reply may have 6,291,556 bytes of JSON, and base64 takes a third more than the certificate."""
 
 
 class Unauthorized(CertificateError):
-    """No key, or one that is malformed, unknown, revoked or expired."""
+    """The key is missing, malformed, unknown, revoked or expired."""
 
 
 class NotFound(CertificateError):
@@ -29,7 +30,7 @@ class NotFound(CertificateError):
 
 
 class PreconditionFailed(CertificateError):
-    """The certificate is not the one that If-Match names."""
+    """If-Match does not match the certificate."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Services:
 
 @dataclass(frozen=True)
 class Download:
-    """The result: the whole certificate, a part of it, or (no part) that the client's copy is current. `source` is
-    archive or provider."""
+    """The whole certificate or a part of it; `part` is None if the client's copy is current. `source` is archive or
+    provider."""
 
     stored: Stored
     part: Part | None
@@ -52,8 +53,8 @@ class Download:
 
 
 def download_certificate(request: Request, services: Services, seconds_left: Callable[[], float]) -> Download:
-    """Serves the archived certificate. One that is not archived is fetched and archived: every client gets the bytes
-    that were archived first. The fetched bytes are served if S3 confirms that they are these, or that it holds none.
+    """Serves the archived certificate, and first fetches and archives it if necessary. Every client gets the bytes that
+    were archived first. The fetched bytes are served if S3 confirms that write, or that nothing else is archived.
 
     Raises Unauthorized, NotFound, NotAvailable, NotAvailableYet, PreconditionFailed, RecentlyFailed, and the errors of
     `certificates.errors` but NotArchived.
@@ -81,7 +82,7 @@ def download_certificate(request: Request, services: Services, seconds_left: Cal
 
 
 def _find(request: Request, records: Records) -> SignatureRequest:
-    """The signature request that is asked for, if the key's project owns it and its certificate is available."""
+    """Finds the requested signature request, if the key's project owns it and its certificate is available."""
     logger.thread_safe_append_keys(signature_id=request.signature_id)
     if request.key is None:
         raise Unauthorized
@@ -104,7 +105,7 @@ def _accept(item: Item | None) -> ApiKey:
 
 
 def _own(item: Item | None, key: ApiKey) -> SignatureRequest:
-    """Ignores the rest of another project's item: a broken one must not reveal that it exists."""
+    """Validates only the owner of another project's item: an error in the rest would reveal that it exists."""
     if item is None or Owned.from_item(item).project_id != key.project_id:
         raise NotFound
     return SignatureRequest.from_item(item)
@@ -113,7 +114,9 @@ def _own(item: Item | None, key: ApiKey) -> SignatureRequest:
 def _fetch(signature: SignatureRequest, services: Services, seconds: float) -> Certificate:
     services.failures.check(signature)
     try:
-        return fetch_certificate(signature, services.provider, seconds)
+        request_id = signature.require_provider_request_id()
+        with measured("ProviderMilliseconds"):
+            return services.provider.fetch(request_id, min(PROVIDER_SECONDS, seconds))
     except ProviderFailed:
         services.failures.remember(signature)
         raise
@@ -125,13 +128,13 @@ def _read(request: Request, signature: SignatureRequest, archive: Archive, sourc
     except ArchiveUnavailable as error:
         if error.cause != "PreconditionFailed":
             raise
-    # The object was replaced after the conditions were decided.
+    # The object was replaced after the conditions were evaluated.
     return _read_once(request, signature, archive, source)
 
 
 def _read_once(request: Request, signature: SignatureRequest, archive: Archive, source: str) -> Download:
-    """Conditions come before ranges (RFC 9110 section 13.2.2). They cost an S3 request of their own, which no other
-    request makes; its entity tag ties the bytes that are read to the conditions."""
+    """Evaluates conditions before ranges (RFC 9110 section 13.2.2), in an S3 request of its own, whose entity tag ties
+    the bytes to them."""
     byte_range, etag = _find_range(request), None
     conditions = (request.if_match, request.if_none_match, request.if_range if byte_range else None)
     if conditions != (None, None, None):
@@ -144,20 +147,20 @@ def _read_once(request: Request, signature: SignatureRequest, archive: Archive, 
 
 
 def _find_range(request: Request, etag: str | None = None) -> ByteRange | None:
-    """The range to send, according to If-Range too if the entity tag is known."""
+    """Returns the range to send. If-Range counts once the entity tag is known."""
     is_stale = etag and request.if_range is not None and not range_still_applies(request.if_range, etag)
     return parse_range(request.range) if request.range and not is_stale else None
 
 
 def _is_current(request: Request, stored: Stored) -> bool:
-    """A header without any tag is a condition too: one that nothing matches."""
+    """A header without a valid tag is still a condition; it never matches."""
     if request.if_match is not None and not matches_strongly(request.if_match, stored.etag):
         raise PreconditionFailed
     return request.if_none_match is not None and matches_weakly(request.if_none_match, stored.etag)
 
 
 def _serve(request: Request, certificate: Certificate, stored: Stored) -> Download:
-    """The fetched bytes, as S3 would serve them."""
+    """Serves the fetched bytes as S3 would."""
     if _is_current(request, stored):
         return Download(stored, None, source="provider")
     byte_range = _find_range(request, stored.etag)
@@ -168,8 +171,7 @@ def _serve(request: Request, certificate: Certificate, stored: Stored) -> Downlo
 
 
 def _serve_unarchived(request: Request, certificate: Certificate) -> Download:
-    """The fetched bytes, whole or not at all: the archive holds none, and parts of two renderings would make a third
-    certificate."""
+    """Serves the fetched bytes only as a whole: they are not archived, and parts of two renderings would not fit."""
     stored = Stored(f'"{certificate.sha256}"', len(certificate.content))
     if request.range and stored.size > INLINE_LIMIT:
         raise ArchiveUnavailable("TooLargeToServeWhole")

@@ -1,25 +1,23 @@
-"""Certificates that the provider failed to give a moment ago. Asking again at once would take the provider's limited
-requests from other projects."""
+"""Remembers failed fetches. Repeating them at once would use up the provider's rate limit for other projects."""
 
 import math
 import time
+from dataclasses import dataclass
 
+from certificates import budgets
 from certificates.errors import CertificateError
 from certificates.models import SignatureRequest
 
-REMEMBERED_SECONDS = 10
 
-
+@dataclass(eq=False)
 class RecentlyFailed(CertificateError):
-    """The provider failed to give this certificate a moment ago, and is asked again in `seconds_left`."""
+    """The last fetch of this certificate failed. The next is possible in `seconds_left`."""
 
-    def __init__(self, seconds_left: int) -> None:
-        super().__init__(seconds_left)
-        self.seconds_left = seconds_left
+    seconds_left: int
 
 
 class Failures:
-    """The failed fetches of one execution environment, each for REMEMBERED_SECONDS or until its item changes."""
+    """The failed fetches of one execution environment, each kept for REMEMBERED_SECONDS or until its item changes."""
 
     def __init__(self) -> None:
         self._times: dict[SignatureRequest, float] = {}
@@ -35,7 +33,7 @@ class Failures:
         self._times[signature] = time.time()
 
     def _find_seconds_left(self, signature: SignatureRequest) -> float:
-        """By the clock of the day: no other goes on while the execution environment is frozen. After it was set back,
-        nothing counts."""
+        """Uses the wall clock, since others stop while the execution environment is frozen. A time in the future, after
+        the clock was set back, does not count."""
         passed = time.time() - self._times.get(signature, 0)
-        return REMEMBERED_SECONDS - passed if passed >= 0 else 0
+        return budgets.REMEMBERED_SECONDS - passed if passed >= 0 else 0

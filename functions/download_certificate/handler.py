@@ -1,6 +1,6 @@
 """GET and HEAD /v1/signatures/{id}/certificate: the Lambda entry point.
 
-HEAD is answered as GET is: API Gateway leaves the body out.
+HEAD gets the same reply as GET: API Gateway leaves the body out.
 """
 
 from functions.download_certificate import cold_start  # first  # isort: skip
@@ -45,25 +45,10 @@ SERVICES = connect(DownloadSettings.from_environment())
 cold_start.finish()
 
 
-def prepare_calls() -> None:
-    """Does before a snapshot what botocore does at its first calls, but sends nothing: there is no time for it."""
-    codecs.lookup("idna")  # imported by the first connection
-    with limit_calls(lambda: 0):
-        with suppress(RecordsUnavailable):
-            SERVICES.records.lookup("", "")
-        with suppress(ArchiveUnavailable):
-            SERVICES.archive.read("", limit=0)
-
-
-register_before_snapshot(prepare_calls)
-# Execution environments that start from one snapshot would all draw the same pauses before retries.
-register_after_restore(random.seed)
-
-
 def handler(event: dict[str, Any], context: "LambdaContext") -> Response:
     started = time.perf_counter()
     request_id = context.aws_request_id
-    # The fields of this request's log lines: each step adds its own as soon as it knows them.
+    # Each step adds its fields to this request's log lines as soon as it knows them.
     logger.thread_safe_clear_keys()
     logger.thread_safe_append_keys(request_id=request_id)
     try:
@@ -71,7 +56,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> Response:
         request_id = request.request_id
         response = _serve(request, partial(find_seconds_left, context))
         message = "certificate_served"
-    except Exception as error:  # noqa: BLE001 - whatever happens, the client gets the envelope
+    except Exception as error:  # noqa: BLE001 - the client always gets the error envelope
         response = _refuse(error, request_id, context.function_version)
         message = "request_refused"
     write = logger.error if response["statusCode"] >= 500 else logger.info
@@ -97,5 +82,20 @@ def _refuse(error: Exception, request_id: str, version: str) -> Response:
     if isinstance(error, ProviderFailed):
         count("UpstreamFailures")
     if refusal is INTERNAL:
-        count("InternalErrors", version=version)  # for the deployment of this version
+        count("InternalErrors", version=version)  # rolls back the deployment of this version
     return error_response(refusal, error, request_id)
+
+
+def prepare_calls() -> None:
+    """Runs what botocore does at its first calls before a snapshot is taken. With no time left, it sends nothing."""
+    codecs.lookup("idna")  # imported by the first connection
+    with limit_calls(lambda: 0):
+        with suppress(RecordsUnavailable):
+            SERVICES.records.lookup("", "")
+        with suppress(ArchiveUnavailable):
+            SERVICES.archive.read("", limit=0)
+
+
+register_before_snapshot(prepare_calls)
+# Execution environments that start from one snapshot would otherwise draw the same random pauses.
+register_after_restore(random.seed)

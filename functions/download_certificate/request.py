@@ -1,4 +1,4 @@
-"""One request, as API Gateway's proxy event tells it.
+"""One request, parsed from API Gateway's proxy event.
 
 Event: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
@@ -13,8 +13,8 @@ from certificates.models import parse_signature_id
 
 @dataclass(frozen=True)
 class Request:
-    """`key` is None unless a well-formed one was sent, `signature_id` (in lower case) unless the path holds a UUID.
-    Other header values are as sent."""
+    """`key` is None if it is missing or malformed, `signature_id` (in lower case) if the path holds no UUID. Header
+    values are unparsed."""
 
     request_id: str
     method: str | None
@@ -41,7 +41,7 @@ class Request:
 
 
 def _parse_bearer(authorization: str) -> HashedKey:
-    """The key of `Bearer <key>` (RFC 6750 section 2.1). Raises ValueError."""
+    """Parses `Bearer <key>` (RFC 6750 section 2.1). Raises ValueError."""
     scheme, _, key = authorization.strip(" \t").partition(" ")
     if scheme.lower() != "bearer":
         raise ValueError("must have the scheme Bearer")
@@ -56,8 +56,8 @@ def _parse[T](parse: Callable[[str], T], text: str) -> T | None:
 
 
 def _join_headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """By lower-case name. Lines of the same name form one list (RFC 9110 section 5.3): two Authorization headers make a
-    malformed one."""
+    """Returns headers by lower-case name. Lines of the same name form a list (RFC 9110 section 5.3), so that two
+    Authorization headers are malformed."""
     lines: dict[str, list[str]] = {}
     for name, values in (event.get("multiValueHeaders") or {}).items():
         lines.setdefault(name.lower(), []).extend(values)

@@ -1,4 +1,4 @@
-"""Every response of the endpoint: the table of refusals, and the headers of what is served."""
+"""Every reply of the download function: the table of refusals, and the headers of a served certificate."""
 
 import json
 from binascii import b2a_base64
@@ -6,18 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from certificates.errors import (
-    ArchiveUnavailable,
-    CertificateTooLarge,
-    InvalidRecord,
-    NotAvailable,
-    NotAvailableYet,
-    ProviderFailed,
-    RangeNotSatisfiable,
-    RecordsUnavailable,
-)
+from certificates import errors
+from certificates.budgets import REMEMBERED_SECONDS
 from functions.download_certificate.download import INLINE_LIMIT, Download, NotFound, PreconditionFailed, Unauthorized
-from functions.download_certificate.failures import REMEMBERED_SECONDS, RecentlyFailed
+from functions.download_certificate.failures import RecentlyFailed
 
 Response = dict[str, Any]
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
@@ -25,7 +17,7 @@ Response = dict[str, Any]
 
 @dataclass(frozen=True)
 class Refusal:
-    """`message` and `headers` may name an attribute of the error: `{status}`, `{size}`."""
+    """`message` and `headers` may contain attributes of the error: `{status}`, `{size}`."""
 
     status: int
     code: str
@@ -33,49 +25,37 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+_NOT_AVAILABLE = "Completion certificate is not available yet (status: {status})."
+_UPSTREAM = "The completion certificate could not be retrieved from the signature service."
+_UNAVAILABLE = Refusal(503, "service_unavailable", "The service is temporarily unavailable.", {"Retry-After": "5"})
+
 REFUSALS: dict[type[Exception], Refusal] = {
     Unauthorized: Refusal(401, "unauthorized", "Missing or invalid API key."),
     NotFound: Refusal(404, "not_found", "No such signature request in this project."),
-    NotAvailable: Refusal(409, "conflict", "Completion certificate is not available yet (status: {status})."),
-    NotAvailableYet: Refusal(
-        409, "conflict", "Completion certificate is not available yet (status: {status}).", {"Retry-After": "30"}
-    ),
+    errors.NotAvailable: Refusal(409, "conflict", _NOT_AVAILABLE),
+    errors.NotAvailableYet: Refusal(409, "conflict", _NOT_AVAILABLE, {"Retry-After": "30"}),
     PreconditionFailed: Refusal(412, "precondition_failed", "The certificate does not match If-Match."),
-    CertificateTooLarge: Refusal(
+    errors.CertificateTooLarge: Refusal(
         413,
         "content_too_large",
         "The completion certificate has {size} bytes. Ask for it in ranges of at most "
         f"{INLINE_LIMIT} bytes, the first with the header Range: bytes=0-{INLINE_LIMIT - 1}.",
         {"Accept-Ranges": "bytes"},
     ),
-    RangeNotSatisfiable: Refusal(
+    errors.RangeNotSatisfiable: Refusal(
         416,
         "range_not_satisfiable",
         "The completion certificate has {size} bytes.",
         {"Content-Range": "bytes */{size}"},
     ),
-    InvalidRecord: Refusal(500, "internal", "Something went wrong on our side."),
-    ProviderFailed: Refusal(
-        502,
-        "upstream_error",
-        "The completion certificate could not be retrieved from the signature service.",
-        {"Retry-After": str(REMEMBERED_SECONDS)},
-    ),
-    RecentlyFailed: Refusal(
-        502,
-        "upstream_error",
-        "The completion certificate could not be retrieved from the signature service.",
-        {"Retry-After": "{seconds_left}"},
-    ),
-    RecordsUnavailable: Refusal(
-        503, "service_unavailable", "The service is temporarily unavailable.", {"Retry-After": "5"}
-    ),
-    ArchiveUnavailable: Refusal(
-        503, "service_unavailable", "The service is temporarily unavailable.", {"Retry-After": "5"}
-    ),
+    errors.InvalidRecord: Refusal(500, "internal", "Something went wrong on our side."),
+    errors.ProviderFailed: Refusal(502, "upstream_error", _UPSTREAM, {"Retry-After": str(REMEMBERED_SECONDS)}),
+    RecentlyFailed: Refusal(502, "upstream_error", _UPSTREAM, {"Retry-After": "{seconds_left}"}),
+    errors.RecordsUnavailable: _UNAVAILABLE,
+    errors.ArchiveUnavailable: _UNAVAILABLE,
 }
-INTERNAL = REFUSALS[InvalidRecord]
-"""The response to every error that is not in the table."""
+INTERNAL = REFUSALS[errors.InvalidRecord]
+"""The refusal for every error that is not in the table."""
 
 
 def success_response(download: Download, signature_id: str, request_id: str) -> Response:
@@ -86,7 +66,7 @@ def success_response(download: Download, signature_id: str, request_id: str) -> 
     part = download.part
     headers["Content-Type"] = "application/pdf"
     headers["Content-Disposition"] = f'attachment; filename="{signature_id}-certificate.pdf"'
-    # As archived: the client can detect whatever happens to the bytes from then on.
+    # The checksum stored at archiving lets the client detect later corruption.
     headers["Repr-Digest"] = f"sha-256=:{part.sha256}:"
     if download.is_range:
         last = part.first + len(part.content) - 1

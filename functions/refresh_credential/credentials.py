@@ -1,16 +1,17 @@
-"""The two secrets: the long-lived credentials, which this function alone uses, and the access token, which the other
+"""The two secrets: the long-lived credentials, which only this function uses, and the access token, which the other
 functions read."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from certificates.aws import error_code, has_seconds_left
-from certificates.budgets import SECRETS_MANAGER
+from certificates.budgets import REFRESH_TOKEN_PAUSE, SECRETS_MANAGER
 from certificates.errors import CertificateError
 from certificates.json_document import parse_json
 
@@ -18,21 +19,18 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
+@dataclass(eq=False)
 class RefreshFailed(CertificateError):
-    """There is no new access token. `reason` is a constant word; `cause` is an error code of AWS, a status of the
-    provider, or the rule that the credentials break, for each field."""
+    """There is no new access token. `reason` is a constant; `cause` is an AWS error code, the provider's status, or by
+    field the rule that the credentials break."""
 
-    def __init__(self, reason: str, cause: str | int | dict[str, str] | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.cause = cause
+    reason: str
+    cause: str | int | dict[str, str] | None = None
 
 
 class Client(BaseModel):
-    """What all grants share: who asks, and form fields that the provider wants in addition.
-
-    With a secret, the client authenticates by HTTP Basic or in the body (RFC 6749 section 2.3.1).
-    """
+    """The client, and `parameters`: form fields that the provider wants in addition. With a secret, the client
+    authenticates by HTTP Basic or in the body (RFC 6749 section 2.3.1)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
 
@@ -43,21 +41,14 @@ class Client(BaseModel):
 
 
 class ClientCredentials(Client):
-    """RFC 6749 section 4.4.
-
-    {"grant": "client_credentials", "client_id": "…", "client_secret": "…", "client_authentication": "body",
-     "parameters": {"subject_type": "enterprise", "subject_id": "…"}}
-    """
+    """RFC 6749 section 4.4. docs/providers.md has an example of each grant."""
 
     grant: Literal["client_credentials"]
     client_id: str
 
 
 class RefreshToken(Client):
-    """RFC 6749 section 6. A new refresh token in a response replaces the one here.
-
-    {"grant": "refresh_token", "client_id": "…", "client_secret": "…", "refresh_token": "…"}
-    """
+    """RFC 6749 section 6. A new refresh token in a response replaces this one."""
 
     grant: Literal["refresh_token"]
     client_id: str
@@ -65,11 +56,7 @@ class RefreshToken(Client):
 
 
 class JwtBearer(Client):
-    """RFC 7523 section 2.1, signed by the key ProviderSigningKeyArn. The client authenticates only if it has an id.
-
-    {"grant": "jwt_bearer", "issuer": "…", "subject": "…", "audience": "account.example.com",
-     "scope": "signature impersonation"}
-    """
+    """RFC 7523 section 2.1, signed by the key ProviderSigningKeyArn. The client authenticates only if it has an id."""
 
     grant: Literal["jwt_bearer"]
     issuer: str
@@ -83,13 +70,8 @@ Credentials = Annotated[Grant, Field(discriminator="grant")]
 _CREDENTIALS: TypeAdapter[Credentials] = TypeAdapter(Credentials)
 _FIELDS = {name for grant in get_args(Grant) for name in grant.model_fields}
 
-KEEP_PAUSE = 1
-"""Seconds between two attempts to store a new refresh token."""
-
 
 class Secrets:
-    """Both secrets, in Secrets Manager."""
-
     def __init__(self, client: "SecretsManagerClient", credentials_name: str, token_name: str) -> None:
         self._client = client
         self._credentials_name = credentials_name
@@ -108,8 +90,8 @@ class Secrets:
             raise RefreshFailed("credentials_malformed", "json_invalid") from None
 
     def replace_refresh_token(self, used: str, new: str) -> None:
-        """Keeps whatever else an operator has changed meanwhile, and a refresh token from a new consent. Tries while
-        there is time: the provider sends the new refresh token once, and may have ended the one before.
+        """Keeps an operator's changes in the meantime, and a refresh token from a new consent. Tries while there is
+        time: the provider sends the new refresh token only once, and may have ended the old one.
 
         Raises RefreshFailed: credentials_changed, credentials_unwritten, and those of `credentials`.
         """
@@ -117,14 +99,16 @@ class Secrets:
             try:
                 return self._replace_refresh_token(used, new)
             except RefreshFailed as failure:
-                if failure.reason == "credentials_changed" or not has_seconds_left(KEEP_PAUSE, SECRETS_MANAGER):
+                if failure.reason == "credentials_changed" or not has_seconds_left(
+                    REFRESH_TOKEN_PAUSE, SECRETS_MANAGER
+                ):
                     raise
-            time.sleep(KEEP_PAUSE)
+            time.sleep(REFRESH_TOKEN_PAUSE)
 
     def _replace_refresh_token(self, used: str, new: str) -> None:
         current = self.credentials()
         if isinstance(current, RefreshToken) and current.refresh_token == new:
-            return  # a write of unknown outcome took place
+            return  # an earlier write whose response was lost
         if not isinstance(current, RefreshToken) or current.refresh_token != used:
             raise RefreshFailed("credentials_changed")
         document = current.model_copy(update={"refresh_token": new}).model_dump_json(exclude_unset=True)
@@ -138,14 +122,14 @@ class Secrets:
 
 
 def _name_field(detail: ErrorDetails) -> str:
-    """A field of the models: any other name is foreign text, and could be a pasted secret."""
+    """Names only fields of the models: any other name could be a pasted secret."""
     _, *path = detail["loc"] or ("", "grant")
     return next((name for name in _FIELDS if path[:1] == [name]), "unknown field")
 
 
 @contextmanager
 def failing_as(reason: str) -> Iterator[None]:
-    """Turns every failure of a call to AWS into RefreshFailed."""
+    """Turns every failure of an AWS call into RefreshFailed."""
     try:
         yield
     except Exception as error:

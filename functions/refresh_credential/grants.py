@@ -1,4 +1,4 @@
-"""The request for an access token, and the response. Each grant by its RFC."""
+"""The request for an access token and its response, by the RFC of each grant."""
 
 import json
 import time
@@ -9,18 +9,16 @@ from urllib.parse import quote_plus, urlencode
 
 from pydantic import BaseModel, BeforeValidator
 
-from certificates.budgets import TOKEN_SECONDS
+from certificates.budgets import CLOCK_TOLERANCE, JWT_SECONDS, TOKEN_SECONDS
 from certificates.https import Exchange, Response, run_within
 from certificates.json_document import parse_json, read_integer
 from certificates.urls import Url
 from functions.refresh_credential.credentials import ClientCredentials, Credentials, JwtBearer, RefreshFailed
 
 Sign = Callable[[bytes], bytes]
-"""Makes the signature of RS256."""
+"""Returns the RS256 signature of a message."""
 
-MAX_TOKEN_ANSWER_BYTES = 64 * 1024
-CLOCK_TOLERANCE = 60
-JWT_SECONDS = 3600
+MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
 
 REFUSALS = (
     "invalid_request",
@@ -32,8 +30,8 @@ REFUSALS = (
     "consent_required",
     "refused",
 )
-"""The error codes of RFC 6749 section 5.2, that of OpenID Connect Core section 3.1.2.6 for a missing consent, and one
-word for all others."""
+"""The error codes of RFC 6749 section 5.2, OpenID Connect's for a missing consent (Core section 3.1.2.6), and one word
+for all others."""
 
 
 def _read_lifetime(value: object) -> int | None:
@@ -41,12 +39,12 @@ def _read_lifetime(value: object) -> int | None:
 
 
 def _read_text(value: object) -> str | None:
-    """None for anything but text that can be stored: lone surrogates can't."""
+    """Returns None for anything but text that can be stored, which lone surrogates can't."""
     return value if isinstance(value, str) and value.encode(errors="ignore").decode() == value else None
 
 
 class TokenResponse(BaseModel):
-    """RFC 6749 sections 5.1 and 5.2. A malformed field does not make the others useless: a refresh token is sent
+    """RFC 6749 sections 5.1 and 5.2. A malformed field does not invalidate the others, since a refresh token is sent
     only once."""
 
     access_token: Any = None
@@ -57,7 +55,7 @@ class TokenResponse(BaseModel):
 
 
 def request_token(url: Url, credentials: Credentials, sign: Sign) -> TokenResponse:
-    """Within TOKEN_SECONDS.
+    """Requests a token, for at most TOKEN_SECONDS.
 
     Raises RefreshFailed: the words in REFUSALS, answer_malformed; and ProviderFailed: timed_out, unreachable,
     status, too_large, broken_answer.
@@ -68,13 +66,13 @@ def request_token(url: Url, credentials: Credentials, sign: Sign) -> TokenRespon
     body = urlencode(form).encode()
 
     def send(exchange: Exchange) -> Response:
-        return exchange.send(url, headers, MAX_TOKEN_ANSWER_BYTES, {200, 201, 400, 401}, body)
+        return exchange.send(url, headers, MAX_TOKEN_RESPONSE_BYTES, {200, 201, 400, 401}, body)
 
-    return parse_answer(run_within(TOKEN_SECONDS, send))
+    return parse_response(run_within(TOKEN_SECONDS, send))
 
 
 def authenticate(credentials: Credentials) -> tuple[dict[str, str], dict[str, str]]:
-    """Headers and form fields (RFC 6749 section 2.3.1). A client without a secret only says who it is."""
+    """Returns headers and form fields (RFC 6749 section 2.3.1). A client without a secret sends only its id."""
     id_, secret = credentials.client_id, credentials.client_secret
     if id_ is None:
         return {}, {}
@@ -87,7 +85,7 @@ def authenticate(credentials: Credentials) -> tuple[dict[str, str], dict[str, st
 
 
 def make_grant(credentials: Credentials, sign: Sign, now: int) -> dict[str, str]:
-    """Form fields."""
+    """Returns form fields."""
     if isinstance(credentials, ClientCredentials):
         return {"grant_type": "client_credentials"}
     if isinstance(credentials, JwtBearer):
@@ -97,8 +95,7 @@ def make_grant(credentials: Credentials, sign: Sign, now: int) -> dict[str, str]
 
 
 def make_jwt(credentials: JwtBearer, sign: Sign, now: int) -> str:
-    """RFC 7523 section 3. Issued a little in the past, for a provider whose clock is behind; valid for an hour, the
-    longest that providers allow."""
+    """Makes an assertion (RFC 7523 section 3)."""
     issued = now - CLOCK_TOLERANCE
     claims = {
         "iss": credentials.issuer,
@@ -114,19 +111,19 @@ def make_jwt(credentials: JwtBearer, sign: Sign, now: int) -> str:
 
 
 def _encode(part: bytes) -> bytes:
-    """base64url without padding (RFC 7515 section 2)."""
+    """Encodes as base64url without padding (RFC 7515 section 2)."""
     return urlsafe_b64encode(part).rstrip(b"=")
 
 
-def parse_answer(answer: Response) -> TokenResponse:
+def parse_response(response: Response) -> TokenResponse:
     """Raises RefreshFailed. Some providers refuse with the status 200."""
     try:
-        document = parse_json(answer.content)
+        document = parse_json(response.content)
     except ValueError:
         document = None
     parsed = TokenResponse.model_validate(document) if isinstance(document, dict) else TokenResponse()
-    if answer.status >= 400 or (parsed.error and not parsed.access_token):
-        raise RefreshFailed(parsed.error if parsed.error in REFUSALS else "refused", answer.status)
+    if response.status >= 400 or (parsed.error and not parsed.access_token):
+        raise RefreshFailed(parsed.error if parsed.error in REFUSALS else "refused", response.status)
     if not isinstance(document, dict):
         raise RefreshFailed("answer_malformed")
     return parsed

@@ -1,6 +1,6 @@
 """Schedule → token endpoint → secret: the Lambda entry point.
 
-A failure that may pass is raised, and Lambda invokes the function again after one and two minutes. One that only a
+A transient failure is raised, and Lambda invokes the function again after one and two minutes. A failure that only a
 person can end is not: the schedule's next run is soon enough.
 """
 
@@ -36,8 +36,8 @@ def _sign(kms: "KMSClient", key: str, message: bytes) -> bytes:
     if not key:
         raise RefreshFailed("signing_key_missing")
     with failing_as("unsigned"):
-        answer = kms.sign(KeyId=key, Message=message, MessageType="RAW", SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256")
-        return answer["Signature"]
+        response = kms.sign(KeyId=key, Message=message, MessageType="RAW", SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256")
+        return response["Signature"]
 
 
 SETTINGS = RefreshSettings.from_environment()
@@ -50,7 +50,7 @@ def handler(_event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     try:
         with limit_calls(partial(find_seconds_left, context)):
             refreshed = refresh_credential(SERVICES)
-    except Exception as error:  # noqa: BLE001 - whatever happens, it is counted
+    except Exception as error:  # noqa: BLE001 - every failure is counted
         return _fail(error, started)
     count("CredentialsRefreshed")
     if refreshed.seconds is not None and refreshed.seconds < SETTINGS.provider_token_minutes * 60 + TOKEN_RETRY_SECONDS:

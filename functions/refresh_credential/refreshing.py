@@ -17,44 +17,42 @@ class Services:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """`seconds` is how long the access token lives, if the provider says so; `rotated` whether a new refresh token came
-    with it."""
+    """`seconds` is the access token's lifetime, if the provider states it; `rotated`: a new refresh token came too."""
 
     seconds: int | None
     rotated: bool
 
 
 def refresh_credential(services: Services) -> Refreshed:
-    """A new refresh token is stored first: the provider may have ended the old one. If this ends between both writes,
-    the next run completes it.
+    """Fetches and stores an access token. Stores a new refresh token first, since the provider may have ended the old
+    one. If the function ends between both writes, the next run completes them.
 
     Raises RefreshFailed, ProviderFailed.
     """
     credentials = services.secrets.credentials()
-    answer = _ask(services, credentials)
+    response = _request_token(services, credentials)
     rotated = False
-    if isinstance(credentials, RefreshToken) and (new := answer.refresh_token) and new != credentials.refresh_token:
+    if isinstance(credentials, RefreshToken) and (new := response.refresh_token) and new != credentials.refresh_token:
         services.secrets.replace_refresh_token(credentials.refresh_token, new)
         rotated = True
-    if not is_header_value(answer.access_token):
+    if not is_header_value(response.access_token):
         raise RefreshFailed("token_malformed")
-    if not _is_bearer(answer.token_type):
+    if not _is_bearer(response.token_type):
         raise RefreshFailed("token_type_unsupported")
-    services.secrets.store_token(answer.access_token)
-    return Refreshed(answer.expires_in, rotated)
+    services.secrets.store_token(response.access_token)
+    return Refreshed(response.expires_in, rotated)
 
 
 def _is_bearer(token_type: object) -> bool:
-    """Any other type needs more than the token, such as a signature (RFC 6749 section 7.1). Some providers omit the
-    type or call it `BearerToken`."""
+    """Accepts `BearerToken` or no type, as some providers send. Others need more than the token (RFC 6749, 7.1)."""
     return not isinstance(token_type, str) or token_type.strip().lower() in {"", "bearer", "bearertoken"}
 
 
-def _ask(services: Services, credentials: Credentials) -> TokenResponse:
+def _request_token(services: Services, credentials: Credentials) -> TokenResponse:
     try:
         return request_token(services.token_url, credentials, services.sign)
     except RefreshFailed as failure:
-        # An operator, or another run, may have replaced the refresh token meanwhile: then the refusal means nothing.
+        # The refusal means nothing if an operator or another run has replaced the refresh token in the meantime.
         if failure.reason in REFUSALS and services.secrets.credentials() != credentials:
             raise RefreshFailed("credentials_changed") from None
         raise

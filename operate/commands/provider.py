@@ -2,7 +2,8 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +46,22 @@ class PrintingObserver(Observer):
         self._say = say
         self._started = 0.0
 
-    def on_request(self, url: Url, *, is_link: bool) -> None:
+    @contextmanager
+    def on_request(self, url: Url, *, is_link: bool) -> Iterator[None]:
         self._started = time.perf_counter()
         target = "/… (without the secret)" if is_link else url.target
         self._say(f"GET {url.scheme}://{url.host}:{url.port}{target}")
         if not is_link:
             for name, value in self._settings.provider_auth_header.fill("********").items():
                 self._say(f"    {name}: {value}")
+        try:
+            yield
+        except ProviderFailed as failure:
+            self._say(f"    {failure.upstream_status or 'no answer'} after {self._seconds()} s")
+            raise
 
     def on_response(self, content: bytes) -> None:
         self._say(f"    200 after {self._seconds()} s: {len(content):,} bytes, {_describe_content(content)}")
-
-    def on_failure(self, failure: ProviderFailed) -> None:
-        self._say(f"    {failure.upstream_status or 'no answer'} after {self._seconds()} s")
 
     def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
         if status == 200:

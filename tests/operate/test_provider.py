@@ -11,7 +11,7 @@ import moto
 import pytest
 from click.testing import CliRunner, Result
 
-from certificates import provider
+from certificates import budgets
 from develop.environment import REGION
 from develop.fakes.server import Response, ScriptedServer, raw, reply
 from develop.local.aws import serve_aws
@@ -37,7 +37,7 @@ Check = Callable[..., tuple[Result, ScriptedServer]]
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch) -> Check:
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
 
     def run(answer: Response, age: int = 0, **parameters: str) -> tuple[Result, ScriptedServer]:
         """`age` of the secret, in seconds."""

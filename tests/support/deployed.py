@@ -1,5 +1,5 @@
 """The template's resources in moto. They are created once in each process, and every test gets a copy of its own:
-that takes a tenth of the time."""
+that takes a tenth of the time. moto has no public way to save and restore its state; once it has, use that instead."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +28,10 @@ _COPIED = {"dynamodb": REGION, "s3": "aws", "secretsmanager": REGION}
 
 
 @contextmanager
-def deployed(stack: Stack) -> Iterator[None]:
-    """AWS after a deployment: the template's tables, buckets and secret, empty. No queues: moto can't copy them."""
-    states = _deploy(stack)
+def deployed(stack: Stack, *, with_api_keys: bool = False) -> Iterator[None]:
+    """AWS after a deployment: the template's tables, buckets and secret, empty but for the API keys of `seeds`, if
+    wanted. No queues: moto can't copy them."""
+    states = _deploy(stack, with_api_keys=with_api_keys)
     with moto.mock_aws(config={"core": {"reset_boto3_session": False}}):
         for service, state in states.items():
             _state(service).update(deepcopy(state))
@@ -38,9 +39,11 @@ def deployed(stack: Stack) -> Iterator[None]:
 
 
 @cache
-def _deploy(stack: Stack) -> dict[str, Any]:
+def _deploy(stack: Stack, *, with_api_keys: bool) -> dict[str, Any]:
     with moto.mock_aws():
         create_resources(stack, seeds.PROVIDER_SECRET, AWS)
+        for item in seeds.api_keys() if with_api_keys else []:
+            DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
         return {service: deepcopy(_state(service)) for service in _COPIED}
 
 

@@ -73,3 +73,14 @@ def _append(before: bytes, objects: Sequence[bytes]) -> bytes:
         link,
         len(whole),
     )
+
+
+STREAM = bytes(range(256))
+PDFS = {
+    "plain": plain(STREAM),
+    "revised": revise(revise(plain(STREAM), b"second"), STREAM),
+    "linearized": linearize(STREAM),
+    "signed": sign(STREAM),
+    "signed twice": sign(STREAM, times=2),
+}
+"""One of each kind."""

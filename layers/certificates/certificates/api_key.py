@@ -11,14 +11,14 @@ _PREFIX_LENGTH = len("ck_live_aBcDe")
 
 @dataclass(frozen=True)
 class HashedKey:
-    """What may be stored or shown of a key, which may or may not exist: its SHA-256 in hex, and its prefix."""
+    """The parts of a key that may be stored or shown: its SHA-256 in hex, and its prefix. The key need not exist."""
 
     sha256: str
     prefix: str
 
     @classmethod
     def parse(cls, key: str) -> Self:
-        """Raises ValueError, whose text never holds the key, unless the text has the form of a key."""
+        """Raises ValueError, without the key in its text, unless the key is well-formed."""
         if _KEY.fullmatch(key) is None:
             raise ValueError("must have the form of an API key")
         return cls(hashlib.sha256(key.encode()).hexdigest(), key[:_PREFIX_LENGTH])

@@ -1,6 +1,7 @@
 """The bucket of certificates: each is created once, never overwritten, never deleted."""
 
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -10,18 +11,17 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
+from certificates import budgets
 from certificates.aws import error_code
 from certificates.certificate import Certificate, is_whole_pdf
-from certificates.errors import ArchiveUnavailable, CertificateTooLarge, NotArchived, RangeNotSatisfiable
+from certificates.errors import ArchiveUnavailable, NotArchived, RangeNotSatisfiable
+from certificates.ranges import ByteRange, find_positions
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
     from certificates.models import SignatureRequest
 
-CREATE_ATTEMPTS = 3
-CONFLICT_PAUSE = 0.1
 MAX_REQUEST_ID_CHARACTERS = 1024
 
 _ENTITY_TAG = re.compile(r'"[\x21\x23-\x7e]+"')
@@ -31,41 +31,6 @@ _SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=")
 DIGEST = "repr-digest"
 """The user metadata with the digest of the whole certificate, in the form of the header Repr-Digest (RFC 9530)."""
 _DIGEST = re.compile(rf"sha-256=:({_SHA256.pattern}):")
-
-
-@dataclass(frozen=True)
-class ByteRange:
-    """`bytes=100-199`, `bytes=100-` (`last` is None) or `bytes=-100` (`first` is None, `last` says how many)."""
-
-    first: int | None
-    last: int | None
-
-    def __str__(self) -> str:
-        first, last = ("" if position is None else position for position in (self.first, self.last))
-        return f"bytes={first}-{last}"
-
-    @property
-    def is_open_ended(self) -> bool:
-        return self.last is None
-
-    def positions(self, size: int) -> range:
-        """The positions in a certificate of `size` bytes. The result is empty if the range lies outside it."""
-        if self.first is None:
-            return range(max(0, size - (self.last or 0)), size)
-        return range(self.first, size if self.last is None else min(self.last + 1, size))
-
-
-def find_positions(asked: ByteRange | None, size: int, limit: int) -> range:
-    """The positions to send of a certificate of `size` bytes: all, or the first `limit` of one range.
-
-    Raises RangeNotSatisfiable, and CertificateTooLarge if the whole, or a range without an end, is above the limit.
-    """
-    positions = asked.positions(size) if asked else range(size)
-    if asked and not positions:
-        raise RangeNotSatisfiable(size)
-    if (asked is None or asked.is_open_ended) and len(positions) > limit:
-        raise CertificateTooLarge(size)
-    return positions[:limit]
 
 
 FIRST_BYTE = ByteRange(0, 0)
@@ -91,8 +56,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Version:
-    """A version as it is, whole or damaged. `sha256`, of the bytes that were archived, and `digest`, of its metadata,
-    are in base64, or None if S3 has none. `answer` says what else is stored with it."""
+    """A version with its bytes as they are, whole or damaged. `sha256`, of the bytes that were archived, and `digest`,
+    from the metadata, are in base64, or None if S3 has none. `answer` is S3's response."""
 
     content: bytes
     sha256: str | None
@@ -110,56 +75,53 @@ class Archive:
 
         Reads the first byte. S3's response to HEAD has no body, and a missing bucket would look like a missing key.
         """
-        return _read_range(self._get(key, Range=str(FIRST_BYTE)), FIRST_BYTE, 1)[0]
+        return _read_body(self._get(key, Range=str(FIRST_BYTE)), FIRST_BYTE, 1)[0]
 
     def read(self, key: str, *, limit: int, byte_range: ByteRange | None = None, etag: str | None = None) -> Part:
-        """At most `limit` bytes: the whole certificate, or the first part of one byte range. If the certificate has
-        another entity tag than `etag`, raises ArchiveUnavailable with the cause PreconditionFailed.
+        """Reads at most `limit` bytes: the whole certificate, or the first part of one byte range. If the certificate
+        has another entity tag than `etag`, raises ArchiveUnavailable with the cause PreconditionFailed.
 
-        boto3 verifies the SHA-256 of a whole certificate while it reads. S3 has no checksum for a range, but sends the
-        metadata with it.
+        boto3 verifies the SHA-256 of a whole certificate. S3 has no checksum for a range, but sends the metadata.
         Raises NotArchived, ArchiveUnavailable, RangeNotSatisfiable, and CertificateTooLarge if the whole, or a range
         without an end, is above the limit.
         """
-        condition = {} if etag is None else {"IfMatch": etag}
-        if byte_range is None:
-            return _read_whole(self._get(key, ChecksumMode="ENABLED", **condition), limit)
+        asked = {"ChecksumMode": "ENABLED"} if byte_range is None else {"Range": str(byte_range)}
         try:
-            answer = self._get(key, Range=str(byte_range), **condition)
+            response = self._get(key, **asked, **({} if etag is None else {"IfMatch": etag}))
         except ArchiveUnavailable as error:
             if error.cause == "InvalidRange":
                 raise RangeNotSatisfiable(self.describe(key).size) from error
             raise
-        stored, content, first = _read_range(answer, byte_range, limit)
-        return Part(stored, content, find_digest(answer) or self._read_sha256(key, stored), first)
+        stored, content, first = _read_body(response, byte_range, limit)
+        if byte_range is None:
+            return Part(stored, content, _check_content(response, content))
+        return Part(stored, content, find_digest(response) or self._read_sha256(key, stored), first)
 
     def read_version(self, key: str, version_id: str | None = None) -> Version:
         """Reads a version, by default the latest. Raises NotArchived, also if a delete marker is the latest, and
         ArchiveUnavailable."""
         version = {} if version_id is None else {"VersionId": version_id}
         try:
-            answer = self._get(key, ChecksumMode="ENABLED", **version)
+            response = self._get(key, ChecksumMode="ENABLED", **version)
         except ArchiveUnavailable as error:
             if error.cause == "DeleteMarker":
                 raise NotArchived from error
             raise
-        with closing(answer["Body"]) as body:
-            stored = _check(answer, None)
-            content = _read_body(body, stored.size, stored.size)
-        # The checksum of the checksums of parts has another form.
-        sha256 = answer.get("ChecksumSHA256")
-        return Version(content, sha256 if _matches(_SHA256, sha256) else None, find_digest(answer), answer)
+        _, content, _ = _read_body(response, None, sys.maxsize, verify=False)
+        sha256 = response.get("ChecksumSHA256")
+        # An object that was written in parts has the checksum of their checksums, in another form.
+        return Version(content, sha256 if _matches(_SHA256, sha256) else None, find_digest(response), response)
 
     def create(self, signature: "SignatureRequest", certificate: Certificate) -> Stored | None:
-        """Archives a certificate that has just been fetched, with its origin and digest, or returns None if another is
-        there or just being written: the first one stays.
+        """Archives a certificate that was just fetched, with its origin and digest. Returns None if another copy is
+        archived or being written; the first write wins.
 
         Raises ArchiveUnavailable, after which the archive may hold this certificate, another or none.
         """
         metadata = {DIGEST: f"sha-256=:{certificate.sha256}:"} | _describe_origin(signature)
-        for _ in range(CREATE_ATTEMPTS):
+        for _ in range(budgets.CONFLICTING_WRITES):
             try:
-                answer = self._call(
+                response = self._call(
                     self._s3.put_object,
                     signature.object_key,
                     Body=certificate.content,
@@ -177,23 +139,23 @@ class Archive:
                 # Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
                 if error.cause != "ConditionalRequestConflict":
                     raise
-                time.sleep(CONFLICT_PAUSE)
+                time.sleep(budgets.CONFLICT_PAUSE)
             else:
-                if answer.get("ChecksumSHA256") not in (None, certificate.sha256):
+                if response.get("ChecksumSHA256") not in (None, certificate.sha256):
                     raise ArchiveUnavailable("MalformedAnswer")
-                return Stored(_check_status(answer, 200), len(certificate.content))
+                return Stored(_check_status(response, 200), len(certificate.content))
         return None
 
     def _read_sha256(self, key: str, stored: Stored) -> str:
-        """The SHA-256 of a whole certificate without our metadata. Reads its bytes only if S3 has no checksum of them.
+        """Returns the SHA-256 of a whole certificate without our metadata. Reads its bytes only if S3 has no checksum.
 
         Raises NotArchived, ArchiveUnavailable.
         """
-        answer = self._get(key, ChecksumMode="ENABLED", IfMatch=stored.etag)
-        with closing(answer["Body"]):
-            if _check(answer, None) != stored:
+        response = self._get(key, ChecksumMode="ENABLED", IfMatch=stored.etag)
+        with closing(response["Body"]):
+            if _check(response, None) != stored:
                 raise ArchiveUnavailable("MalformedAnswer")
-            return _find_checksum(answer) or _read_whole(answer, stored.size).sha256
+            return _find_checksum(response) or _check_content(response, _read_body(response, None, sys.maxsize)[1])
 
     def _get(self, key: str, **parameters: str) -> Mapping[str, Any]:
         return self._call(self._s3.get_object, key, **parameters)
@@ -201,15 +163,15 @@ class Archive:
     def _call(self, operation: Callable[..., Any], key: str, **parameters: object) -> Mapping[str, Any]:
         """Raises NotArchived, ArchiveUnavailable."""
         try:
-            answer = operation(Bucket=self._bucket, Key=key, **parameters)
+            response = operation(Bucket=self._bucket, Key=key, **parameters)
         except Exception as error:
             raise _explain(error) from error
-        return cast("Mapping[str, Any]", answer)
+        return cast("Mapping[str, Any]", response)
 
 
 def _describe_origin(signature: "SignatureRequest") -> dict[str, str]:
-    """When the certificate was fetched, which is now, and from which of the provider's requests: nobody can find this
-    out later. S3 keeps it with the object, as user metadata.
+    """Returns the provenance for S3's user metadata: fetch time and provider request id. It cannot be reconstructed
+    later.
 
     S3 accepts 2 KB of US-ASCII. A longer id is left out, because a part of it would name another request.
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
@@ -223,35 +185,35 @@ def _describe_origin(signature: "SignatureRequest") -> dict[str, str]:
 
 def _explain(error: Exception) -> NotArchived | ArchiveUnavailable:
     """Only a 404 with the code NoSuchKey means "not archived". A delete marker hides a certificate that clients may
-    have: no other may take its place.
+    have, so no other may replace it.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
     """
     if not isinstance(error, ClientError) or error_code(error) != "NoSuchKey":
         return ArchiveUnavailable(error_code(error))
-    answer = error.response["ResponseMetadata"]
-    if answer["HTTPStatusCode"] != 404:
+    response = error.response["ResponseMetadata"]
+    if response["HTTPStatusCode"] != 404:
         return ArchiveUnavailable("MalformedAnswer")
-    return ArchiveUnavailable("DeleteMarker") if "x-amz-delete-marker" in answer["HTTPHeaders"] else NotArchived()
+    return ArchiveUnavailable("DeleteMarker") if "x-amz-delete-marker" in response["HTTPHeaders"] else NotArchived()
 
 
-def _check_status(answer: Mapping[str, Any], status: int) -> str:
-    """The entity tag of an answer that has the status. Raises ArchiveUnavailable."""
-    etag = answer.get("ETag")
-    if answer["ResponseMetadata"]["HTTPStatusCode"] != status or not _matches(_ENTITY_TAG, etag):
+def _check_status(response: Mapping[str, Any], status: int) -> str:
+    """Returns the entity tag. Raises ArchiveUnavailable unless the response has one and the status."""
+    etag = response.get("ETag")
+    if response["ResponseMetadata"]["HTTPStatusCode"] != status or not _matches(_ENTITY_TAG, etag):
         raise ArchiveUnavailable("MalformedAnswer")
     return str(etag)
 
 
-def _check(answer: Mapping[str, Any], asked: ByteRange | None) -> Stored:
-    """Describes the bytes that follow. Raises ArchiveUnavailable unless they are those that were asked for."""
-    etag = _check_status(answer, 206 if asked else 200)
-    length = answer.get("ContentLength")
+def _check(response: Mapping[str, Any], asked: ByteRange | None) -> Stored:
+    """Describes the certificate. Raises ArchiveUnavailable unless the response holds the requested bytes."""
+    etag = _check_status(response, 206 if asked else 200)
+    length = response.get("ContentLength")
     if not isinstance(length, int) or length < 0:
         raise ArchiveUnavailable("MalformedAnswer")
     if asked is None:
         return Stored(etag, length)
-    match = _CONTENT_RANGE.fullmatch(str(answer.get("ContentRange")))
+    match = _CONTENT_RANGE.fullmatch(str(response.get("ContentRange")))
     if match is None:
         raise ArchiveUnavailable("MalformedAnswer")
     first, last, size = map(int, match.groups())
@@ -264,48 +226,47 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def find_digest(answer: Mapping[str, Any]) -> str | None:
-    """The SHA-256 in the metadata, in base64. Others may have written the metadata: any other form is ignored."""
-    match = _DIGEST.fullmatch(answer.get("Metadata", {}).get(DIGEST, ""))
+def find_digest(response: Mapping[str, Any]) -> str | None:
+    """Returns the SHA-256 in the metadata, in base64. Ignores any other form, which other writers may have left."""
+    match = _DIGEST.fullmatch(response.get("Metadata", {}).get(DIGEST, ""))
     return match[1] if match else None
 
 
-def _find_checksum(answer: Mapping[str, Any]) -> str | None:
-    """The SHA-256 that S3 stores, in base64. An object that was written in parts has a checksum of their checksums."""
-    is_whole = answer.get("ChecksumType") == "FULL_OBJECT" and _matches(_SHA256, answer.get("ChecksumSHA256"))
-    return answer["ChecksumSHA256"] if is_whole else None
+def _find_checksum(response: Mapping[str, Any]) -> str | None:
+    """Returns the SHA-256 that S3 stores of the whole object, in base64."""
+    is_whole = response.get("ChecksumType") == "FULL_OBJECT" and _matches(_SHA256, response.get("ChecksumSHA256"))
+    return response["ChecksumSHA256"] if is_whole else None
 
 
-def _read_whole(answer: Mapping[str, Any], limit: int) -> Part:
+def _read_body(
+    response: Mapping[str, Any], asked: ByteRange | None, limit: int, *, verify: bool = True
+) -> tuple[Stored, bytes, int]:
+    """Reads the requested bytes and returns them with the position of the first. botocore verifies the checksum of a
+    whole certificate unless `verify` is False.
+
+    Raises ArchiveUnavailable, CertificateTooLarge, RangeNotSatisfiable.
+    """
     # StreamingBody's own context manager returns the underlying stream, which checks nothing; closing() does not.
-    with closing(answer["Body"]) as body:
-        stored = _check(answer, None)
-        find_positions(None, stored.size, limit)
-        content = _read_body(body, None, stored.size)
-    checksum, digest = _find_checksum(answer), find_digest(answer)
+    with closing(response["Body"]) as body:
+        stored = _check(response, asked)
+        positions = find_positions(asked, stored.size, limit)
+        try:
+            content: bytes = body.read(None if asked is None and verify else len(positions))
+        except Exception as error:
+            raise ArchiveUnavailable(error_code(error)) from error
+    # Unlike read(), read(most) does not tell when the response ends early.
+    if len(content) != len(positions):
+        raise ArchiveUnavailable("IncompleteRead")
+    return stored, content, positions.start
+
+
+def _check_content(response: Mapping[str, Any], content: bytes) -> str:
+    """Returns the SHA-256 of a whole certificate, in base64. Raises ArchiveUnavailable unless a checksum, a digest or
+    its form shows that it is whole."""
+    checksum, digest = _find_checksum(response), find_digest(response)
     sha256 = checksum or Certificate(content).sha256
     if digest not in (None, sha256):
         raise ArchiveUnavailable("WrongDigest")
     if not (checksum or digest or is_whole_pdf(content)):
         raise ArchiveUnavailable("NoChecksum")
-    return Part(stored, content, sha256)
-
-
-def _read_range(answer: Mapping[str, Any], asked: ByteRange, limit: int) -> tuple[Stored, bytes, int]:
-    """The bytes, and the position of the first."""
-    with closing(answer["Body"]) as body:
-        stored = _check(answer, asked)
-        positions = find_positions(asked, stored.size, limit)
-        return stored, _read_body(body, len(positions), len(positions)), positions.start
-
-
-def _read_body(body: "StreamingBody", most: int | None, length: int) -> bytes:
-    """The first `most` bytes, or all, for which botocore verifies the checksum. Raises ArchiveUnavailable."""
-    try:
-        content: bytes = body.read(most)
-    except Exception as error:
-        raise ArchiveUnavailable(error_code(error)) from error
-    # Unlike read(), read(most) does not tell when the answer ends early, or when the checksum differs.
-    if len(content) != length:
-        raise ArchiveUnavailable("IncompleteRead")
-    return content
+    return sha256

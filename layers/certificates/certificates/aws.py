@@ -1,4 +1,4 @@
-"""How AWS is called, and what its failures are called in a log."""
+"""AWS clients with timeouts and retries; error codes for the log."""
 
 import math
 import threading
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 AwsError = (BotoCoreError, ClientError)
-"""Raised by a call, or by reading the body that it returns, if AWS is at fault and its response is well-formed. A
-malformed response can make botocore raise anything: ValueError, KeyError, RecursionError."""
+"""Raised by a call, or by reading its body. A malformed response makes botocore raise anything else: ValueError,
+KeyError, RecursionError."""
 
 _CONNECTING = threading.Lock()
 _seconds_left: ContextVar[Callable[[], float]] = ContextVar("seconds_left", default=lambda: math.inf)
@@ -35,20 +35,18 @@ class OutOfTime(Exception):
 
 
 class Redirected(Exception):
-    """S3 redirects elsewhere."""
+    """S3 redirects to another region or host."""
 
 
 def find_seconds_left(context: "LambdaContext") -> float:
-    """The seconds until Lambda ends the invocation."""
+    """Returns the seconds until Lambda ends the invocation."""
     return context.get_remaining_time_in_millis() / 1000
 
 
 @contextmanager
 def limit_calls(seconds_left: Callable[[], float]) -> Iterator[None]:
-    """Within this block, in this thread, an attempt of a call begins only if it can end in the time left.
-
-    Bounds botocore's own attempts too, which no argument of a call does.
-    """
+    """In this block and thread, each attempt of a call, botocore's retries too, begins only if it can end in the time
+    left."""
     token = _seconds_left.set(seconds_left)
     try:
         yield
@@ -57,7 +55,7 @@ def limit_calls(seconds_left: Callable[[], float]) -> Iterator[None]:
 
 
 def has_seconds_left(pause: float, limits: CallLimits) -> bool:
-    """Whether an attempt of a call can end in the time left, after a pause."""
+    """Returns whether an attempt of a call can end in the time left, after a pause."""
     return _seconds_left.get()() >= pause + limits.attempt_seconds + REPLY_SECONDS
 
 
@@ -76,16 +74,14 @@ def connect_s3() -> "S3Client":
 
 
 def _refuse_redirect(**_: object) -> None:
-    """Botocore follows a redirect after asking for the bucket's region. If that is redirected too, it asks again, until
-    the stack overflows."""
+    """Prevents endless recursion: botocore answers a redirect with HeadBucket, and a redirect of that likewise."""
     raise Redirected
 
 
 def connect_secrets_manager() -> "SecretsManagerClient":
-    """Threads may call this. Sessions are not thread-safe.
-
-    Source: https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
-    """
+    """Threads may call this."""
+    # Sessions are not thread-safe.
+    # Source: https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
     with _CONNECTING:
         return _limit_attempts(boto3.client("secretsmanager", config=client_config(SECRETS_MANAGER)), SECRETS_MANAGER)
 
@@ -95,8 +91,6 @@ def connect_sqs() -> "SQSClient":
 
 
 def _limit_attempts[Client: BaseClient](client: Client, limits: CallLimits) -> Client:
-    """Returns the client, whose attempts from now on begin only if they can end in the time left."""
-
     def require_time(**_: object) -> None:
         if not has_seconds_left(0, limits):
             raise OutOfTime
@@ -106,12 +100,8 @@ def _limit_attempts[Client: BaseClient](client: Client, limits: CallLimits) -> C
 
 
 def client_config(limits: CallLimits) -> Config:
-    """Time-outs and attempts as in `budgets`.
-
-    By default boto3 also rebuilds its user agent for every request and checks parameters against the model. Both cost
-    CPU and gain nothing here.
-    Source: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
-    """
+    """Sets time-outs and attempts, and turns off what costs CPU and gains nothing here: a new user agent for each
+    request, and checks of parameters against the model."""
     return Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=limits.read_seconds,
@@ -123,7 +113,7 @@ def client_config(limits: CallLimits) -> Config:
 
 
 def error_code(error: Exception) -> str:
-    """The AWS error code (`SlowDown`), or the exception's name: constant words, where messages hold names and ids."""
+    """Returns the AWS error code (`SlowDown`) or the exception's name. Messages may hold names and ids."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", ""))
     return type(error).__name__

@@ -1,18 +1,16 @@
-"""How long everything may take, in seconds.
+"""How long everything may take, in seconds, and how often it is tried.
 
     API Gateway's 29 > the download function's time-out > PROVIDER_SECONDS + ARCHIVE_SECONDS
 
-An outer budget is computed from the inner ones. tests/service/template/test_functions.py compares all of them with the
+An outer budget is computed from the inner ones. tests/service/template/test_functions.py compares them with the
 template.
 """
 
 from dataclasses import dataclass
 
-CONNECT_SECONDS = 1
-"""Of AWS. boto3's defaults, 60 s and more attempts, outlast an invocation."""
-
-REPLY_SECONDS = 0.5
-"""For the caller's reply after the last call."""
+# AWS
+CONNECT_SECONDS = 1  # boto3's default of 60 s would outlast the invocation
+REPLY_SECONDS = 0.5  # reserved for the reply after the last call
 
 
 @dataclass(frozen=True)
@@ -42,19 +40,27 @@ S3 = CallLimits(read_seconds=3, attempts=2)
 SECRETS_MANAGER = CallLimits(read_seconds=2, attempts=2)
 SQS = CallLimits(read_seconds=2, attempts=3)
 
-ARCHIVE_SECONDS = S3.call_seconds + REPLY_SECONDS
-"""Reserved for the write of a fetched certificate."""
+# Tables
+UNPROCESSED_READS = 4  # attempts of a read that DynamoDB leaves unprocessed
+UNPROCESSED_PAUSE = 0.05  # before the second attempt, at most; doubles with each
 
-PROVIDER_SECONDS = 18.0
-"""One fetch, with links, pauses and a second try."""
+# Archive
+ARCHIVE_SECONDS = S3.call_seconds + REPLY_SECONDS  # reserved for the write of a fetched certificate
+CONFLICTING_WRITES = 3  # attempts while another write of the same certificate is under way
+CONFLICT_PAUSE = 0.1
+FIRST_ARCHIVE_DELAY = 30  # before a message is received again; doubles with each receive
+LONGEST_ARCHIVE_DELAY = 3600
 
+# Provider
+PROVIDER_SECONDS = 18.0  # one fetch, with links, pauses and a second try
 PROVIDER_CONNECT_SECONDS = 5.0
+PROVIDER_PAUSE = 0.5  # before the second try, unless the provider asks for another pause
+SHORTEST_TRY_SECONDS = 2.0  # a second try needs at least this long
+REMEMBERED_SECONDS = 10  # downloads do not repeat a failed fetch for this long
 
-SHORTEST_TRY_SECONDS = 2.0
-"""A second try of a fetch needs at least this long."""
-
-TOKEN_SECONDS = 10.0
-"""One request to the token endpoint."""
-
-TOKEN_RETRY_SECONDS = 300
-"""How late a refresh may be: Lambda retries a failed one after one minute and again after two."""
+# Token endpoint
+TOKEN_SECONDS = 10.0  # one request
+TOKEN_RETRY_SECONDS = 300  # how late a refresh may be: Lambda retries after one minute, and again after two
+REFRESH_TOKEN_PAUSE = 1  # between two attempts to store a new refresh token
+CLOCK_TOLERANCE = 60  # an assertion is issued this long ago, in case the provider's clock is behind
+JWT_SECONDS = 3600  # an assertion's lifetime, the longest that providers allow

@@ -27,7 +27,6 @@ _STARTXREF = re.compile(rb"startxref" + _WS + rb"{0,16}+([0-9]{1,10})")
 _FILE_LENGTH = re.compile(rb"/L" + _WS + rb"{1,16}+([0-9]{1,15})")
 _BYTE_RANGE = re.compile(rb"/ByteRange" + _WS + rb"{0,16}+\[" + (_WS + rb"{0,16}+([0-9]{1,15})") * 4)
 _CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{1,3}")
-_MIN_CHARACTERS = 4
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,10 @@ class Certificate:
 
 
 def is_whole_pdf(content: bytes) -> bool:
-    """Whether readers open the bytes as a whole PDF, as far as the bytes can tell. `https` checks their length.
+    """Returns whether readers open the bytes as a whole PDF. `https` checks the length of the response.
 
-    Readers forgive white space before the header, and bytes of any kind behind the last end marker. Both are common.
-    Three kinds are never whole: PDF syntax follows the last end marker, the file is shorter than it states, or its
-    bytes were decoded as text on the way.
+    White space before the header and any bytes behind the last end marker are common, and readers ignore them. A PDF is
+    not whole if PDF syntax follows the last end marker, if it is shorter than it states, or if it was decoded as text.
     """
     start = content.find(b"%PDF-", 0, MAX_BYTES_BEFORE_HEADER + len(b"%PDF-"))
     end = content.rfind(b"%%EOF")
@@ -61,18 +59,18 @@ def is_whole_pdf(content: bytes) -> bool:
 
 
 def _has_revision(content: bytes, end: int) -> bool:
-    """Whether PDF syntax follows the last end marker: the beginning of a revision whose end was cut off."""
+    """Returns whether PDF syntax follows the last end marker: the start of a revision whose end was cut off."""
     for position in range(end, len(content), _SLICE):
         match = _REVISION.search(content, position, position + _SLICE + _OVERLAP)
-        # Once more without the slice's end, at which a longer word looks like a keyword.
+        # Match again without the slice's end, at which a longer word looks like a keyword.
         if match and _REVISION.match(content, match.start()):
             return True
     return False
 
 
 def _find_stated_lengths(content: bytes, start: int) -> Iterator[int]:
-    """The length that a linearized file's first object states (ISO 32000-1, F.2.2), and the ends of the two parts of
-    the file that a digital signature covers (12.8.1)."""
+    """Yields the length that a linearized file's first object states (ISO 32000-1, F.2.2), and the ends of the parts of
+    the file that digital signatures cover (12.8.1)."""
     first_object = content[start : start + 1024].partition(b"endobj")[0]
     if b"/Linearized" in first_object:
         yield from (int(match[1]) for match in _FILE_LENGTH.finditer(first_object))
@@ -83,34 +81,27 @@ def _find_stated_lengths(content: bytes, start: int) -> Iterator[int]:
 
 
 def _was_decoded_as_text(content: bytes, start: int) -> bool:
-    """Bytes beyond ASCII were replaced by U+FFFD, or read as characters and written in UTF-8. Both move what follows:
-    `startxref` leads nowhere. A binary PDF has at least four such bytes (ISO 32000-1, 7.5.2)."""
+    """Returns whether bytes beyond ASCII became U+FFFD, or were read as characters and written in UTF-8. Both move what
+    follows, so that `startxref` leads nowhere. A binary PDF has at least four such bytes (ISO 32000-1, 7.5.2)."""
     return (
         not content.isascii()
         and not _has_cross_references(content, start)
-        and (content.count(_REPLACEMENT_CHARACTER) >= 2 or _has_characters(content))
+        and (content.count(_REPLACEMENT_CHARACTER) >= 2 or len([*islice(_CHARACTER.finditer(content), 4)]) == 4)
         and _is_utf8(content)
     )
 
 
-def _has_characters(content: bytes) -> bool:
-    return sum(1 for _ in islice(_CHARACTER.finditer(content), _MIN_CHARACTERS)) == _MIN_CHARACTERS
-
-
 def _has_cross_references(content: bytes, start: int) -> bool:
-    """Whether the last `startxref` leads to a cross-reference table or stream, counted from the first byte or from the
-    header (ISO 32000-1, 7.5.5)."""
+    """Returns whether the last `startxref` leads to a cross-reference table or stream, counted from the first byte or
+    from the header (ISO 32000-1, 7.5.5)."""
     match = _STARTXREF.match(content, max(content.rfind(b"startxref"), 0))
     return match is not None and any(_XREF.match(content, int(match[1]) + origin) for origin in (0, start))
 
 
 def _is_utf8(content: bytes) -> bool:
-    """In slices: as one text it would take up to four times the memory."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    """Decodes in slices, since the whole text would take up to four times the memory."""
+    slices = (content[position : position + _SLICE] for position in range(0, len(content), _SLICE))
     try:
-        for position in range(0, len(content), _SLICE):
-            decoder.decode(content[position : position + _SLICE])
-        decoder.decode(b"", final=True)
+        return all(True for _ in codecs.iterdecode(slices, "utf-8"))
     except UnicodeDecodeError:
         return False
-    return True

@@ -1,4 +1,4 @@
-"""Requests to a hostile world: one time budget for everything, one size cap, no redirect, nothing cut short."""
+"""Bounded HTTPS requests to untrusted hosts: a deadline, a size limit, no redirects, and only whole responses."""
 
 import io
 import logging
@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 def run_within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
-    """Runs `work` for at most `seconds`, whatever it waits for: socket time-outs alone bound neither name
-    resolution nor a server that sends a byte now and then. Raises ProviderFailed("timed_out")."""
+    """Runs `work` for at most `seconds` in a thread of its own: socket time-outs bound neither name resolution nor a
+    server that sends a byte now and then. Raises ProviderFailed: timed_out, and the errors of `work`."""
     exchange = Exchange(time.monotonic() + seconds)
     worker = ThreadPoolExecutor(max_workers=1)
     try:
@@ -67,52 +67,49 @@ class Exchange:
         self._socket: socket.socket | None = None
 
     def remaining(self) -> float:
-        """Seconds. Raises ProviderFailed("timed_out") when there are none."""
+        """Returns the seconds left. Raises ProviderFailed: timed_out."""
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
             raise ProviderFailed("timed_out")
         return seconds
 
     def cut(self) -> None:
-        """Ends the open connection, and with it a worker that waits for it."""
+        """Ends the open connection, so that the thread that waits for it ends too."""
         if self._socket is not None:
             with suppress(OSError):  # it may have ended already
-                # socket's own shutdown: the one of SSLSocket pulls the TLS state from under the reader.
+                # Not SSLSocket's own shutdown, which drops the TLS state that the reader uses.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def send(
-        self, url: Url, headers: Mapping[str, str], max_bytes: int, expected: Container[int], body: bytes | None = None
+        self, url: Url, headers: Mapping[str, str], max_bytes: int, expected: set[int], body: bytes | None = None
     ) -> Response:
-        """The response to a GET, or with a body to a POST, whole by every length that came with it.
+        """Sends a GET, or with a body a POST. Returns a response that is whole by every length that came with it.
 
         Raises ProviderFailed: timed_out, unreachable, status (not an expected one), too_large, broken_answer.
         """
         connection = _connection(url, timeout=min(PROVIDER_CONNECT_SECONDS, self.remaining()))
-        with closing(connection), closing(self._ask(connection, url.target, headers, body)) as response:
-            if response.status not in expected:
+        with closing(connection):
+            try:
+                connection.connect()
+                self._socket = connection.sock
+                connection.timeout = self.remaining()
+                headers = {"User-Agent": "craftkit-certificates", **headers}
+                connection.request("POST" if body else "GET", url.target, body, headers, preload_content=False)
+                response = connection.getresponse()
+            except (HTTPError, HTTPException, OSError, ValueError) as error:
+                self.remaining()
+                raise ProviderFailed("unreachable", transient=True) from error
+            with closing(response):
+                if response.status in expected & REDIRECTS:
+                    return Response(response.status, location=_find_location(response))
+                if response.status in expected:
+                    return Response(response.status, self._read(response, max_bytes))
                 raise ProviderFailed(
                     "status",
                     response.status,
                     transient=response.status in TRANSIENT_STATUSES,
                     retry_after=parse_retry_after(response),
                 )
-            if response.status in REDIRECTS:
-                return Response(response.status, location=_find_location(response))
-            return Response(response.status, self._read(response, max_bytes))
-
-    def _ask(
-        self, connection: HTTPConnection, target: str, headers: Mapping[str, str], body: bytes | None
-    ) -> HTTPResponse:
-        try:
-            connection.connect()
-            self._socket = connection.sock
-            connection.timeout = self.remaining()
-            headers = {"User-Agent": "craftkit-certificates", **headers}
-            connection.request("POST" if body else "GET", target, body, headers, preload_content=False)
-            return connection.getresponse()
-        except (HTTPError, HTTPException, OSError, ValueError) as error:
-            self.remaining()
-            raise ProviderFailed("unreachable", transient=True) from error
 
     def _read(self, response: HTTPResponse, max_bytes: int) -> bytes:
         length = response.length_remaining
@@ -120,18 +117,19 @@ class Exchange:
             raise ProviderFailed("too_large", response.status)
         if "Content-Length" in response.headers and length is None and not response.chunked:
             raise ProviderFailed("broken_answer", response.status, transient=True)  # invalid Content-Length
-        decoder = _Gzip() if _is_gzip(response) else _Identity()
+        gzip = _Gzip() if _is_gzip(response) else None
         content = bytearray()
         try:
-            # Not stream(), which takes a chunk's size on trust and reads all of it, or with a negative size everything.
+            # Not stream(), which reads as much as a chunk's size says, and everything if that is negative.
             while (left := response.length_remaining) != 0 and (
                 chunk := response.read1(min(CHUNK, left or CHUNK), decode_content=False)
             ):
-                content += decoder.decompress(chunk, max_bytes + 1 - len(content))
+                content += gzip.decompress(chunk, max_bytes + 1 - len(content)) if gzip else chunk
                 if len(content) > max_bytes:
                     raise ProviderFailed("too_large", response.status)
                 self.remaining()
-            decoder.check_end()
+            if gzip:
+                gzip.check_end()
         except (HTTPError, HTTPException, OSError, ValueError, zlib.error) as error:
             self.remaining()
             raise ProviderFailed("broken_answer", response.status, transient=True) from error
@@ -140,8 +138,8 @@ class Exchange:
 
 
 class _Response(ServerResponse):
-    """A response as servers send it. http.client alone treats 103 as the final response, stops reading headers at the
-    first malformed one and at the hundredth, and accepts a connection that closes within the last chunk's size."""
+    """Parses what http.client does not: it treats 103 as the final response, stops at the first malformed header and at
+    the hundredth, and accepts a connection that closes within the last chunk's size."""
 
     def begin(self) -> None:
         self.fp = stream = _Lines(self.fp.detach())
@@ -155,7 +153,7 @@ class _Response(ServerResponse):
 
 class _Lines(io.BufferedReader):
     def readline(self, size: int | None = -1, /) -> bytes:
-        """A whole line, or b"" at the end. Raises IncompleteRead: the end came within a line, or it is too long."""
+        """Returns a whole line, or b"" at the end. Raises IncompleteRead if it is too long or cut short."""
         line = super().readline(size)
         if line and not line.endswith(b"\n"):
             raise IncompleteRead(line)
@@ -163,8 +161,8 @@ class _Lines(io.BufferedReader):
 
 
 def read_head(stream: BinaryIO) -> bytes:
-    """The status line of the final response (RFC 9110 section 15.2), and the few headers that matter here, however many
-    others there are. Raises IncompleteRead."""
+    """Returns the status line of the final response (RFC 9110 section 15.2), and only the headers that matter here.
+    Raises IncompleteRead."""
     left = MAX_HEAD_BYTES
     head: list[bytes] = []
     is_kept = False
@@ -188,24 +186,16 @@ def read_head(stream: BinaryIO) -> bytes:
 
 
 def _find_location(response: HTTPResponse) -> str:
-    """Returns an empty text unless there is exactly one (RFC 9110 section 10.2.2). http.client decodes it as Latin-1,
-    this function as `parse_json` decodes a link."""
+    """Returns an empty text unless there is exactly one (RFC 9110 section 10.2.2). http.client decodes it as Latin-1;
+    this decodes it as `parse_json` decodes a link."""
     locations = response.headers.getlist("Location")
     return locations[0].encode("latin-1").decode("utf-8", "surrogateescape") if len(locations) == 1 else ""
 
 
 def _is_gzip(response: HTTPResponse) -> bool:
-    """Ignores other codings, which may be wrong: `aws-chunked` is left over from an upload to S3. The bytes decide."""
+    """Ignores other codings, which may be wrong: `aws-chunked` is left over from an upload to S3."""
     codings = response.headers.get("Content-Encoding", "").lower().split(",")
     return not {"gzip", "x-gzip"}.isdisjoint(coding.strip() for coding in codings)
-
-
-class _Identity:
-    def decompress(self, chunk: bytes, _most: int) -> bytes:
-        return chunk
-
-    def check_end(self) -> None:
-        """Does nothing: the framing shows whether the body is whole."""
 
 
 class _Gzip:
@@ -246,12 +236,12 @@ def _tls() -> ssl.SSLContext:
 
 
 def is_header_value(value: object) -> TypeGuard[str]:
-    """Anything else can't be sent as a header's value, or could add another header (RFC 9110 section 5.5)."""
+    """Returns False for what can't be sent as a header's value, or could add another header (RFC 9110 section 5.5)."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""
 
 
 def parse_retry_after(response: HTTPResponse) -> int | None:
-    """Seconds, from either form of the header (RFC 9110 section 10.2.3)."""
+    """Returns the seconds that either form of the header asks for (RFC 9110 section 10.2.3)."""
     try:
         return int(Retry(0).parse_retry_after(response.headers["Retry-After"]))
     except (KeyError, InvalidHeader, ValueError, OverflowError):

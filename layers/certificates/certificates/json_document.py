@@ -6,8 +6,8 @@ _MAX_INTEGER_DIGITS = 300
 
 
 def parse_json(document: bytes | str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - any value
-    """Ignores a byte-order mark, which PowerShell and WCF write (RFC 8259 section 8.1). One bad field does not hide the
-    others: bytes that are not UTF-8 become lone surrogates, and integers that are too long for Python become infinity.
+    """Ignores a byte-order mark, which PowerShell and WCF write (RFC 8259 section 8.1). So that one bad field does not
+    hide the others, bytes that are not UTF-8 become lone surrogates, and integers too long for Python become infinity.
 
     Raises ValueError.
     """
@@ -24,7 +24,7 @@ def _parse_integer(digits: str) -> int | float:
 
 
 def read_integer(value: object) -> int | None:
-    """The integer part of a number, or of a text that holds one; None of anything else."""
+    """Returns the integer part of a number or of a text that holds one, and None for anything else."""
     try:
         return None if isinstance(value, bool) else int(float(value))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):

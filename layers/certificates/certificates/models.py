@@ -1,4 +1,4 @@
-"""The items of the two tables. Other services write them; what breaks these rules is an `InvalidRecord`."""
+"""The items of the two tables, as other services write them. An item that breaks these rules is an InvalidRecord."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,29 @@ from pydantic.alias_generators import to_camel
 
 from certificates.errors import InvalidRecord, NotAvailable, NotAvailableYet
 
+STATUSES = {
+    "sent": True,
+    "viewed": True,
+    "completed": True,
+    "declined": False,
+    "expired": False,
+    "cancelled": False,
+    "failed": False,
+}
+"""Each status of a signature request, and whether a missing certificate may still come. Everything else that depends on
+a status derives from here."""
+
 PROJECT_ID = r"^[A-Za-z0-9_-]{1,64}$"
 _SIGNATURE_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 Item = Mapping[str, object]
-"""A DynamoDB item with its attribute types removed, numbers as Decimal: `{"projectId": "prj_1", "revokedAt": None}`."""
+"""A DynamoDB item without its attribute types, numbers as Decimal: `{"projectId": "prj_1", "revokedAt": None}`."""
 
-_NEVER_AVAILABLE = {"declined", "expired", "cancelled", "failed"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_signature_id(text: str) -> str:
-    """The id in lower case, a UUID. Raises ValueError for any other text."""
+    """Returns the UUID in lower case. Raises ValueError for any other text."""
     id_ = text.lower()
     if re.fullmatch(_SIGNATURE_ID, id_) is None:
         raise ValueError("must be a UUID")
@@ -47,7 +58,7 @@ def _parse_time(value: object) -> datetime:
 
 
 def _format_whole_number(value: object) -> object:
-    """Replaces a whole number with its digits."""
+    """Replaces a whole number with its digits. Some providers count their requests."""
     is_whole = isinstance(value, Decimal) and value.is_finite() and value == int(value)
     return str(int(value)) if is_whole else value  # type: ignore[call-overload]
 
@@ -77,8 +88,7 @@ class Record(BaseModel):
 
 
 class ApiKey(Record):
-    """A project's key. The key itself is stored nowhere: its SHA-256 finds the item. An empty time is broken, not
-    absent: a key whose revocation can't be read opens nothing."""
+    """A project's key. An empty time is broken, not absent: a key whose revocation can't be read is never accepted."""
 
     table = "api_keys"
 
@@ -100,10 +110,8 @@ class Owned(Record):
 
 
 class SignatureRequest(Owned):
-    """A signature request."""
-
     id: str = Field(pattern=_SIGNATURE_ID)
-    status: Literal["sent", "viewed", "completed", "declined", "expired", "cancelled", "failed"]
+    status: Literal[tuple(STATUSES)]  # type: ignore[valid-type]
     certificate_url: OptionalText = None
     provider_request_id: Annotated[OptionalText, BeforeValidator(_format_whole_number)] = None
 
@@ -122,4 +130,10 @@ class SignatureRequest(Owned):
     def require_certificate(self) -> None:
         """Raises NotAvailableYet, or NotAvailable if it never will be, unless the certificate is available."""
         if self.certificate_url is None:
-            raise (NotAvailable if self.status in _NEVER_AVAILABLE else NotAvailableYet)(self.status)
+            raise (NotAvailableYet if STATUSES[self.status] else NotAvailable)(self.status)
+
+    def require_provider_request_id(self) -> str:
+        """Raises InvalidRecord if the certificate can't be fetched without it."""
+        if self.provider_request_id is None:
+            raise InvalidRecord(self.table, {"providerRequestId": "missing"})
+        return self.provider_request_id

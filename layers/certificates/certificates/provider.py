@@ -2,28 +2,25 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from certificates.budgets import PROVIDER_SECONDS, SHORTEST_TRY_SECONDS
+from certificates import budgets
 from certificates.certificate import Certificate, is_whole_pdf
-from certificates.errors import InvalidRecord, ProviderFailed
-from certificates.https import REDIRECTS, Exchange, Response, is_header_value, run_within
+from certificates.errors import ProviderFailed
+from certificates.https import REDIRECTS, Exchange, is_header_value, run_within
 from certificates.json_document import parse_json
-from certificates.models import SignatureRequest
 from certificates.settings import ProviderSettings
-from certificates.telemetry import measure, milliseconds_since
 from certificates.urls import HostRule, Url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-MAX_LINK_ANSWER_BYTES = 8 * 1024 * 1024
-# Parsed, such an answer may take 25 times its size. Memory holds one, and the interpreter parses no two at once anyway.
+MAX_LINK_RESPONSE_BYTES = 8 * 1024 * 1024
+# A parsed response may take 25 times its size. Memory holds one, and the interpreter parses no two at once anyway.
 _PARSING = threading.Lock()
-RETRY_PAUSE = 0.5
 
 
 class Secret:
@@ -40,16 +37,16 @@ class Secret:
         return self._value or self._read()
 
     def reload_if_unchanged(self, used: str) -> bool:
-        """Whether it has changed since it was used. Reads it again, unless another thread has done so already."""
+        """Returns whether the secret differs from the one that was used. Reads it again unless another thread did."""
         with self._lock:
             return self._value != used or self._read() != used
 
     def _read(self) -> str:
         try:
-            answer = self._connect().get_secret_value(SecretId=self._name)
+            response = self._connect().get_secret_value(SecretId=self._name)
         except Exception as error:
             raise ProviderFailed("secret_unavailable") from error
-        value = answer.get("SecretString")
+        value = response.get("SecretString")
         if not is_header_value(value):
             raise ProviderFailed("secret_malformed")
         self._value = value
@@ -57,17 +54,17 @@ class Secret:
 
 
 class Observer:
-    """Is told each step of a fetch. This one ignores them."""
+    """Callbacks for the steps of a fetch. The base class does nothing."""
 
-    def on_request(self, url: Url, *, is_link: bool) -> None: ...
+    @contextmanager
+    def on_request(self, _url: Url, *, is_link: bool) -> Iterator[None]:  # noqa: ARG002
+        """Surrounds one request, which may raise ProviderFailed."""
+        yield
 
     def on_response(self, content: bytes) -> None: ...
 
-    def on_failure(self, failure: ProviderFailed) -> None:
-        """The request failed."""
-
     def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
-        """The response with this status holds a link: a 200 in a field, a redirect in a header."""
+        """A link was found in a field of a response with the status 200, or in the header of a redirect."""
 
 
 class Provider:
@@ -76,85 +73,82 @@ class Provider:
         self._secret = secret
         self._observer = observer or Observer()
 
-    def fetch(self, provider_request_id: str, seconds: float, *, second_try: bool = True) -> Certificate:
-        """One certificate, within `seconds` with links, pauses and, after a transient fault, a second try. Without
-        `second_try` only a rotated secret is tried again.
+    def fetch(self, request_id: str, seconds: float, *, second_try: bool = True) -> Certificate:
+        """Fetches one certificate within `seconds`, including links, pauses and, after a transient fault, a second try.
+        Without `second_try`, only a rotated secret is tried again.
 
         Raises ProviderFailed: timed_out, unreachable, status, too_large, broken_answer, secret_unavailable,
         secret_malformed, request_id_refused, link_missing, link_refused, link_status, not_a_pdf.
         """
-        return run_within(seconds, partial(self._fetch, provider_request_id, second_try=second_try))
+        return run_within(seconds, partial(self._fetch, request_id, second_try))
 
-    def _fetch(self, provider_request_id: str, exchange: Exchange, *, second_try: bool) -> Certificate:
+    def _fetch(self, request_id: str, second_try: bool, exchange: Exchange) -> Certificate:  # noqa: FBT001
         secret = self._secret.value()
         try:
-            return self._try(provider_request_id, exchange)
+            return self._try(request_id, exchange)
         except ProviderFailed as failure:
             if failure.reason == "status" and failure.upstream_status in {401, 403}:
                 if not self._secret.reload_if_unchanged(secret):
                     raise
             elif failure.transient and second_try:
-                pause = failure.retry_after or RETRY_PAUSE
-                if pause + SHORTEST_TRY_SECONDS > exchange.remaining():
+                pause = failure.retry_after or budgets.PROVIDER_PAUSE
+                if pause + budgets.SHORTEST_TRY_SECONDS > exchange.remaining():
                     raise
                 time.sleep(pause)
             else:
                 raise
-        return self._try(provider_request_id, exchange)
+        return self._try(request_id, exchange)
 
-    def _try(self, provider_request_id: str, exchange: Exchange) -> Certificate:
-        settings = self._settings
+    def _try(self, request_id: str, exchange: Exchange) -> Certificate:
+        """Makes one or two requests: the second follows a link or redirect, without the secret, which must not reach
+        another host; storage hosts also refuse two authentications."""
+        settings, observer = self._settings, self._observer
         try:
-            url = settings.provider_certificate_url.expand(provider_request_id)
+            url = settings.provider_certificate_url.expand(request_id)
         except ValueError:
             raise ProviderFailed("request_id_refused") from None
-        secret = settings.provider_auth_header.fill(self._secret.value())
-        self._observer.on_request(url, is_link=False)
+        headers = settings.provider_auth_header.fill(self._secret.value())
         if settings.provider_link_field:
-            accept, max_bytes = "application/json", MAX_LINK_ANSWER_BYTES
+            accept, max_bytes = "application/json", MAX_LINK_RESPONSE_BYTES
         else:
             accept, max_bytes = "application/pdf, */*;q=0.8", settings.max_certificate_bytes
-        answer = self._get(exchange, url, secret | {"Accept": accept}, max_bytes, {200} | REDIRECTS)
-        content = answer.content
-        if answer.status != 200:
-            content = self._follow(exchange, answer.location, answer.status)
-        elif settings.provider_link_field:
-            content = self._follow(exchange, find_link(content, settings.provider_link_field), 200)
-        if not is_whole_pdf(content):
+        with observer.on_request(url, is_link=False):
+            response = exchange.send(url, headers | {"Accept": accept}, max_bytes, {200} | REDIRECTS)
+        link: str | None = None
+        if response.status != 200:
+            link = response.location
+        else:
+            observer.on_response(response.content)
+            if settings.provider_link_field:
+                link = find_link(response.content, settings.provider_link_field)
+        if link is not None:
+            url = self._check_link(link, response.status)
+            try:
+                with observer.on_request(url, is_link=True):
+                    response = exchange.send(url, {"Accept": "*/*"}, settings.max_certificate_bytes, {200})
+            except ProviderFailed as failure:
+                if failure.reason == "status":
+                    failure.reason = "link_status"
+                raise
+            observer.on_response(response.content)
+        if not is_whole_pdf(response.content):
             raise ProviderFailed("not_a_pdf", 200)
-        return Certificate(content)
+        return Certificate(response.content)
 
-    def _follow(self, exchange: Exchange, link: str, status: int) -> bytes:
-        """Sends no secret: it must not reach another host, and storage hosts refuse two authentications. `status` is
-        that of the response with the link."""
+    def _check_link(self, link: str, status: int) -> Url:
+        """Returns the URL that the response with this status links to. Raises ProviderFailed: link_refused, status."""
         url = find_url(link, self._settings.provider_link_hosts)
         self._observer.on_link(link, status, is_allowed=url is not None)
         if url is None:
             raise ProviderFailed("link_refused" if status == 200 else "status", status)
-        self._observer.on_request(url, is_link=True)
-        try:
-            return self._get(exchange, url, {"Accept": "*/*"}, self._settings.max_certificate_bytes, {200}).content
-        except ProviderFailed as failure:
-            if failure.reason == "status":
-                failure.reason = "link_status"
-            raise
-
-    def _get(
-        self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int, expected: set[int]
-    ) -> Response:
-        try:
-            answer = exchange.send(url, headers, max_bytes, expected)
-        except ProviderFailed as failure:
-            self._observer.on_failure(failure)
-            raise
-        if answer.status == 200:
-            self._observer.on_response(answer.content)
-        return answer
+        return url
 
 
 def find_link(document: bytes, field: str) -> str:
-    """The text in a field of JSON; a number in the field's name is an array's index. Raises ProviderFailed:
-    link_missing."""
+    """Returns the text in a field of JSON; a number in the field's name is an array's index.
+
+    Raises ProviderFailed: link_missing.
+    """
     try:
         with _PARSING:
             value = parse_json(document)
@@ -167,23 +161,10 @@ def find_link(document: bytes, field: str) -> str:
     return value
 
 
-def find_url(link: str, hosts: "Iterable[HostRule]") -> Url | None:
-    """The URL of a link, or None if it is malformed or leads to no listed host."""
+def find_url(link: str, hosts: Iterable[HostRule]) -> Url | None:
+    """Returns the URL of a link, or None if it is malformed or no rule allows its host."""
     try:
         url = Url.parse_link(link)
     except ValueError:
         return None
     return url if any(host.allows(url) for host in hosts) else None
-
-
-def fetch_certificate(
-    signature: SignatureRequest, provider: Provider, seconds: float, *, second_try: bool = True
-) -> Certificate:
-    """Within PROVIDER_SECONDS, or less if `seconds` are less. Raises InvalidRecord, ProviderFailed."""
-    if signature.provider_request_id is None:
-        raise InvalidRecord(SignatureRequest.table, {"providerRequestId": "missing"})
-    started = time.perf_counter()
-    try:
-        return provider.fetch(signature.provider_request_id, min(PROVIDER_SECONDS, seconds), second_try=second_try)
-    finally:
-        measure("ProviderMilliseconds", milliseconds_since(started))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from certificates import budgets
 from certificates.aws import error_code
 from certificates.errors import RecordsUnavailable
 from certificates.models import Item
@@ -14,11 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-ATTEMPTS = 4
-FIRST_PAUSE = 0.05
-
 Keys = Mapping[str, Mapping[str, "AttributeValueTypeDef"]]
-"""By table, the key of the one item that is asked for: `{"signatures": {"id": {"S": "0f8f…"}}}`."""
+"""The key of the one requested item, by table: `{"signatures": {"id": {"S": "0f8f…"}}}`."""
 
 
 class Records:
@@ -28,9 +26,9 @@ class Records:
         self._api_keys_table = api_keys_table
 
     def lookup(self, key_hash: str, signature_id: str | None) -> tuple[Item | None, Item | None]:
-        """The key's item and the signature's in one strongly consistent read. A missing item is None.
+        """Returns the items of the key and the signature request, or None for each that is missing, from one strongly
+        consistent read. The caller must accept the key before it looks at the signature request.
 
-        Neither is validated: the caller must not look at the signature before it has accepted the key.
         Raises RecordsUnavailable.
         """
         wanted: Keys = {self._api_keys_table: {"keyHash": {"S": key_hash}}}
@@ -40,38 +38,38 @@ class Records:
         return found.get(self._api_keys_table), found.get(self._signatures_table)
 
     def signature(self, signature_id: str) -> Item | None:
-        """The signature's item, from a strongly consistent read. Raises RecordsUnavailable."""
+        """Returns the signature request's item from a strongly consistent read. Raises RecordsUnavailable."""
         return self._read({self._signatures_table: {"id": {"S": signature_id}}}).get(self._signatures_table)
 
     def _read(self, wanted: Keys) -> dict[str, Item]:
-        """The existing items, by table."""
+        """Returns the existing items, by table."""
         found: dict[str, Item] = {}
-        for attempt in range(ATTEMPTS):
+        for attempt in range(budgets.UNPROCESSED_READS):
             try:
-                answer = self._dynamodb.batch_get_item(
+                response = self._dynamodb.batch_get_item(
                     RequestItems={table: {"Keys": [key], "ConsistentRead": True} for table, key in wanted.items()}
                 )
             except Exception as error:
                 raise RecordsUnavailable(error_code(error)) from error
-            items, unprocessed = _check(answer, wanted)
+            items, unprocessed = _check(response, wanted)
             found |= items
             if not unprocessed:
                 return found
             wanted = {table: wanted[table] for table in unprocessed}
-            time.sleep(FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+            time.sleep(budgets.UNPROCESSED_PAUSE * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
         raise RecordsUnavailable("UnprocessedKeys")
 
 
-def _check(answer: Mapping[str, Any], wanted: Keys) -> tuple[dict[str, Item], list[str]]:
-    """The items in DynamoDB's answer, and the tables that it left unread.
+def _check(response: Mapping[str, Any], wanted: Keys) -> tuple[dict[str, Item], list[str]]:
+    """Returns the items in DynamoDB's response, and the tables that it left unread.
 
-    Raises RecordsUnavailable unless the answer matches the request. botocore parses a body that is not JSON as an
-    answer without any field.
+    Raises RecordsUnavailable unless the response matches the request. botocore parses a body that is not JSON as a
+    response without any field.
     """
-    responses, unprocessed = answer.get("Responses"), answer.get("UnprocessedKeys")
-    if not isinstance(responses, dict) or not isinstance(unprocessed, dict):
-        raise RecordsUnavailable("MalformedAnswer")
-    if not {*responses, *unprocessed} <= wanted.keys():
+    responses, unprocessed = response.get("Responses"), response.get("UnprocessedKeys")
+    if not (
+        isinstance(responses, dict) and isinstance(unprocessed, dict) and {*responses, *unprocessed} <= wanted.keys()
+    ):
         raise RecordsUnavailable("MalformedAnswer")
     found: dict[str, Item] = {}
     for table, items in responses.items():
@@ -86,7 +84,7 @@ def _check(answer: Mapping[str, Any], wanted: Keys) -> tuple[dict[str, Item], li
 
 
 def _plain(value: object) -> object:
-    """Texts, numbers and nulls without their types. Everything else stays as it is: no rule allows it."""
+    """Returns a text, number or null without its type, and anything else unchanged: no rule allows it."""
     match value:
         case {"S": text}:
             return text

@@ -14,11 +14,11 @@ _HEADER = re.compile(r"(?P<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+): *(?P<value>[ -~]+)
 
 
 class SettingsError(Exception):
-    """One or more environment variables are missing or wrong: the text names each, and none of their values."""
+    """Environment variables are missing or wrong. The text names each, but none of their values."""
 
 
 class Settings(BaseModel):
-    """Field `provider_link_field` is read from the variable PROVIDER_LINK_FIELD."""
+    """Reads `provider_link_field` from the variable PROVIDER_LINK_FIELD."""
 
     model_config = ConfigDict(alias_generator=str.upper, frozen=True)
 
@@ -33,7 +33,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class HeaderTemplate:
-    """The header that authenticates at the provider, `{secret}` in its value."""
+    """The header that authenticates at the provider, with `{secret}` in its value."""
 
     name: str
     value: str

@@ -1,12 +1,14 @@
 """Log lines and metrics, both as JSON on standard output (CloudWatch embedded metric format).
 
-A metric is written the moment it is known: none is lost if the execution environment is killed later.
+A metric is written at once, so that none is lost if the execution environment is killed later.
 """
 
 import json
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aws_lambda_powertools import Logger
@@ -22,13 +24,19 @@ def count(metric: str, **dimensions: str) -> None:
     _record(metric, MetricUnit.Count, 1, dimensions)
 
 
-def measure(metric: str, milliseconds: float) -> None:
-    _record(metric, MetricUnit.Milliseconds, milliseconds, {})
-
-
 def milliseconds_since(started: float) -> float:
-    """`started` is a time of time.perf_counter()."""
+    """Returns the time since `started`, a value of time.perf_counter()."""
     return round((time.perf_counter() - started) * 1000, 1)
+
+
+@contextmanager
+def measured(metric: str) -> Iterator[None]:
+    """Measures how long the block takes, whether it raises or not."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        _record(metric, MetricUnit.Milliseconds, milliseconds_since(started), {})
 
 
 def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
@@ -41,8 +49,8 @@ def _record(metric: str, unit: MetricUnit, value: float, dimensions: dict[str, s
 
 
 def describe_error(error: Exception) -> dict[str, object]:
-    """The fields that a log may hold: the attributes of our own errors; of any other error its name and where it came
-    from, since its text may hold anything."""
+    """Returns the fields that a log may hold: the attributes of our own errors, but only the name and origin of any
+    other, whose text may hold anything."""
     if isinstance(error, CertificateError):
         return {name: value for name, value in vars(error).items() if value is not None}
     steps = traceback.extract_tb(error.__traceback__, limit=-10)

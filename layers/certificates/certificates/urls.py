@@ -1,5 +1,5 @@
-"""URLs of the provider. One strict grammar, parsed once: what is checked here is what is connected to. URL libraries
-normalise paths and queries, which breaks signed links."""
+"""URLs of the provider, parsed once by one strict grammar, so that what is checked is what is connected to. URL
+libraries normalise paths and queries, which breaks signed links."""
 
 import re
 from dataclasses import dataclass
@@ -7,16 +7,14 @@ from typing import Self
 from urllib.parse import quote
 
 # scheme://host[:port][/path][?query] of RFC 3986 in ASCII. No user information and no fragment, and no backslash,
-# control character, quote or bracket that another parser could read differently. The last label of a name begins with a
-# letter: resolvers read `127.1` and `0x7f.1` as addresses. The patterns in template.yaml accept the same.
+# control character, quote or bracket that another parser could read differently. A host is a name, whose last label
+# begins with a letter, since resolvers read `127.1` and `0x7f.1` as addresses; or, for development, a loopback address.
 _NAME = r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z][A-Za-z0-9_-]*"
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IP = rf"{_OCTET}(?:\.{_OCTET}){{3}}|\[[0-9A-Fa-f:.]+\]"
+_LOOPBACK = r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}"
+_HOST = rf"(?P<host>{_NAME}|{_LOOPBACK}|\[::1\])"
 _PORT = r"(?::(?P<port>6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
-_URL = re.compile(
-    rf"(?P<scheme>https?)://(?P<host>{_NAME}|{_IP}){_PORT}(?P<target>(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?|-]*)?)"
-)
-_HOST_RULE = re.compile(rf"(?:\*\.(?P<suffix>{_NAME})|(?P<host>{_NAME}|{_IP})){_PORT}")
+_URL = re.compile(rf"(?P<scheme>https?)://{_HOST}{_PORT}(?P<target>(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?|-]*)?)")
+_HOST_RULE = re.compile(rf"(?:\*\.(?P<suffix>{_NAME})|{_HOST}){_PORT}")
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
 # Browsers percent-encode these in a path or a query; we encode brackets too. Encoded text stays as it is.
 _UNENCODED = re.compile(r"[ \"<>\[\]^`{}\x80-\U0010ffff]+")
@@ -46,9 +44,9 @@ class Url:
 
     @classmethod
     def parse_link(cls, text: str) -> Self:
-        """A URL as services write it, with blanks, quotes, brackets or letters beyond ASCII in its path or query, and a
-        fragment, which is never sent. A byte that is not UTF-8, here a lone surrogate, is sent as it came. Its
-        authority is as strict as any other's. Raises ValueError, as `parse` does."""
+        """Parses a URL with blanks, quotes, brackets or letters beyond ASCII in its path or query, as services write.
+        A byte that is not UTF-8, here a lone surrogate, is sent unchanged, and a fragment never. The authority is as
+        strict as in `parse`. Raises ValueError, as `parse` does."""
         if len(text) > _MAX_LINK_CHARACTERS:
             raise ValueError("is too long")
         text = text.strip(" \t\r\n")
@@ -59,20 +57,12 @@ class Url:
         if target.startswith(("/", "?")):
             target = target.partition("#")[0]
         # Scheme and host are case-insensitive (RFC 3986 section 6.2.2.1).
-        return cls.parse(authority[0].lower() + _UNENCODED.sub(_encode, target))
-
-    @property
-    def has_default_port(self) -> bool:
-        return self.port == _DEFAULT_PORTS[self.scheme]
-
-
-def _encode(characters: re.Match[str]) -> str:
-    return quote(characters[0], safe="", errors="surrogateescape")
+        target = _UNENCODED.sub(lambda match: quote(match[0], safe="", errors="surrogateescape"), target)
+        return cls.parse(authority[0].lower() + target)
 
 
 def is_loopback(host: str) -> bool:
-    """127.0.0.0/8, ::1 and localhost."""
-    return host in {"localhost", "::1"} or re.fullmatch(rf"127(?:\.{_OCTET}){{3}}", host) is not None
+    return host in {"localhost", "::1"} or re.fullmatch(_LOOPBACK, host) is not None
 
 
 @dataclass(frozen=True)
@@ -124,4 +114,4 @@ class HostRule:
     def allows(self, url: Url) -> bool:
         if not (url.host.endswith("." + self.host) if self.is_suffix else url.host == self.host):
             return False
-        return url.port == self.port if self.port else url.has_default_port or is_loopback(url.host)
+        return url.port == self.port if self.port else url.port == _DEFAULT_PORTS[url.scheme] or is_loopback(url.host)

@@ -9,6 +9,7 @@ import schemathesis
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 
+from certificates import models
 from develop.local import seeds
 from develop.local.stack import LocalService
 from develop.template import ROOT
@@ -18,7 +19,6 @@ from tests.service.artifact.conftest import archive
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 ETAG = '"5d41402abc4b2a76b9719d911017c592"'
 
-NOT_AVAILABLE = ("sent", "viewed", "completed", "declined", "expired", "cancelled", "failed")
 CERTIFICATE = {200, 206, 304, 412, 416}
 # The statuses that a request with the project's key may get, by id. Every other id is 404.
 STATUSES = {
@@ -29,7 +29,7 @@ STATUSES = {
             "first": CERTIFICATE,
             "archived": CERTIFICATE,
             "large": CERTIFICATE - {200} | {413},
-            **{status: {409} for status in NOT_AVAILABLE},
+            **{status: {409} for status in models.STATUSES},
             "other_project": {404},
             "unknown_id": {404},
             "malformed_id": {404},

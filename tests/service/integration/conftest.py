@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +16,9 @@ import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from certificates import archive, provider, records
+from certificates import budgets
 from certificates.archive import Archive
+from certificates.aws import connect_secrets_manager
 from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import logger
@@ -127,10 +128,15 @@ def scripted_provider() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture(scope="session")
-def services(provider: ScriptedServer) -> Services:
-    """The services of a cold start, whose clients are created once for all tests because boto3 is slow."""
+def settings(provider: ScriptedServer) -> DownloadSettings:
     url = f"{provider.url}/v1/requests/{{providerRequestId}}/certificate"
-    return download.connect(DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url}))
+    return DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
+
+
+@pytest.fixture(scope="session")
+def services(settings: DownloadSettings) -> Services:
+    """The services of a cold start, whose clients are created once for all tests because boto3 is slow."""
+    return download.connect(settings)
 
 
 @pytest.fixture
@@ -146,33 +152,47 @@ def service(
     provider.requests.clear()
     monkeypatch.setattr(download, "SERVICES", replace(services, failures=Failures()))
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
-    with deployed(stack):
-        for item in seeds.api_keys():
-            DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
+    with deployed(stack, with_api_keys=True):
         yield Service(stack, provider, services, capfd)
 
 
-Place = Callable[..., ScriptedServer]
+ScriptAws = Callable[..., ScriptedServer]
 
 
-@pytest.fixture
-def place(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """Replaces an AWS service with a scripted server and connects the function to it."""
+@cache
+def connect_scripted(name: str) -> tuple[ScriptedServer, Services]:
+    """A server in place of an AWS service, and the services that are connected to it, once for all tests."""
+    server = ScriptedServer()
+    server.__enter__()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
+        return server, download.connect(DownloadSettings.from_environment())
+
+
+@pytest.fixture(name="script")
+def script_aws(service: Service, settings: DownloadSettings, monkeypatch: pytest.MonkeyPatch) -> ScriptAws:
+    """Replaces an AWS service with a scripted server."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
-    monkeypatch.setattr(records, "FIRST_PAUSE", 0)
-    with ExitStack() as servers:
+    for pause in ("CONFLICT_PAUSE", "PROVIDER_PAUSE", "UNPROCESSED_PAUSE"):
+        monkeypatch.setattr(budgets, pause, 0)
 
-        def run(name: str, *answers: Response) -> ScriptedServer:
-            server = servers.enter_context(ScriptedServer(*answers))
-            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
-            url = f"{service.provider.url}/{{providerRequestId}}"
-            settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
-            monkeypatch.setattr(download, "SERVICES", download.connect(settings))
-            return server
+    def run(name: str, *answers: Response) -> ScriptedServer:
+        server, scripted = connect_scripted(name)
+        server.answers = list(answers)
+        server.requests.clear()
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
+        match name:
+            case "S3":
+                changes: dict[str, Any] = {"archive": scripted.archive}
+            case "DYNAMODB":
+                changes = {"records": scripted.records}
+            case _:
+                secret = Secret(connect_secrets_manager, settings.provider_secret_name)
+                changes = {"provider": Provider(settings, secret)}
+        monkeypatch.setattr(download, "SERVICES", replace(service.services, failures=Failures(), **changes))
+        return server
 
-        yield run
+    return run
 
 
 @dataclass
@@ -188,12 +208,10 @@ class World:
 
 
 @pytest.fixture
-def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(stack: Stack, provider: ScriptedServer, settings: DownloadSettings, monkeypatch: pytest.MonkeyPatch) -> World:
     """Two signature requests of the key's project, ID and OTHER, whose certificates are archived."""
     found = World(Tables(stack), Bucket(), provider)
     tables = (stack.physical_id("SignaturesTable"), stack.physical_id("ApiKeysTable"))
-    url = f"{provider.url}/{{providerRequestId}}"
-    settings = DownloadSettings.model_validate(os.environ | {"PROVIDER_CERTIFICATE_URL": url})
     services = Services(
         Records(found.tables, *tables),  # type: ignore[arg-type]
         Archive(found.bucket, "bucket"),  # type: ignore[arg-type]
@@ -210,7 +228,7 @@ def world(stack: Stack, provider: ScriptedServer, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0)
 
 
 @pytest.fixture

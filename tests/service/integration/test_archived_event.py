@@ -55,8 +55,8 @@ def rule() -> dict[str, Any]:
 def test_the_rule_sends_each_archived_certificate_to_the_queue(
     service: Service, stack: Stack, rule: dict[str, Any]
 ) -> None:
-    told = stack.resources["CertificatesBucket"]["Properties"]["NotificationConfiguration"]["EventBridgeConfiguration"]
-    assert told == {"EventBridgeEnabled": True}
+    notifications = stack.resources["CertificatesBucket"]["Properties"]["NotificationConfiguration"]
+    assert notifications["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
     S3.put_bucket_notification_configuration(
         Bucket=service.bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from certificates import provider
+from certificates import budgets
 from develop.local import seeds
 from develop.local.runtime import Context
 from develop.local.stack import DOWNLOAD, REFRESH
@@ -146,7 +146,7 @@ Deploy = Callable[[str], Deployment]
 @pytest.fixture
 def deploy(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
     """Deploys with the page's parameters and credentials. Only the provider's hosts are replaced."""
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
     running: list[StandIn] = []
 
     def run(name: str) -> Deployment:
@@ -190,20 +190,13 @@ def test_a_deployment_accepts_the_parameters_of_the_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_certificates_are_archived_through_two_lifetimes(deploy: Deploy, name: str) -> None:
+def test_certificates_are_archived_while_the_access_token_is_refreshed(deploy: Deploy, name: str) -> None:
     deployment = deploy(name)
     assert deployment.download() == 502
     for _ in range(6):
         assert "reason" not in deployment.refresh()
         deployment.standin.now += deployment.standin.documented.lifetime // 3
         assert deployment.download() == 200
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_an_access_token_that_has_ended_is_replaced_by_the_next_run(deploy: Deploy, name: str) -> None:
-    deployment = deploy(name)
-    deployment.refresh()
-    assert deployment.download() == 200
     deployment.standin.now += deployment.standin.documented.lifetime
     assert deployment.download() == 502
     deployment.refresh()

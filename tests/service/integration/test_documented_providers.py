@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from certificates import provider
+from certificates import budgets
 from certificates.errors import ProviderFailed
 from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
@@ -111,7 +111,7 @@ def test_a_deployment_accepts_the_parameters_of_the_page(name: str, column: int)
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Fetches `a/1` with only the provider's host replaced by a stub."""
-    monkeypatch.setattr(provider, "RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
 
     def run(name: str, answer: Response | str) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
         url, header, link_field, link_hosts = rows()[name]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from certificates import archive
+from certificates import budgets
 from certificates.archive import Archive
 from certificates.aws import OutOfTime
 from develop.fakes.memory import Bucket, answer, etag
@@ -45,12 +45,12 @@ def fail(error: Exception) -> Callable[..., Any]:
     return run
 
 
-def lose_the_answer(put: Put, **parameters: Any) -> dict[str, Any]:
+def lose_the_response(put: Put, **parameters: Any) -> dict[str, Any]:
     put(**parameters)
     raise TIMED_OUT
 
 
-def answer_without_a_tag(put: Put, **parameters: Any) -> dict[str, Any]:
+def respond_without_a_tag(put: Put, **parameters: Any) -> dict[str, Any]:
     put(**parameters)
     return answer(200)
 
@@ -70,8 +70,8 @@ WRITES: dict[str, Callable[[], Callable[..., dict[str, Any]]]] = {
     "well": lambda: lambda put, **parameters: put(**parameters),
     "409 once": conflict_once,
     UNDER_WAY: lambda: fail(failure(409, "ConditionalRequestConflict")),
-    "its answer is lost": lambda: lose_the_answer,
-    "its answer is malformed": lambda: answer_without_a_tag,
+    "its response is lost": lambda: lose_the_response,
+    "its response is malformed": lambda: respond_without_a_tag,
     "never arrives": lambda: fail(TIMED_OUT),
     "refused": lambda: fail(failure(403, "AccessDenied")),
     "throttled": lambda: fail(failure(503, "SlowDown")),
@@ -145,7 +145,7 @@ def bucket(world: World, write: str, read: str, other: str, monkeypatch: pytest.
     faulty = FaultyBucket(write, read, other)
     services = replace(download.SERVICES, archive=Archive(faulty, "bucket"))  # type: ignore[arg-type]
     monkeypatch.setattr(download, "SERVICES", services)
-    monkeypatch.setattr(archive, "CONFLICT_PAUSE", 0)
+    monkeypatch.setattr(budgets, "CONFLICT_PAUSE", 0)
     world.provider.answers = [reply(body=OURS)]
     yield faulty
     world.provider.answers = [reply(body=pdf())]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from develop.fakes.memory import etag
 from functions.download_certificate import download
 from tests.service.integration.conftest import Service, World, get
-from tests.support.examples import bounded, given
+from tests.support.examples import given
 from tests.support.pdf import pdf
 from tests.support.responses import not_modified, part, refusal, whole
 from tests.support.rfc9110 import respond
@@ -56,7 +56,6 @@ def expected(headers: dict[str, str], most: int) -> dict[str, Any]:
 
 
 @pytest.mark.fuzz
-@bounded(1500)
 @given(headers=requests, most=st.sampled_from([1500, 2000]))
 def test_conditions_and_ranges_follow_the_rfc(
     world: World, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
@@ -70,7 +69,6 @@ def fields(headers: dict[str, str], etag: str = ETAG) -> dict[str, str]:
 
 
 @pytest.mark.fuzz
-@bounded(150)
 @example(headers={"If-Range": ETAG, "Range": "bytes=0-9"}, most=2000)
 @example(headers={"If-Range": '"other"', "Range": "bytes=0-9"}, most=2000)
 @example(headers={"If-Match": '"other"', "Range": "bytes=0-9"}, most=2000)

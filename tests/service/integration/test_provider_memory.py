@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from certificates.provider import MAX_LINK_ANSWER_BYTES
+from certificates.provider import MAX_LINK_RESPONSE_BYTES
 from develop.fakes.server import Response, ScriptedServer, reply
 from develop.template import ROOT, Stack
 from tests.support.pdf import pdf
@@ -62,7 +62,7 @@ def test_the_largest_certificate_fits_too() -> None:
 
 @pytest.mark.threat("API4")
 def test_ten_link_documents_at_once_fit_into_the_archive_functions_memory(stack: Stack) -> None:
-    document = b"[" + b"{}," * (MAX_LINK_ANSWER_BYTES // 3 - 1) + b"0]"
+    document = b"[" + b"{}," * (MAX_LINK_RESPONSE_BYTES // 3 - 1) + b"0]"
     result = fetch(reply(body=document), "url", 10)
     memory = stack.resources["ArchiveCertificateFunction"]["Properties"]["MemorySize"]
     assert result["outcome"] == "link_missing"

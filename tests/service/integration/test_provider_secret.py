@@ -1,6 +1,7 @@
 """The provider's secret is read once, and again after it was rotated."""
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,17 +71,10 @@ def test_a_secret_that_cannot_stand_in_a_header_is_refused(secret: str) -> None:
     assert refusal(reply(body=PDF), vault=Vault(secret)) == ("secret_malformed", None, 0)
 
 
-def test_a_binary_secret_is_refused() -> None:
-    class Binary:
-        def get_secret_value(self, SecretId: str) -> dict[str, bytes]:  # noqa: N803
-            return {"SecretBinary": SecretId.encode()}
+def test_a_binary_or_unavailable_secret_is_the_providers_failure() -> None:
+    def fail(SecretId: str) -> None:  # noqa: N803
+        raise EndpointConnectionError(endpoint_url=SecretId)
 
-    assert refusal(reply(body=PDF), vault=Binary()) == ("secret_malformed", None, 0)
-
-
-def test_secrets_manager_away_is_the_providers_failure() -> None:
-    class Away:
-        def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803
-            raise EndpointConnectionError(endpoint_url=SecretId)
-
-    assert refusal(reply(body=PDF), vault=Away()) == ("secret_unavailable", None, 0)
+    binary = SimpleNamespace(get_secret_value=lambda SecretId: {"SecretBinary": SecretId.encode()})  # noqa: N803
+    assert refusal(reply(body=PDF), vault=binary) == ("secret_malformed", None, 0)
+    assert refusal(reply(body=PDF), vault=SimpleNamespace(get_secret_value=fail)) == ("secret_unavailable", None, 0)

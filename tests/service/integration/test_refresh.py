@@ -164,10 +164,10 @@ class Crash:
             is_last = next(calls) == self.number
             if is_last and self.when == "before":
                 raise SystemExit
-            answer = original(client, operation, parameters)
+            response = original(client, operation, parameters)
             if is_last:
                 raise SystemExit
-            return answer
+            return response
 
         monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
 
@@ -175,7 +175,7 @@ class Crash:
 CRASHES = [(number, when) for number in range(1, 5) for when in ("before", "after")]
 """The calls read the credentials, read them again, write the new refresh token, and write the access token."""
 LOSSES = {(2, "before"), (2, "after"), (3, "before")}
-"""Between the provider's answer and the write of the new refresh token."""
+"""Between the provider's response and the write of the new refresh token."""
 
 
 @pytest.mark.parametrize(("number", "when"), CRASHES)

@@ -8,7 +8,6 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
-from certificates.urls import Url
 from develop.fakes.server import Response, hang, raw, reply, reset
 from develop.local.runtime import Context
 from functions.refresh_credential import grants
@@ -24,9 +23,7 @@ MANY_NAMES = [f"canary{number}" for number in range(2000)]
     ("answer", "reason"),
     [
         (reply(400, b'{"error": "invalid_grant", "error_description": "canary"}'), "invalid_grant"),
-        (reply(401, b'{"error": "invalid_client"}'), "invalid_client"),
         (reply(401, b"<html>canary"), "refused"),
-        (reply(400, b'{"error": "canary"}'), "refused"),
         (reply(400, BOM_UTF8 + b'{"error": "invalid_grant"}'), "invalid_grant"),
         (reply(200, b'{"error": "invalid_client"}'), "invalid_client"),
     ],
@@ -48,18 +45,14 @@ def test_a_refusal_alarms_and_is_not_retried(run: Refresh, answer: Response, rea
     ("answer", "reason"),
     [
         (reset, "unreachable"),
-        (raw(b"canary\r\n\r\n"), "unreachable"),
         (reply(429, b"canary", {"Retry-After": "3600"}), "status"),
-        (reply(500, b"canary"), "status"),
-        (reply(503), "status"),
         (reply(403), "status"),
         (reply(302, headers={"Location": "/canary"}), "status"),
         (reply(body=b"<html>canary"), "answer_malformed"),
-        (reply(body=b'{"access_token": "canary"'), "answer_malformed"),
         (reply(body=b"{}"), "token_malformed"),
         (reply(body=b" " * 65_537), "too_large"),
         (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"), "broken_answer"),
-        *((issue(token), "token_malformed") for token in ("", " t", "t\n", "t\r\nX: y", "\u00e9", "\x00")),
+        *((issue(token), "token_malformed") for token in ("", "t\r\nX: y", "\u00e9")),
         (issue(7), "token_malformed"),
     ],
 )
@@ -80,12 +73,6 @@ def test_a_slow_endpoint_ends_within_the_time_budget(run: Refresh, monkeypatch: 
     monkeypatch.setattr(grants, "TOKEN_SECONDS", 0.2)
     run.endpoint.answers = [hang(5), raw(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 50, pause=0.1)]
     assert [run.failure(), run.failure()] == ["timed_out", "timed_out"]
-
-
-def test_an_endpoint_that_is_down_is_unreachable(run: Refresh, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = refresh.SETTINGS.model_copy(update={"provider_token_url": Url("http", "127.0.0.1", 1, "/")})
-    monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
-    assert run.failure() == "unreachable"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +123,7 @@ def test_a_setting_that_only_a_person_can_change_is_named_and_not_retried(
     assert metrics == {"CredentialRefreshFailures": [SERVICE | {"reason": reason}], "CredentialsRefused": [SERVICE]}
 
 
-@pytest.mark.parametrize("token_type", [None, "", "bearer", "BEARER ", "BearerToken", 7])
+@pytest.mark.parametrize("token_type", ["", "BEARER ", "BearerToken", 7])
 def test_a_bearer_token_is_stored_whatever_its_type_is_called(run: Refresh, token_type: object) -> None:
     run.endpoint.answers = [issue(token_type=token_type)]
     assert (run()["seconds"], run.token()) == (3600, "access-1")
@@ -152,7 +139,6 @@ def test_credentials_may_begin_with_a_byte_order_mark(run: Refresh) -> None:
     ("operation", "secret", "code", "reason"),
     [
         ("GetSecretValue", "ProviderOAuthSecretName", "InternalServiceError", "credentials_unavailable"),
-        ("GetSecretValue", "ProviderOAuthSecretName", "ResourceNotFoundException", "credentials_unavailable"),
         ("PutSecretValue", "ProviderOAuthSecretName", "InternalServiceError", "credentials_unwritten"),
         ("PutSecretValue", "ProviderSecretName", "AccessDeniedException", "token_unwritten"),
         ("Sign", None, "AccessDeniedException", "unsigned"),

@@ -1,30 +1,15 @@
 import hashlib
-import io
 import re
 from base64 import b64encode
-from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, example
-from hypothesis import strategies as st
-from pypdf import PdfReader
 
 from certificates import certificate
 from certificates.certificate import Certificate, is_whole_pdf
-from tests.support.examples import given
 from tests.support.pdf import pdf
-from tests.support.pdf_kinds import HEADER, linearize, plain, revise, sign
+from tests.support.pdf_kinds import HEADER, PDFS, STREAM, plain, revise
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-SYNTAX = re.compile(rb"\bobj|xref|trailer|%%EOF|ByteRange")
-STREAM = bytes(range(256))
-PDFS = {
-    "plain": plain(STREAM),
-    "revised": revise(revise(plain(STREAM), b"second"), STREAM),
-    "linearized": linearize(STREAM),
-    "signed": sign(STREAM),
-    "signed twice": sign(STREAM, times=2),
-}
 
 
 @pytest.fixture(params=PDFS)
@@ -34,7 +19,6 @@ def whole(request: pytest.FixtureRequest) -> bytes:
 
 def test_a_whole_pdf_of_any_kind_is_accepted(whole: bytes) -> None:
     assert is_whole_pdf(whole)
-    assert len(PdfReader(io.BytesIO(whole), strict=True).pages) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,19 +46,6 @@ def test_nothing_else_may_come_before_the_header(whole: bytes, before: bytes) ->
     assert not is_whole_pdf(before + whole)
 
 
-@given(footer=st.binary() | st.text().map(str.encode), times=st.integers(1, 100))
-@example(footer=b"\0", times=20_480)
-@example(footer=b"\x1a", times=1)
-@example(footer=b"a", times=2001)
-@example(footer=b"\r\n%comment\r\n", times=100)
-@example(footer=b"<p>1 0 objects, trailers, xrefs</p>", times=1000)
-@example(footer=b"page 1 of 12345678901 0 ", times=50_000)
-@example(footer=b"x" * (1024 * 1024 - len(b"%%EOF") + 100 - 4) + b"xrefs", times=1)  # across the end of a slice
-def test_whatever_follows_the_end_marker_is_accepted_unless_it_is_pdf_syntax(footer: bytes, times: int) -> None:
-    assume(SYNTAX.search(footer * times) is None or footer.endswith((b"xrefs", b"</p>")))
-    assert is_whole_pdf(pdf(300) + footer * times)
-
-
 @pytest.mark.parametrize("between", [b"", b"\n", b"\0" * 3_000_000, b"%comment\n", b"0" * 1_048_560, b"<p>footer</p> "])
 @pytest.mark.parametrize("syntax", [b"2 0 obj", b"12\r\n0\nobj<<", b"xref\n0 1", b"trailer<<", b"startxref\n9"])
 def test_pdf_syntax_behind_the_end_marker_is_a_revision_that_was_cut(between: bytes, syntax: bytes) -> None:
@@ -82,14 +53,14 @@ def test_pdf_syntax_behind_the_end_marker_is_a_revision_that_was_cut(between: by
     assert not is_whole_pdf(pdf(300).rstrip() + between + b"\n" + syntax + b"\n" + b"x" * 5000)
 
 
-@pytest.mark.parametrize("offset", range(-120, 120))
 def test_pdf_syntax_is_found_and_longer_words_are_not_where_one_search_ends_and_the_next_begins(
-    offset: int, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(certificate, "_SLICE", 4096)
-    filling = b" " * (4096 + offset)
-    assert not is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"12 0 obj")
-    assert is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"xrefs")
+    for offset in range(-120, 120):
+        filling = b" " * (4096 + offset)
+        assert not is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"12 0 obj"), offset
+        assert is_whole_pdf(b"%PDF-1.7\n%%EOF" + filling + b"xrefs"), offset
 
 
 @pytest.mark.parametrize("kind", PDFS)
@@ -128,21 +99,6 @@ def test_a_signature_covers_existing_bytes() -> None:
     whole = PDFS["signed"]
     for padding in (b"", b"\n%%EOF\n"):
         assert not is_whole_pdf(whole[: whole.index(b"/ByteRange") + 200] + b"\n%%EOF" + padding)
-
-
-@given(stream=st.binary(max_size=300))
-@example(stream=b"")
-@example(stream=bytes(range(256)))
-@example(stream="é\N{EURO SIGN}".encode() * 50)
-@pytest.mark.parametrize("make", [plain, linearize, sign])
-@pytest.mark.threat("API10")
-def test_a_pdf_that_was_decoded_as_text_is_refused(make: Callable[[bytes], bytes], stream: bytes) -> None:
-    whole = make(stream)
-    assert is_whole_pdf(whole)
-    assert not is_whole_pdf(whole.decode("utf-8", "replace").encode())
-    assert not is_whole_pdf(whole.decode("latin-1").encode())
-    assert not is_whole_pdf(BYTE_ORDER_MARK + whole.decode("latin-1").encode())
-    assert not is_whole_pdf(whole.decode("cp1252", "replace").encode())
 
 
 def test_two_replaced_bytes_are_enough() -> None:

@@ -1,22 +1,11 @@
-"""When a message is tried again, and how fast the provider is asked."""
+"""The delay before a message is received again, and the pace of requests to the provider."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from develop.template import Stack
 from functions.archive_certificate import delays
 from functions.archive_certificate.delays import Pace, PaceExceeded, delay_before_next_try
-
-
-def test_a_message_is_tried_for_at_least_a_day(stack: Stack) -> None:
-    receives = stack.resources["ArchiveQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
-    shortest = sum(0.75 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
-    assert shortest > 32 * 3600
-    assert sum(delay_before_next_try(n, None) for n in range(1, receives)) >= shortest - receives
-    longest = sum(1.25 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
-    kept = stack.resources["ArchiveQueue"]["Properties"]["MessageRetentionPeriod"]
-    assert longest < kept / 2
 
 
 @pytest.mark.parametrize(

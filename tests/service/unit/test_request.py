@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from certificates.api_key import HashedKey
-from develop.local.seeds import event
 from functions.download_certificate.request import Request
 
 KEY = "ck_live_aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"
@@ -12,7 +11,7 @@ ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def parse(**changes: Any) -> Request:
-    return Request.parse(event("download_archived") | changes)
+    return Request.parse({"requestContext": {"requestId": "1"}} | changes)
 
 
 def find_key(authorization: str) -> HashedKey | None:

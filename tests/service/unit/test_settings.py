@@ -1,27 +1,36 @@
 import pytest
 
 from certificates.settings import SettingsError
-from develop.template import Stack
 from functions.download_certificate.settings import DownloadSettings
+
+VARIABLES = {
+    "API_KEYS_TABLE": "keys",
+    "SIGNATURES_TABLE": "signatures",
+    "CERTIFICATES_BUCKET": "certificates",
+    "PROVIDER_CERTIFICATE_URL": "https://api.example.com/{providerRequestId}",
+    "PROVIDER_AUTH_HEADER": "Authorization: Bearer {secret}",
+    "PROVIDER_SECRET_NAME": "craftkit/provider-secret",
+    "PROVIDER_LINK_FIELD": "",
+    "PROVIDER_LINK_HOSTS": "",
+    "MAX_CERTIFICATE_BYTES": "20971520",
+}
 
 
 @pytest.fixture
-def environment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name, value in stack.environment("DownloadCertificateFunction").items():
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
 
 
 @pytest.mark.usefixtures("environment")
-def test_the_templates_environment_is_complete() -> None:
+def test_settings_are_read_from_the_environment() -> None:
     settings = DownloadSettings.from_environment()
-    assert settings.api_keys_table == "craftkit-test-ApiKeysTable"
-    assert settings.max_certificate_bytes == 20 * 1024 * 1024
+    assert (settings.api_keys_table, settings.max_certificate_bytes) == ("keys", 20 * 1024 * 1024)
     assert settings.provider_link_hosts == ()
-    assert settings.provider_auth_header.fill("s3cret") == {"Authorization": "Bearer s3cret"}
 
 
-@pytest.mark.parametrize("name", sorted(name.upper() for name in DownloadSettings.model_fields))
+@pytest.mark.parametrize("name", VARIABLES)
 def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.delenv(name)
     with pytest.raises(SettingsError, match=rf"^{name}: Field required$"):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from certificates.telemetry import count, describe_error, measure, milliseconds_since
+from certificates.telemetry import count, describe_error, measured, milliseconds_since
 
 
 def test_durations_have_one_decimal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -10,10 +10,13 @@ def test_durations_have_one_decimal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert milliseconds_since(7.01544) == 234.6
 
 
-def test_a_metric_is_one_line_with_its_unit(capsys: pytest.CaptureFixture[str]) -> None:
-    measure("Duration", 234.6)
-    count("Events", code="a")
-    duration, events = capsys.readouterr().out.splitlines()
+def test_a_metric_is_one_line_with_its_unit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("time.perf_counter", iter([7.01544, 7.25]).__next__)
+    with measured("Duration"):
+        count("Events", code="a")
+    events, duration = capsys.readouterr().out.splitlines()
     assert " " not in duration
     (directive,) = json.loads(duration)["_aws"]["CloudWatchMetrics"]
     assert directive["Metrics"] == [{"Name": "Duration", "Unit": "Milliseconds"}]

@@ -56,7 +56,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     ),
 }
 CHARACTERS = 'a1 \n\0é":/,[{%\\'
-UNITS = [*CHARACTERS, *map("".join, permutations('a1 :/",', 2))]
+UNITS = [*CHARACTERS, *map("".join, permutations("a1 :/", 2))]
 SHORT, LONG = 16 * 1024, 128 * 1024
 LONG_ENOUGH_TO_COMPARE = 0.02
 

@@ -1,4 +1,4 @@
-"""The clients of AWS: their time-outs and attempts, and the time that an attempt needs."""
+"""The clients of AWS: time-outs, attempts and pauses, and the time that an attempt needs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from certificates import records
 from certificates.aws import (
     OutOfTime,
     connect_dynamodb,
@@ -19,6 +20,8 @@ from certificates.aws import (
     find_seconds_left,
     limit_calls,
 )
+from certificates.errors import RecordsUnavailable
+from certificates.records import Records
 
 Connect = Callable[[], Any]
 CLIENTS = pytest.mark.parametrize(
@@ -71,3 +74,18 @@ def test_the_time_left_is_in_seconds() -> None:
 )
 def test_an_error_is_named_without_its_text(error: Exception, code: str) -> None:
     assert error_code(error) == code
+
+
+@pytest.mark.parametrize(("bound", "first"), [(min, 0.025), (max, 0.05)])
+def test_pauses_between_reads_of_unprocessed_keys_double(
+    monkeypatch: pytest.MonkeyPatch, bound: Callable[[float, float], float], first: float
+) -> None:
+    pauses: list[float] = []
+    dynamodb: Any = SimpleNamespace(
+        batch_get_item=lambda **asked: {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]}
+    )
+    monkeypatch.setattr(records, "time", SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr("random.uniform", bound)
+    with pytest.raises(RecordsUnavailable, match="UnprocessedKeys"):
+        Records(dynamodb, "signatures").signature("id")
+    assert pauses == pytest.approx([first, 2 * first, 4 * first, 8 * first])
