@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 from certificates.archive import MAX_REQUEST_ID_CHARACTERS
 from certificates.certificate import is_whole_pdf
-from operate.evidence.checks import Check, confirm, contradict, leave_open, quote
+from operate.evidence.checks import Check, confirm, contradict, format_time, leave_open, quote
 from operate.evidence.logs import LIMIT, parse_time
-from operate.evidence.record import Certificate, LogLine, Logs, Version, format_time
+from operate.evidence.record import Certificate, LogLine, Logs, Version
 
 CLOCK_SKEW = timedelta(minutes=15)
 """The most that two sound times of one event differ: S3 refuses a request whose clock is further off.
@@ -40,13 +40,13 @@ def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Chec
         yield confirm("whole PDF", "The certificate is a whole PDF.")
     else:
         yield contradict("whole PDF", "The certificate is not a whole PDF.")
-    until, hold = certificate.retained_until, quote(certificate.legal_hold) if certificate.legal_hold else "not stated"
+    until = certificate.retained_until
     if until is None or until < datetime.now(UTC):
         words = "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing."
         yield leave_open("retention", words)
     else:
-        lock = f"S3 Object Lock ({quote(certificate.retention_mode or 'not stated')})"
-        yield confirm("retention", f"{lock} retains this version until {format_time(until)}. Legal hold: {hold}.")
+        words = f"S3 Object Lock ({quote(certificate.retention_mode)}) retains this version until {format_time(until)}."
+        yield confirm("retention", f"{words} Legal hold: {quote(certificate.legal_hold)}.")
 
 
 def check_versions(certificate: Certificate | None, versions: list[Version]) -> Iterator[Check]:

@@ -5,9 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from operate.evidence.checks import Part, quote
+from operate.evidence.checks import Part
 
 Integrity = Literal["intact", "broken", "not_determined"]
+Permission = Literal["no_changes", "fill_forms", "annotate"]
 Trust = Literal[
     "trusted", "web_site_only", "other_purpose", "unknown_authority", "expired", "weak_algorithm", "not_established"
 ]
@@ -57,7 +58,7 @@ class DigitalSignature(Part):
     )
     additions: list[Addition] = Field(default=[])
     changes_reason: str | None = Field(default=None, description="Why they are forbidden, or not explained.")
-    permitted: Literal["no_changes", "fill_forms", "annotate"] | None = Field(
+    permitted: Permission | None = Field(
         default=None, description="The changes that the signature itself permits (DocMDP), if it says so."
     )
 
@@ -75,6 +76,6 @@ class DigitalSignature(Part):
     time_authority: str | None = Field(default=None, description="Subject of the time-stamping authority.")
     time_trust: Trust | None = Field(default=None, description="Trust in the time-stamping authority.")
 
-    @property
-    def quoted_field(self) -> str:
-        return quote(self.field) if self.field is not None else "(name not known)"
+
+Found = tuple[list[DigitalSignature], str | None]
+"""The signatures of a PDF, the oldest first, and why there may be more."""

@@ -4,7 +4,7 @@
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, computed_field
@@ -108,10 +108,6 @@ class Evidence(Part):
 
     def _select(self, outcome: Outcome) -> list[str]:
         return [check.sentence for check in self.checks if check.outcome == outcome]
-
-
-def format_time(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def make_schema() -> dict[str, Any]:

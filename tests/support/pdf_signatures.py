@@ -8,6 +8,8 @@ from unittest.mock import ANY
 import pytest
 
 from operate.evidence import pdf_trust
+from operate.evidence.digital_signature import DigitalSignature
+from operate.evidence.pdf_signatures import inspect_signatures
 from tests.support import signed_pdf
 from tests.support.signed_pdf import (
     ISSUER,
@@ -28,6 +30,10 @@ def make_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("trusted_authorities", "make_trust_manager"):
         monkeypatch.setattr(pdf_trust, name, cache(getattr(pdf_trust, name).__wrapped__))
     return file
+
+
+def inspect(content: bytes) -> list[DigitalSignature]:
+    return inspect_signatures(content)[0]
 
 
 def found(**changes: Any) -> dict[str, Any]:
