@@ -50,12 +50,9 @@ def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Chec
 
 
 def check_versions(certificate: Certificate | None, versions: list[Version]) -> Iterator[Check]:
-    markers = sum(one.is_delete_marker for one in versions)
-    copies = len(versions) - markers
-    if markers or copies > 1:
-        found = f"versions: {copies}, delete markers: {markers}"
-        yield contradict("versions", f"The key was overwritten or deleted ({found}).")
-    elif copies and certificate:
+    if surplus := _find_surplus(versions):
+        yield contradict("versions", f"The key was overwritten or deleted ({surplus}).")
+    elif versions and certificate:
         yield confirm("versions", "The key has one version and no delete marker now.")
     if certificate is None:
         return
@@ -65,6 +62,13 @@ def check_versions(certificate: Certificate | None, versions: list[Version]) -> 
     elif listed.size != certificate.size:
         words = f"S3 lists the version with {listed.size:,} bytes; {certificate.size:,} were read."
         yield contradict("versions", words)
+
+
+def _find_surplus(versions: list[Version]) -> str:
+    """Returns what a key has besides one version, or an empty text."""
+    markers = sum(one.is_delete_marker for one in versions)
+    copies = len(versions) - markers
+    return f"versions: {copies}, delete markers: {markers}" if markers or copies > 1 else ""
 
 
 def check_origin(certificate: Certificate, named: str | None) -> Iterator[Check]:
@@ -99,12 +103,9 @@ def _check_fetch_time(created_at: datetime, text: str | None) -> Check:
 
 def check_second_copy(certificate: Certificate, versions: list[Version], sha256: str | None) -> Check:
     """`sha256` is what S3 has stored, if there is one version."""
-    markers = sum(one.is_delete_marker for one in versions)
-    copies = len(versions) - markers
-    if markers or copies > 1:
-        found = f"versions: {copies}, delete markers: {markers}"
-        return contradict("second copy", f"The second copy was overwritten or deleted ({found}).")
-    if not copies:
+    if surplus := _find_surplus(versions):
+        return contradict("second copy", f"The second copy was overwritten or deleted ({surplus}).")
+    if not versions:
         return leave_open("second copy", "The second copy does not have it, or not yet.")
     if versions[0].size != certificate.size or sha256 not in (certificate.sha256_computed, None):
         return contradict("second copy", "The second copy differs from the certificate.")

@@ -121,8 +121,8 @@ class _Comparison:
     def _compare_field(self, name: str, old: Any, new: Any, widgets: Mapping[Reference | None, Any]) -> None:
         former = _list_widgets(old)
         pairs = [(_merge(old), _merge(new))]
-        pairs += [(read_entries(former[key]), read_entries(widgets[key])) for key in former.keys() & widgets.keys()]
-        changed = {key for pair in pairs for key in self._comparer.differences(*pair)} - _STRUCTURE
+        pairs += [(_read_content(former[key]), _read_content(widgets[key])) for key in former.keys() & widgets.keys()]
+        changed = {key for pair in pairs for key in self._comparer.differences(*pair)}
         if former.keys() != widgets.keys() or not changed <= _FILLED:
             self.unexplained.append("a form field was changed beyond filling it")
         elif "/V" in changed and inherited(old, "/FT") == "/Sig" and inherited(old, "/V") is not None:
@@ -218,7 +218,11 @@ def _merge(field_: Any) -> dict[str, Any]:
     chain = [field_]
     while "/Parent" in chain[-1] and len(chain) < MAX_DEPTH:
         chain.append(chain[-1]["/Parent"])
-    return {key: value for node in reversed(chain) for key, value in read_entries(node).items()}
+    return {key: value for node in reversed(chain) for key, value in _read_content(node).items()}
+
+
+def _read_content(node: Any) -> dict[str, Any]:
+    return {key: value for key, value in read_entries(node).items() if key not in _STRUCTURE}
 
 
 def _classify(field_: Any) -> AdditionKind:

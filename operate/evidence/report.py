@@ -119,7 +119,7 @@ class _Page(FPDF):
         if not rows:
             return
         self.write_heading(title)
-        self.set_font(_FONT, size=8)
+        self.set_font(_FONT, size=7)
         with self.table(
             col_widths=tuple(widths.values()),
             line_height=4,
