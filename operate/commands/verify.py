@@ -16,6 +16,7 @@ from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
 from operate.command_line import Interrupted, examples
+from operate.evidence import require_packages
 from operate.output import Output
 from operate.replica import compare_replica, list_versions
 from operate.signature_requests import Page, SignatureRequests, run_in_parallel
@@ -104,6 +105,7 @@ def _checking_signatures(counts: Counter[str]) -> Callable[[bytes], str | None]:
     """Returns a function for any thread: it counts a certificate by its digital signatures and returns its problem."""
     from operate.evidence.signature_checks import judge_signatures  # noqa: PLC0415 - only with --signatures
 
+    require_packages()
     problems = {"signaturesBroken": "broken_signature", "signaturesNotDetermined": "signatures_not_determined"}
     counts.update(dict.fromkeys(("signaturesIntact", *problems, "unsigned"), 0))
     counting = threading.Lock()

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import ANY
@@ -219,6 +221,31 @@ def test_an_item_that_breaks_the_rules_is_a_finding(case: Case) -> None:
     found = case.gather()
     assert found.contradictions == ["The signature request breaks the rules of its table: status."]
     assert found.signature_request["name"] == '{"L": [{"S": "a"}]}'
+
+
+@pytest.mark.parametrize(
+    "arguments", [("evidence", signature_id(0), "--out", "out"), ("archive", "verify", "--signatures")]
+)
+def test_missing_packages_are_named_in_one_line(
+    case: Case, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    for name in ("pyhanko", "fpdf"):
+        monkeypatch.setitem(sys.modules, name, None)
+    result = case.operate(*arguments)
+    advice = "Run python -m pip install '.[operate,evidence]' in the project's folder."
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        2,
+        "",
+        f"Error: Not installed: fpdf2, pyhanko. {advice}\n",
+    )
+
+
+def test_no_other_command_imports_the_packages_of_the_evidence() -> None:
+    code = (
+        "import operate.cli, sys; print({'asn1crypto', 'fpdf', 'matplotlib', 'pyhanko', 'uharfbuzz'} & {*sys.modules})"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "set()\n"
 
 
 # ── the folder ───────────────────────────────────────────────────────────────────────────────────────────────────────

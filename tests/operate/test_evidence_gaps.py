@@ -150,10 +150,11 @@ def test_a_text_from_outside_can_not_be_read_as_the_reports_own(case: Case) -> N
 
 def test_letters_of_any_script_are_printed_and_no_text_is_a_command_to_the_pdf_library(case: Case) -> None:
     name = "Łukasz Żółć \N{EM DASH} Ἀθηνᾶ, Юлия **{nb}** __{nb}__ ~~x~~ \N{MEMO}\ue000"
-    case.seed(name={"S": name})
+    case.seed(name={"S": name}, completedAt={"S": "שלום"})
     case.archive(unsigned())
     case.collect()
     shown = name.replace("\N{MEMO}", "U+1F4DD").replace("\ue000", "\N{REPLACEMENT CHARACTER}")
     text = read_text()
     assert f'"{shown}"' in text
+    assert "שלום" in text  # from right to left
     assert re.search(r"Page 1 of \d\b", text)
