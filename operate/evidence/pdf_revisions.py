@@ -58,15 +58,12 @@ class SignatureField:
 
 def _read_hex_string(stream: Any) -> Any:
     """Reads in one step what pyHanko reads digit by digit: minutes, for a file with 25 signatures."""
-    text, start = b"", stream.tell()
-    while b">" not in text:
-        more = stream.read(max(256, 8 * len(text)))
-        if not more:
-            raise PdfStreamError("a hexadecimal string has no end")
-        text += more
-    digits = text[1 : text.index(b">")]
-    stream.seek(start + len(digits) + 2)
-    digits = digits.translate(None, b"\0\t\n\f\r ")
+    content, start = stream.getvalue(), stream.tell()
+    end = content.find(b">", start)
+    if end == -1:
+        raise PdfStreamError("a hexadecimal string has no end")
+    stream.seek(end + 1)
+    digits = content[start + 1 : end].translate(None, b"\0\t\n\f\r ")
     return generic.pdf_string(bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii")))
 
 
@@ -126,19 +123,11 @@ class Document:
             self._revisions[last] = attempt(lambda: read_pdf(self.content[:end]))
         return self._revisions[last]
 
-    def read_earlier_roots(self, reader: PdfFileReader | None) -> Iterator[Any]:
-        """Yields the catalogue of each earlier revision that can be read: as a file of its own, or else in the history
-        of the whole file, which `reader` has read."""
-        seen: set[int | None] = set()
+    def read_earlier_roots(self) -> Iterator[Any]:
+        """Yields the catalogue of each earlier revision that can be read as a file of its own."""
         for match in list(_END.finditer(self.content))[:-1]:
-            revision = self.read_revision(match.end())
-            if revision:
-                seen.add(revision.last_startxref)
+            if revision := self.read_revision(match.end()):
                 yield revision.root
-        for number in range(reader.total_revisions - 1 if reader else 0):
-            if reader.xrefs.get_startxref_for_revision(number) not in seen:  # type: ignore[union-attr]
-                root = attempt(partial(reader.get_historical_root, number))  # type: ignore[union-attr]
-                yield from [root] if root else []
 
 
 def read_signature_fields(root: Any) -> list[SignatureField]:
@@ -199,9 +188,9 @@ def _read_signature(name: str, field: Any) -> SignatureField:
     )
 
 
-def find_earlier_signatures(document: Document, reader: PdfFileReader | None) -> Iterator[SignatureField]:
+def find_earlier_signatures(document: Document) -> Iterator[SignatureField]:
     """Yields the signatures that can be found in each way in which an update could hide one from readers."""
-    for root in document.read_earlier_roots(reader):
+    for root in document.read_earlier_roots():
         yield from (one for one in read_signature_fields(root) if one.contents.strip(b"\0"))
     for match in _BYTE_RANGE.finditer(document.content):
         byte_range = tuple(map(int, match.groups()))

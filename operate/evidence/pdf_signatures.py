@@ -45,7 +45,7 @@ def inspect_signatures(content: bytes) -> Found:
     except Unreadable as error:
         problem = str(error)
     shown = read_signature_fields(reader.root) if reader else []
-    hidden = _find_hidden(document, reader, shown)
+    hidden = _find_hidden(document, shown)
     found = [
         _describe(document, reader, one, is_hidden=reader is not None and one in hidden)
         for one in sorted((*shown, *hidden), key=lambda one: one.end)
@@ -53,11 +53,11 @@ def inspect_signatures(content: bytes) -> Found:
     return found, problem
 
 
-def _find_hidden(document: Document, reader: PdfFileReader | None, shown: list[SignatureField]) -> list[SignatureField]:
+def _find_hidden(document: Document, shown: list[SignatureField]) -> list[SignatureField]:
     """Returns the signatures that the last revision does not have, has under another name, or has otherwise."""
     known = {(name, one.identity) for one in shown for name in (one.name, None)}
     hidden: dict[Any, SignatureField] = {}
-    for one in find_earlier_signatures(document, reader):
+    for one in find_earlier_signatures(document):
         if (one.name, one.identity) not in known:
             hidden.setdefault(one.identity, one)
     return list(hidden.values())

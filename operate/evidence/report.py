@@ -9,7 +9,7 @@ from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 
 from operate.evidence.checks import format_time, quote
-from operate.evidence.record import Evidence, LogLine, Version
+from operate.evidence.record import Evidence, LogLine
 from operate.output import make_printable
 
 _FONT = "DejaVu"
@@ -70,8 +70,6 @@ def render_evidence(evidence: Evidence) -> bytes:
         if one.outcome == outcome
     ]
     page.write_table("Checks", {"Result": 16, "Subject": 16, "What was found": 68}, checks)
-    page.write_versions("Versions of the key", evidence.versions or [])
-    page.write_versions("Versions in the second copy", evidence.second_copy.versions if evidence.second_copy else [])
     if evidence.logs:
         page.write_lines("Downloads and archiving", evidence.logs.lines)
         page.write_lines("Refusals, and other lines", evidence.logs.other_lines)
@@ -134,17 +132,6 @@ class _Page(FPDF):
                 table.row([self._make_safe(cell, width * _CHARACTERS) for cell, width in cells])
         if len(rows) > _ROWS:
             self.write_text(f"{len(rows) - _ROWS:,} more are in evidence.json.")
-
-    def write_versions(self, title: str, versions: list[Version]) -> None:
-        rows = [
-            (
-                format_time(one.created_at),
-                "delete marker" if one.size is None else f"{one.size:,} bytes",
-                quote(one.version_id),
-            )
-            for one in versions
-        ]
-        self.write_table(f"{title}, newest first", {"Created": 26, "Kind": 18, "Version": 56}, rows)
 
     def write_lines(self, title: str, lines: list[LogLine]) -> None:
         names = ("timestamp", "message", "method", "status", "code", "bytes", "key_prefix", "request_id")

@@ -10,7 +10,7 @@ from operate.evidence.checks import Check
 from operate.evidence.pdf_signatures import inspect_signatures
 from operate.evidence.signature_checks import check_signatures, judge_signatures
 from tests.support import forged_pdf
-from tests.support.examples import bounded, given
+from tests.support.examples import given
 from tests.support.pdf_signatures import FORBIDDEN, OTHER_DIGEST, SOMETHING_ELSE, found, inspect, make_trusted  # noqa: F401
 from tests.support.signed_pdf import (
     add_validation_data,
@@ -98,7 +98,6 @@ def test_a_byte_that_was_changed_breaks_the_signature(forge: Callable[[bytes], b
     assert one.model_dump() | {"coverage": "whole_file", "changes": "none"} == found(**OTHER_DIGEST, changes_reason=ANY)
 
 
-@bounded(25)
 @given(position=st.integers(0, len(sign(unsigned())) - 1), byte=st.integers(0, 255))
 def test_no_byte_outside_the_value_can_be_changed(position: int, byte: int) -> None:
     signed = sign(unsigned())
@@ -108,7 +107,6 @@ def test_no_byte_outside_the_value_can_be_changed(position: int, byte: int) -> N
         assert not is_confirmed(forged)
 
 
-@bounded(25)
 @given(
     page=st.fixed_dictionaries(
         {},
