@@ -57,7 +57,7 @@ def format_time(time: datetime) -> str:
 
 
 def describe_cause(error: Exception) -> str:
-    """Says why AWS's answer is missing. AWS's messages are texts from outside, and long."""
+    """Says why AWS gave no result, without AWS's message: a text from outside, and long."""
     if isinstance(error, ClientError):
         return f"AWS refused {error.operation_name} with {quote(error_code(error))}"
     return f"AWS did not answer ({error_code(error)})"

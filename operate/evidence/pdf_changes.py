@@ -83,7 +83,7 @@ def _locks(lock: Mapping[str, Any], name: str) -> bool:
 
 
 class _Comparison:
-    """What was added, with names, and sentences in our words about what is forbidden or unexplained."""
+    """Collects additions with their names, and sentences in our words about forbidden and unexplained changes."""
 
     def __init__(self, old: PdfFileReader, new: PdfFileReader) -> None:
         self.additions: dict[AdditionKind, dict[str, None]] = {}

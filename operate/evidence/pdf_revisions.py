@@ -26,7 +26,7 @@ _BYTE_RANGE = re.compile(rb"/ByteRange" + _WS + rb"\[" + (_WS + rb"([0-9]{1,10}+
 _DIGITS = re.compile(rb"[0-9A-Fa-f\s]*+")
 _HEADER_BYTES = 1024 + len(b"%PDF-")
 MAX_DEPTH = 50
-"""Of a form's fields."""
+"""The deepest nesting of form fields that is read."""
 
 ENCRYPTED = "it is encrypted, and can't be opened without a password or key"
 

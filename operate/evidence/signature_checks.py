@@ -1,4 +1,4 @@
-"""States what is found about the digital signatures of a PDF. Each PDF is inspected in a process of its own.
+"""Says in sentences what was found about the digital signatures of a PDF, which is inspected in its own process.
 
 A hostile PDF may take any time and memory, or end the process: this costs the verdict on that PDF, and nothing else.
 """
@@ -52,7 +52,7 @@ _MAX_NAMES = 5
 UNSIGNED = leave_open("signature", "No revision of the PDF has a digital signature.")
 
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
-"""What is found about all signatures of a PDF and the changes after them. Who signed is left open."""
+"""The state of all signatures of a PDF and of the changes after them, whoever signed."""
 
 
 def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, list[Check]]:

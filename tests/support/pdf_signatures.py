@@ -1,4 +1,4 @@
-"""What is found about the digital signatures that `signed_pdf` makes."""
+"""The results expected for the digital signatures that `signed_pdf` makes."""
 
 from functools import cache
 from pathlib import Path
@@ -62,7 +62,7 @@ def found(**changes: Any) -> dict[str, Any]:
 
 
 def added(*additions: str | tuple[str, list[str]], **changes: Any) -> dict[str, Any]:
-    """What changed after a signature, if everything is named."""
+    """Changes after a signature that are all named."""
     pairs = [(one, []) if isinstance(one, str) else one for one in additions]
     return {
         "coverage": "whole_revision",
