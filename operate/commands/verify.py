@@ -64,6 +64,7 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, check_digital_s
     signatures = SignatureRequests(target)
     _, total = signatures.describe_table()
     counts = Counter(dict.fromkeys(("scanned", "available", "intact", "missing", "damaged", "altered", "broken"), 0))
+    find_more = _checking_signatures(counts) if check_digital_signatures else _find_nothing
 
     def show(finding: Finding) -> None:
         """Writes a finding at once. None is kept: there may be one per certificate."""
@@ -92,7 +93,6 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, check_digital_s
                 counts["intact"] = counts["available"] - counts["missing"] - counts["damaged"]
                 advance(page.scanned)
 
-            find_more = _checking_signatures(counts) if check_digital_signatures else _find_nothing
             _read_all(target, signatures, find_more, report)
     except KeyboardInterrupt as error:
         raise Interrupted(f"Interrupted after {counts['scanned']:,} items.") from error

@@ -123,51 +123,28 @@ def test_a_version_that_took_the_place_of_a_deleted_one_is_a_contradiction(
 
 
 LONG = "x" * 1025
+FETCHED = "It was fetched as the provider's request"
+NOT_RECORDED = "As which request of the provider it was fetched is not recorded with it."
+WITHOUT = "It was fetched without a record of the provider's request"
+FETCHED_AT = {"fetched-at": ORIGIN["fetched-at"]}
 
 
 @pytest.mark.parametrize(
-    ("named", "metadata", "expected"),
+    ("named", "metadata", "outcome", "sentence"),
     [
-        ("req/1", ORIGIN, ("confirmed", 'It was fetched as the provider\'s request "req/1".')),
-        (
-            "req/1",
-            ORIGIN | {"provider-request-id": "req_2"},
-            ("contradicted", 'It was fetched as the provider\'s request "req_2"; the signature request names "req/1".'),
-        ),
-        (
-            None,
-            ORIGIN,
-            ("contradicted", 'It was fetched as the provider\'s request "req/1"; the signature request names none.'),
-        ),
-        (
-            "req_5",
-            {"fetched-at": ORIGIN["fetched-at"]},
-            (
-                "contradicted",
-                'It was fetched without a record of the provider\'s request; the signature request names "req_5".',
-            ),
-        ),
-        (
-            LONG,
-            {"fetched-at": ORIGIN["fetched-at"]},
-            ("not_determined", "The provider's request is not recorded with it: its id is too long."),
-        ),
-        (
-            "",
-            {"fetched-at": ORIGIN["fetched-at"]},
-            ("not_determined", "As which request of the provider it was fetched is not recorded with it."),
-        ),
-        (
-            "req/1",
-            {},
-            ("not_determined", "As which request of the provider it was fetched is not recorded with it."),
-        ),
+        ("req/1", ORIGIN, "confirmed", f'{FETCHED} "req/1".'),
+        ("req_2", ORIGIN, "contradicted", f'{FETCHED} "req/1"; the signature request names "req_2".'),
+        (None, ORIGIN, "contradicted", f'{FETCHED} "req/1"; the signature request names none.'),
+        ("req_5", FETCHED_AT, "contradicted", f'{WITHOUT}; the signature request names "req_5".'),
+        (LONG, FETCHED_AT, "not_determined", "The provider's request is not recorded with it: its id is too long."),
+        ("", FETCHED_AT, "not_determined", NOT_RECORDED),
+        ("req/1", {}, "not_determined", NOT_RECORDED),
     ],
 )
 def test_the_recorded_request_is_compared_with_the_signature_request(
-    named: str | None, metadata: dict[str, str], expected: tuple[str, str]
+    named: str | None, metadata: dict[str, str], outcome: str, sentence: str
 ) -> None:
-    assert select(check_origin(certificate(metadata=metadata), named), "origin") == [expected]
+    assert select(check_origin(certificate(metadata=metadata), named), "origin") == [(outcome, sentence)]
 
 
 @pytest.mark.parametrize(
@@ -206,23 +183,19 @@ def listing(*versions: str, size: int = len(unsigned())) -> Any:
     return f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entries}</ListVersionsResult>"
 
 
+ONE_VERSION = ("confirmed", "The key has one version and no delete marker now.")
+NOT_LISTED = ("contradicted", "The version that was read is not in S3's list of the key's versions.")
+OTHER_LISTED = ("contradicted", f"S3 lists the version with 7 bytes; {len(unsigned()):,} were read.")
+
+
 @pytest.mark.parametrize(
     ("lists", "expected"),
     [
-        ([listing("a")], ("confirmed", "The key has one version and no delete marker now.")),
-        ([listing(), listing("a")], ("confirmed", "The key has one version and no delete marker now.")),
-        (
-            [listing(), listing()],
-            ("contradicted", "The version that was read is not in S3's list of the key's versions."),
-        ),
-        (
-            [listing("b")],
-            ("contradicted", "The version that was read is not in S3's list of the key's versions."),
-        ),
-        (
-            [listing("a", size=7)],
-            ("contradicted", f"S3 lists the version with 7 bytes; {len(unsigned()):,} were read."),
-        ),
+        ([listing("a")], ONE_VERSION),
+        ([listing(), listing("a")], ONE_VERSION),
+        ([listing(), listing()], NOT_LISTED),
+        ([listing("b")], NOT_LISTED),
+        ([listing("a", size=7)], OTHER_LISTED),
     ],
 )
 def test_the_version_that_was_read_is_one_of_those_listed(
@@ -249,38 +222,38 @@ def hide_copy(case: Case) -> None:
     S3.delete_object(Bucket=REPLICA_BUCKET, Key=case.key)
 
 
+OVERWRITTEN = "The second copy was overwritten or deleted"
+
+
 @pytest.mark.threat("wrong-bytes")
 @pytest.mark.parametrize(
-    ("copy", "expected"),
+    ("copy", "outcome", "sentence"),
     [
-        (lambda _: None, ("not_determined", "The second copy does not have it, or not yet.")),
+        (lambda _: None, "not_determined", "The second copy does not have it, or not yet."),
         (
             lambda case: case.copy(unsigned()),
-            ("confirmed", "The second copy has one version now, with the SHA-256 of the certificate."),
+            *("confirmed", "The second copy has one version now, with the SHA-256 of the certificate."),
         ),
         (
             lambda case: case.copy(unsigned(), "CRC32"),
-            ("not_determined", "The second copy has the same size, and no SHA-256 of the whole certificate."),
+            *("not_determined", "The second copy has the same size, and no SHA-256 of the whole certificate."),
         ),
         (
             lambda case: case.copy(unsigned()[:-1] + b"x"),
-            ("contradicted", "The second copy differs from the certificate."),
+            *("contradicted", "The second copy differs from the certificate."),
         ),
-        (
-            overwrite_copy,
-            ("contradicted", "The second copy was overwritten or deleted (versions: 2, delete markers: 0)."),
-        ),
-        (hide_copy, ("contradicted", "The second copy was overwritten or deleted (versions: 1, delete markers: 1).")),
+        (overwrite_copy, "contradicted", f"{OVERWRITTEN} (versions: 2, delete markers: 0)."),
+        (hide_copy, "contradicted", f"{OVERWRITTEN} (versions: 1, delete markers: 1)."),
     ],
     ids=["none", "same", "no checksum", "other bytes", "overwritten", "hidden"],
 )
 def test_the_second_copy_is_compared_with_the_certificate(
-    case: Case, copy: Callable[[Case], None], expected: tuple[str, str]
+    case: Case, copy: Callable[[Case], None], outcome: str, sentence: str
 ) -> None:
     case.seed()
     case.archive(unsigned())
     copy(case)
-    assert case.check("second copy") == [expected]
+    assert case.check("second copy") == [(outcome, sentence)]
 
 
 def test_a_second_copy_whose_checksum_can_not_be_read_is_not_determined(case: Case) -> None:
