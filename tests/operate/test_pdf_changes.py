@@ -155,6 +155,12 @@ def use_unknown_digest(signed: Any) -> None:
     signed["signer_infos"][0]["digest_algorithm"]["algorithm"] = "1.2.3.4"
 
 
+def break_certificate(signed: Any) -> None:
+    version = bytes.fromhex("a003020102")
+    malformed = signed["certificates"][0].dump().replace(version, version[:-1] + b"\x04")
+    signed["certificates"][0] = cms.CertificateChoices.load(malformed)
+
+
 def drop_certificates(signed: Any) -> None:
     signed["certificates"] = []
 
@@ -174,6 +180,7 @@ def change_value(signed: Any) -> None:
     [
         (use_other_algorithm, ("not_determined", "its structure is not understood (SignatureValidationError)")),
         (use_unknown_digest, ("not_determined", "its digest algorithm is not supported")),
+        (break_certificate, ("not_determined", "its structure is not understood (InvalidVersion)")),
         (drop_certificates, ("not_determined", "the signer's certificate is not in it")),
         (drop_signers, ("not_determined", "it has 0 signers, not one")),
         (change_value, ("broken", "the cryptographic signature is not valid")),
