@@ -87,7 +87,9 @@ class _Reader(PdfFileReader):
         offset = self._indexes[stmnum].get(idnum)
         if offset is None:
             return generic.NullObject()
-        return generic.read_object(io.BytesIO(data[first + offset :]), generic.Reference(idnum, 0, self))
+        content = io.BytesIO(data)  # shares the bytes
+        content.seek(first + offset)
+        return generic.read_object(content, generic.Reference(idnum, 0, self))
 
 
 def read_pdf(content: bytes) -> PdfFileReader:

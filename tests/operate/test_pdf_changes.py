@@ -78,6 +78,21 @@ def test_a_page_that_was_added_is_forbidden() -> None:
     assert (one.changes, one.changes_reason) == ("forbidden", "pages were added or removed")
 
 
+@pytest.mark.parametrize(
+    ("objects", "changes", "reason"),
+    [
+        ({4: b"<</Type/Font/Name/B>>"}, "forbidden", "the content of page 1 was changed"),
+        ({5: b"<</F 4 0 R/G 4 0 R>>"}, "not_explained", "resources of page 1 were added"),
+    ],
+)
+def test_resources_may_be_added_but_not_changed(objects: dict[int, bytes], changes: str, reason: str) -> None:
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<</Font 5 0 R>>>>"
+    fonts = (b"<</Type/Font/Name/A>>", b"<</F 4 0 R>>")
+    signed = sign(assemble(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page, *fonts))
+    (one,) = inspect(append(signed, objects))
+    assert (one.changes, one.changes_reason) == (changes, reason)
+
+
 def test_a_widget_that_a_page_shows_only_later_is_named() -> None:
     shown = b"/Annots[5 0 R 7 0 R 8 0 R 9 0 R]"
     signed = sign(form().replace(shown, b"/Annots[5 0 R 7 0 R 8 0 R      ]"))
