@@ -11,6 +11,7 @@ import click
 
 from certificates.models import parse_signature_id
 from operate.command_line import TIME, CannotRun, examples
+from operate.evidence import require_packages
 from operate.output import Output
 from operate.stack import Target, on_a_stack
 
@@ -36,6 +37,7 @@ def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> 
     out = out.absolute()
     if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
         raise CannotRun(f"{out} exists and is not an empty folder.")
+    require_packages()
     # These take seconds to import.
     from operate.evidence.collection import Collection  # noqa: PLC0415
     from operate.evidence.instructions import SUMS, write_instructions  # noqa: PLC0415

@@ -16,6 +16,7 @@ from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
 from operate.command_line import Interrupted, examples
+from operate.evidence import require_packages
 from operate.output import Output
 from operate.replica import compare_replica, list_versions
 from operate.signature_requests import Page, SignatureRequests, run_in_parallel
@@ -63,6 +64,7 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, check_digital_s
     signatures = SignatureRequests(target)
     _, total = signatures.describe_table()
     counts = Counter(dict.fromkeys(("scanned", "available", "intact", "missing", "damaged", "altered", "broken"), 0))
+    find_more = _checking_signatures(counts) if check_digital_signatures else _find_nothing
 
     def show(finding: Finding) -> None:
         """Writes a finding at once. None is kept: there may be one per certificate."""
@@ -91,7 +93,6 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, check_digital_s
                 counts["intact"] = counts["available"] - counts["missing"] - counts["damaged"]
                 advance(page.scanned)
 
-            find_more = _checking_signatures(counts) if check_digital_signatures else _find_nothing
             _read_all(target, signatures, find_more, report)
     except KeyboardInterrupt as error:
         raise Interrupted(f"Interrupted after {counts['scanned']:,} items.") from error
@@ -104,6 +105,7 @@ def _checking_signatures(counts: Counter[str]) -> Callable[[bytes], str | None]:
     """Returns a function for any thread: it counts a certificate by its digital signatures and returns its problem."""
     from operate.evidence.signature_checks import judge_signatures  # noqa: PLC0415 - only with --signatures
 
+    require_packages()
     problems = {"signaturesBroken": "broken_signature", "signaturesNotDetermined": "signatures_not_determined"}
     counts.update(dict.fromkeys(("signaturesIntact", *problems, "unsigned"), 0))
     counting = threading.Lock()

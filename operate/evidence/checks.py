@@ -1,5 +1,6 @@
 """A check and its outcome, as reports state it."""
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from botocore.exceptions import ClientError
@@ -42,15 +43,21 @@ def leave_open(subject: str, sentence: str) -> Check:
     return Check(subject=subject, outcome="not_determined", sentence=sentence)
 
 
-def quote(text: str) -> str:
+def quote(text: str | None) -> str:
     """Marks a text from outside, so that it can't be read as the program's own words: printable, shortened, in double
     quotes, with none inside."""
+    if text is None:
+        return "(not known)"
     short = text if len(text) <= QUOTED_CHARACTERS else f"{text[: QUOTED_CHARACTERS - 1]}…"
     return f'"{make_printable(short).replace('"', "'")}"'
 
 
+def format_time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def describe_cause(error: Exception) -> str:
-    """Says why AWS's answer is missing. AWS's messages are texts from outside, and long."""
+    """Says why AWS gave no result, without AWS's message: a text from outside, and long."""
     if isinstance(error, ClientError):
         return f"AWS refused {error.operation_name} with {quote(error_code(error))}"
     return f"AWS did not answer ({error_code(error)})"

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 from certificates.archive import MAX_REQUEST_ID_CHARACTERS
 from certificates.certificate import is_whole_pdf
-from operate.evidence.checks import Check, confirm, contradict, leave_open, quote
+from operate.evidence.checks import Check, confirm, contradict, format_time, leave_open, quote
 from operate.evidence.logs import LIMIT, parse_time
-from operate.evidence.record import Certificate, LogLine, Logs, Version, format_time
+from operate.evidence.record import Certificate, LogLine, Logs, Version
 
 CLOCK_SKEW = timedelta(minutes=15)
 """The most that two sound times of one event differ: S3 refuses a request whose clock is further off.
@@ -40,22 +40,19 @@ def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Chec
         yield confirm("whole PDF", "The certificate is a whole PDF.")
     else:
         yield contradict("whole PDF", "The certificate is not a whole PDF.")
-    until, hold = certificate.retained_until, quote(certificate.legal_hold) if certificate.legal_hold else "not stated"
+    until = certificate.retained_until
     if until is None or until < datetime.now(UTC):
         words = "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing."
         yield leave_open("retention", words)
     else:
-        lock = f"S3 Object Lock ({quote(certificate.retention_mode or 'not stated')})"
-        yield confirm("retention", f"{lock} retains this version until {format_time(until)}. Legal hold: {hold}.")
+        words = f"S3 Object Lock ({quote(certificate.retention_mode)}) retains this version until {format_time(until)}."
+        yield confirm("retention", f"{words} Legal hold: {quote(certificate.legal_hold)}.")
 
 
 def check_versions(certificate: Certificate | None, versions: list[Version]) -> Iterator[Check]:
-    markers = sum(one.is_delete_marker for one in versions)
-    copies = len(versions) - markers
-    if markers or copies > 1:
-        found = f"versions: {copies}, delete markers: {markers}"
-        yield contradict("versions", f"The key was overwritten or deleted ({found}).")
-    elif copies and certificate:
+    if surplus := _find_surplus(versions):
+        yield contradict("versions", f"The key was overwritten or deleted ({surplus}).")
+    elif versions and certificate:
         yield confirm("versions", "The key has one version and no delete marker now.")
     if certificate is None:
         return
@@ -65,6 +62,13 @@ def check_versions(certificate: Certificate | None, versions: list[Version]) -> 
     elif listed.size != certificate.size:
         words = f"S3 lists the version with {listed.size:,} bytes; {certificate.size:,} were read."
         yield contradict("versions", words)
+
+
+def _find_surplus(versions: list[Version]) -> str:
+    """Returns what a key has besides one version, or an empty text."""
+    markers = sum(one.is_delete_marker for one in versions)
+    copies = len(versions) - markers
+    return f"versions: {copies}, delete markers: {markers}" if markers or copies > 1 else ""
 
 
 def check_origin(certificate: Certificate, named: str | None) -> Iterator[Check]:
@@ -99,12 +103,9 @@ def _check_fetch_time(created_at: datetime, text: str | None) -> Check:
 
 def check_second_copy(certificate: Certificate, versions: list[Version], sha256: str | None) -> Check:
     """`sha256` is what S3 has stored, if there is one version."""
-    markers = sum(one.is_delete_marker for one in versions)
-    copies = len(versions) - markers
-    if markers or copies > 1:
-        found = f"versions: {copies}, delete markers: {markers}"
-        return contradict("second copy", f"The second copy was overwritten or deleted ({found}).")
-    if not copies:
+    if surplus := _find_surplus(versions):
+        return contradict("second copy", f"The second copy was overwritten or deleted ({surplus}).")
+    if not versions:
         return leave_open("second copy", "The second copy does not have it, or not yet.")
     if versions[0].size != certificate.size or sha256 not in (certificate.sha256_computed, None):
         return contradict("second copy", "The second copy differs from the certificate.")

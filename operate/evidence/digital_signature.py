@@ -1,13 +1,14 @@
-"""What is found about one digital signature of a PDF (ISO 32000-2, 12.8): three questions, answered apart."""
+"""One digital signature of a PDF: the answers to three independent questions (ISO 32000-2, 12.8)."""
 
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from operate.evidence.checks import Part, quote
+from operate.evidence.checks import Part
 
 Integrity = Literal["intact", "broken", "not_determined"]
+Permission = Literal["no_changes", "fill_forms", "annotate"]
 Trust = Literal[
     "trusted", "web_site_only", "other_purpose", "unknown_authority", "expired", "weak_algorithm", "not_established"
 ]
@@ -26,7 +27,7 @@ AdditionKind = Literal[
 
 
 class Addition(Part):
-    """What was added or changed after a signature."""
+    """A kind of addition or change after a signature."""
 
     kind: AdditionKind
     names: list[str] = Field(default=[], description="Full names of the form fields, as the PDF has them.")
@@ -52,12 +53,12 @@ class DigitalSignature(Part):
 
     changes: Literal["none", "explained", "not_explained", "forbidden", "not_determined"] = Field(
         default="not_determined",
-        description="What was added after it: nothing; only the additions; something else; a violation of a "
+        description="Changes after it: none; only the additions; others; a violation of a "
         "certification or lock, or another content of a page; or this could not be determined.",
     )
     additions: list[Addition] = Field(default=[])
     changes_reason: str | None = Field(default=None, description="Why they are forbidden, or not explained.")
-    permitted: Literal["no_changes", "fill_forms", "annotate"] | None = Field(
+    permitted: Permission | None = Field(
         default=None, description="The changes that the signature itself permits (DocMDP), if it says so."
     )
 
@@ -71,10 +72,12 @@ class DigitalSignature(Part):
     time_source: Literal["claim", "time_stamp"] | None = Field(
         default=None, description="Whether signedAt is the signer's own claim, or of a time-stamping authority."
     )
-    time_integrity: Integrity | None = Field(default=None, description="Of the signature's own time stamp, if any.")
+    time_integrity: Integrity | None = Field(
+        default=None, description="Integrity of the signature's own time stamp, if any."
+    )
     time_authority: str | None = Field(default=None, description="Subject of the time-stamping authority.")
     time_trust: Trust | None = Field(default=None, description="Trust in the time-stamping authority.")
 
-    @property
-    def quoted_field(self) -> str:
-        return quote(self.field) if self.field is not None else "(name not known)"
+
+Found = tuple[list[DigitalSignature], str | None]
+"""The signatures of a PDF, the oldest first, and why there may be more."""

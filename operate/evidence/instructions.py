@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from operate.evidence.checks import quote
 from operate.evidence.digital_signature import DigitalSignature
 from operate.evidence.record import Evidence
 
@@ -70,7 +71,7 @@ def _write(evidence: Evidence, content: bytes) -> Iterator[str]:
         yield _STORED.format(sha256=certificate.sha256_stored, file=certificate.file)
     for number, one in enumerate(evidence.signatures or [], 1):
         kind = "Time stamp" if one.kind == "time_stamp" else "Signature"
-        yield f"\n{kind} {number}, in the form field {one.quoted_field}:"
+        yield f"\n{kind} {number}, in the form field {quote(one.field)}:"
         yield _write_commands(one, content, file=certificate.file, name=f"signature-{number}")
 
 

@@ -63,14 +63,14 @@ def _query(client: Any, groups: list[str], text: str, since: datetime, until: da
     times = {"startTime": int(since.timestamp()), "endTime": int(until.timestamp()) + 1}
     query = client.start_query(logGroupNames=groups, queryString=text, **times)["queryId"]
     for _ in range(ATTEMPTS):
-        answer = client.get_query_results(queryId=query)
-        if answer["status"] == "Complete":
-            rows = [{cell["field"].removeprefix("@"): cell["value"] for cell in row} for row in answer["results"]]
+        response = client.get_query_results(queryId=query)
+        if response["status"] == "Complete":
+            rows = [{cell["field"].removeprefix("@"): cell["value"] for cell in row} for row in response["results"]]
             return [{name: value for name, value in row.items() if name != "ptr"} for row in rows]
-        if answer["status"] not in ("Scheduled", "Running"):
+        if response["status"] not in ("Scheduled", "Running"):
             break
         time.sleep(PAUSE)
-    raise LogsUnavailable(f"the query ended as {answer['status']}")
+    raise LogsUnavailable(f"the query ended as {response['status']}")
 
 
 def _find_start(group: dict[str, Any], now: datetime) -> datetime:

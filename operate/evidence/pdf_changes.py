@@ -7,20 +7,13 @@ rest is not explained.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from operate.evidence.digital_signature import Addition, AdditionKind
+from operate.evidence.digital_signature import Addition, AdditionKind, Permission
 from operate.evidence.pdf_objects import Comparer, Reference, find_reference, read_entries, read_items, resolve
-from operate.evidence.pdf_revisions import MAX_DEPTH, inherited, walk_fields
-
-Kind = Literal[
-    "validation_data", "metadata", "signature", "visible_signature", "time_stamp", "form_field", "annotation"
-]
-Changes = Literal["none", "explained", "not_explained", "forbidden"]
-Permission = Literal["no_changes", "fill_forms", "annotate"]
+from operate.evidence.pdf_revisions import MAX_DEPTH, SignatureField, inherited, walk_fields
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _SHOWN = (*_INHERITED, "/Contents", "/UserUnit", "/Group", "/BleedBox", "/TrimBox", "/ArtBox")
@@ -30,101 +23,73 @@ _UNSEEN_OF_PAGE = {"/Parent", "/Tabs", "/StructParents", "/Annots", "/Type"}
 _UNSEEN_OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q", "/NeedAppearances"}
 _FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", "/DA", "/DR", "/Q", "/BS", "/Border", "/Type"}
 _STRUCTURE = {"/Kids", "/Parent", "/P", "/StructParent", "/T"}
-_OBJECT = re.compile(rb"(?<![0-9])([0-9]{1,10}+)[\0\t\n\f\r ]{1,16}+[0-9]{1,5}+[\0\t\n\f\r ]{1,16}+obj(?![A-Za-z])")
+_OBJECT = re.compile(rb"(?<![0-9])[0-9]{1,10}+[\0\t\n\f\r ]{1,16}+[0-9]{1,5}+[\0\t\n\f\r ]{1,16}+obj(?![A-Za-z])")
 PADDING = b"\0\t\n\f\r "
 MAX_PAGES_DEPTH = 100
 
-_PERMITTED: dict[Permission | None, frozenset[AdditionKind]] = {
-    "no_changes": frozenset({"validation_data", "metadata", "structure", "time_stamp"}),
-    "fill_forms": frozenset(
-        {"validation_data", "metadata", "time_stamp", "signature", "visible_signature", "form_field"}
-    ),
+_PERMISSIONS: dict[Any, Permission] = {1: "no_changes", 2: "fill_forms", 3: "annotate"}
+_PERMITTED: dict[Permission | None, set[AdditionKind]] = {
+    "no_changes": {"validation_data", "metadata", "structure", "time_stamp"},
+    "fill_forms": {"validation_data", "metadata", "time_stamp", "signature", "visible_signature", "form_field"},
 }
 
 
-@dataclass
-class Comparison:
-    """What was found. `forbidden` and `unexplained` are sentences in our words."""
+def compare(old: PdfFileReader, new: PdfFileReader, signed: SignatureField, tail: bytes) -> dict[str, Any]:
+    """Compares the signed revision with the whole file. `tail` is what follows the revision.
 
-    additions: dict[AdditionKind, dict[str, None]] = field(default_factory=dict)
-    forbidden: list[str] = field(default_factory=list)
-    unexplained: list[str] = field(default_factory=list)
-
-    def add(self, kind: AdditionKind, *names: str) -> None:
-        self.additions.setdefault(kind, {}).update(dict.fromkeys(names))
-
-    @property
-    def changes(self) -> Changes:
-        if self.forbidden:
-            return "forbidden"
-        if self.unexplained:
-            return "not_explained"
-        return "explained" if self.additions else "none"
-
-    @property
-    def reason(self) -> str | None:
-        found = self.forbidden or self.unexplained
-        return "; ".join(dict.fromkeys(found)) or None
-
-    def list_additions(self) -> list[Addition]:
-        return [Addition(kind=kind, names=list(names)) for kind, names in self.additions.items()]
+    Returns attributes of DigitalSignature. Raises anything for a hostile PDF.
+    """
+    permitted, lock = _read_limits(signed)
+    if not tail.strip(PADDING):
+        return {"permitted": permitted, "changes": "none"}
+    found = _Comparison(old, new)
+    found.run()
+    if _has_unlisted_objects(new, tail, signed.end):
+        found.unexplained.append("objects were added that no cross-reference table lists")
+    for kind, names in found.additions.items():
+        if permitted in _PERMITTED and kind not in _PERMITTED[permitted]:
+            found.forbidden.append("its certification does not permit what was added")
+        if kind == "form_field" and any(_locks(lock, name) for name in names):
+            found.forbidden.append("a form field was changed that it locks")
+    clean = "explained" if found.additions else "none"
+    return {
+        "permitted": permitted,
+        "changes": "forbidden" if found.forbidden else "not_explained" if found.unexplained else clean,
+        "changes_reason": "; ".join(dict.fromkeys(found.forbidden or found.unexplained)) or None,
+        "additions": [Addition(kind=kind, names=list(names)) for kind, names in found.additions.items()],
+    }
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a signature permits and locks."""
-
-    permitted: Permission | None
-    locked: Mapping[str, Any]
-    """The fields: /Action is /All, /Include or /Exclude (ISO 32000-2, 12.8.2.4). Empty if none are."""
-
-    def locks(self, name: str) -> bool:
-        fields = [str(resolve(one)) for one in read_items(self.locked.get("/Fields"))]
-        named = any(name == one or name.startswith(f"{one}.") for one in fields)
-        action = str(resolve(self.locked.get("/Action")))
-        return {"/All": True, "/Include": named, "/Exclude": not named}.get(action, False)
-
-
-def read_limits(signature: Any, signature_field: Any) -> Limits:
-    """Reads the limits of a signature from its references, or else from its field's lock."""
-    permitted, locked = None, None
-    for reference in read_items(signature, "/Reference"):
+def _read_limits(signed: SignatureField) -> tuple[Permission | None, dict[str, Any]]:
+    """Returns what the signature permits, and the fields that it locks, by its references or else its field's lock."""
+    lock = read_entries(inherited(signed.field, "/Lock"))
+    permitted, locked = lock.get("/P"), lock
+    for reference in read_items(signed.value, "/Reference"):
         parameters = read_entries(reference, "/TransformParams")
         method = resolve(read_entries(reference).get("/TransformMethod"))
         if method == "/DocMDP":
-            permitted = int(resolve(parameters.get("/P", 2)))
+            permitted = parameters.get("/P", 2)
         elif method == "/FieldMDP":
-            locked = parameters
-    lock = read_entries(inherited(signature_field, "/Lock"))
-    if permitted is None and "/P" in lock:
-        permitted = int(resolve(lock["/P"]))
-    names: dict[int | None, Permission] = {1: "no_changes", 2: "fill_forms", 3: "annotate"}
-    return Limits(names.get(permitted), locked or lock)
+            locked = parameters or lock
+    return _PERMISSIONS.get(resolve(permitted)), locked
 
 
-def compare(old: PdfFileReader, new: PdfFileReader, limits: Limits, tail: bytes, offset: int) -> Comparison:
-    """Compares the signed revision with the whole file. `tail` is what follows the revision, from `offset` on.
-
-    Raises anything for a hostile PDF.
-    """
-    found = Comparison()
-    if not tail.strip(PADDING):
-        return found
-    _Comparison(old, new, found).run()
-    if _has_unlisted_objects(new, tail, offset):
-        found.unexplained.append("objects were added that no cross-reference table lists")
-    allowed = _PERMITTED.get(limits.permitted)
-    for kind, names in found.additions.items():
-        if allowed is not None and kind not in allowed:
-            found.forbidden.append("its certification does not permit what was added")
-        if kind == "form_field" and any(map(limits.locks, names)):
-            found.forbidden.append("a form field was changed that it locks")
-    return found
+def _locks(lock: Mapping[str, Any], name: str) -> bool:
+    """Whether a lock is for a field (ISO 32000-2, 12.8.2.4)."""
+    fields = [str(resolve(one)) for one in read_items(lock.get("/Fields"))]
+    is_named = any(name == one or name.startswith(f"{one}.") for one in fields)
+    action = str(resolve(lock.get("/Action")))
+    return {"/All": True, "/Include": is_named, "/Exclude": not is_named}.get(action, False)
 
 
 class _Comparison:
-    def __init__(self, old: PdfFileReader, new: PdfFileReader, found: Comparison) -> None:
-        self._old, self._new, self._found = old.root, new.root, found
+    """Collects additions with their names, and sentences in our words about forbidden and unexplained changes."""
+
+    def __init__(self, old: PdfFileReader, new: PdfFileReader) -> None:
+        self.additions: dict[AdditionKind, dict[str, None]] = {}
+        self.forbidden: list[str] = []
+        self.unexplained: list[str] = []
+        self._old, self._new = old.root, new.root
         self._trailers = read_entries(old.trailer_view), read_entries(new.trailer_view)
         self._comparer = Comparer()
         self._widgets: dict[Reference | None, tuple[str, Any]] = {}
@@ -135,6 +100,9 @@ class _Comparison:
         self._compare_pages()
         self._compare_rest()
 
+    def _add(self, kind: AdditionKind, *names: str) -> None:
+        self.additions.setdefault(kind, {}).update(dict.fromkeys(names))
+
     def _compare_forms(self) -> None:
         before, after = dict(walk_fields(self._old)), dict(walk_fields(self._new))
         for name, field_ in after.items():
@@ -143,51 +111,48 @@ class _Comparison:
             if name in before:
                 self._compare_field(name, before[name], field_, widgets)
             else:
-                self._found.add(_classify(field_), name)
+                self._add(_classify(field_), name)
         if before.keys() - after.keys():
-            self._found.unexplained.append("a form field was removed")
+            self.unexplained.append("a form field was removed")
         forms = [read_entries(root, "/AcroForm") for root in (self._old, self._new)]
         if set(self._comparer.differences(*forms)) - _UNSEEN_OF_FORM:
-            self._found.unexplained.append("attributes of the form were changed")
+            self.unexplained.append("attributes of the form were changed")
 
     def _compare_field(self, name: str, old: Any, new: Any, widgets: Mapping[Reference | None, Any]) -> None:
         former = _list_widgets(old)
         pairs = [(_merge(old), _merge(new))]
-        pairs += [(read_entries(former[key]), read_entries(widgets[key])) for key in former.keys() & widgets.keys()]
-        changed = {key for pair in pairs for key in self._comparer.differences(*pair)} - _STRUCTURE
+        pairs += [(_read_content(former[key]), _read_content(widgets[key])) for key in former.keys() & widgets.keys()]
+        changed = {key for pair in pairs for key in self._comparer.differences(*pair)}
         if former.keys() != widgets.keys() or not changed <= _FILLED:
-            self._found.unexplained.append("a form field was changed beyond filling it")
+            self.unexplained.append("a form field was changed beyond filling it")
         elif "/V" in changed and inherited(old, "/FT") == "/Sig" and inherited(old, "/V") is not None:
-            self._found.unexplained.append("a signature was changed")
+            self.unexplained.append("a signature was changed")
         elif changed:
-            self._found.add(_classify(new), name)
+            self._add(_classify(new), name)
 
     def _compare_pages(self) -> None:
         before, after = list(_walk_pages(self._old)), list(_walk_pages(self._new))
         if len(before) != len(after):
-            self._found.forbidden.append("pages were added or removed")
+            self.forbidden.append("pages were added or removed")
             return
         for number, (old, new) in enumerate(zip(before, after, strict=True), 1):
             for key in self._comparer.differences(old, new):
                 if key == "/Resources" and self._only_adds(old.get(key), new.get(key)):
-                    self._found.unexplained.append(f"resources of page {number} were added")
+                    self.unexplained.append(f"resources of page {number} were added")
                 elif key in _SHOWN:
-                    self._found.forbidden.append(f"the content of page {number} was changed")
+                    self.forbidden.append(f"the content of page {number} was changed")
                 elif key in _METADATA:
-                    self._found.add("metadata")
+                    self._add("metadata")
                 elif key not in _UNSEEN_OF_PAGE:
-                    self._found.unexplained.append(f"attributes of page {number} were changed")
+                    self.unexplained.append(f"attributes of page {number} were changed")
             self._compare_annotations(read_items(old.get("/Annots")), read_items(new.get("/Annots")))
 
     def _only_adds(self, old: Any, new: Any) -> bool:
         """Whether each resource of the old page is there unchanged."""
-        kinds, others = read_entries(old), read_entries(new)
-        for kind, resources in kinds.items():
-            entries = read_entries(resources)
-            if not entries and not self._comparer.is_same(resources, others.get(kind)):
-                return False
-            kept = {name: value for name, value in read_entries(others.get(kind)).items() if name in entries}
-            if self._comparer.differences(entries, kept):
+        others = read_entries(new)
+        for kind, resources in read_entries(old).items():
+            entries, found = read_entries(resources), read_entries(others.get(kind))
+            if self._comparer.differences(entries, {name: found.get(name) for name in entries}):
                 return False
         return True
 
@@ -197,27 +162,27 @@ class _Comparison:
             reference = find_reference(annotation)
             if reference in self._widgets and reference not in former:
                 name, field_ = self._widgets[reference]
-                self._found.add(_classify(field_), name)
+                self._add(_classify(field_), name)
         old, new = ([one for one in these if find_reference(one) not in self._widgets] for these in (before, after))
         if len(old) != len(new) or not all(map(self._comparer.is_same, old, new)):
-            self._found.add("annotation")
+            self._add("annotation")
 
     def _compare_rest(self) -> None:
         roots = read_entries(self._old), read_entries(self._new)
         for key in self._comparer.differences(*roots):
             if key in _VALIDATION_DATA:
-                self._found.add("validation_data")
+                self._add("validation_data")
             elif key in _METADATA:
-                self._found.add("metadata")
+                self._add("metadata")
             elif key == "/StructTreeRoot":
-                self._found.add("structure")
+                self._add("structure")
             elif key not in {"/AcroForm", "/Pages", "/Type"} and not (key == "/Perms" and self._adds_certification()):
-                self._found.unexplained.append("attributes of the document were changed")
+                self.unexplained.append("attributes of the document were changed")
         differences = self._comparer.differences(*self._trailers)
         if "/Info" in differences:
-            self._found.add("metadata")
+            self._add("metadata")
         if "/Encrypt" in differences:
-            self._found.unexplained.append("the encryption was changed")
+            self.unexplained.append("the encryption was changed")
 
     def _adds_certification(self) -> bool:
         old, new = read_entries(self._old, "/Perms"), read_entries(self._new, "/Perms")
@@ -253,7 +218,11 @@ def _merge(field_: Any) -> dict[str, Any]:
     chain = [field_]
     while "/Parent" in chain[-1] and len(chain) < MAX_DEPTH:
         chain.append(chain[-1]["/Parent"])
-    return {key: value for node in reversed(chain) for key, value in read_entries(node).items()}
+    return {key: value for node in reversed(chain) for key, value in _read_content(node).items()}
+
+
+def _read_content(node: Any) -> dict[str, Any]:
+    return {key: value for key, value in read_entries(node).items() if key not in _STRUCTURE}
 
 
 def _classify(field_: Any) -> AdditionKind:
@@ -273,24 +242,11 @@ def _is_visible(widget: Any) -> bool:
 
 def _has_unlisted_objects(reader: PdfFileReader, tail: bytes, offset: int) -> bool:
     """Whether the tail holds an object that this reader would not find, but one that repairs the file might."""
-    listed = _list_offsets(reader)
-    last = 0
-    for match in _OBJECT.finditer(tail):
-        position = match.start() + offset
-        if listed.isdisjoint(range(position - 2, position + 1)):
-            since = tail[last : match.start()]
-            if since.rfind(b"stream") == -1 or since.rfind(b"endstream") >= since.rfind(b"stream") - 3:
-                return True
-        else:
-            last = match.end()
-    return False
-
-
-def _list_offsets(reader: PdfFileReader) -> set[int]:
-    offsets = set()
+    listed = set()
     for revision in range(reader.xrefs.total_revisions):
-        offsets.add(reader.xrefs.get_xref_container_info(revision).start_location)
+        listed.add(reader.xrefs.get_xref_container_info(revision).start_location)
         sections = [reader.xrefs.get_xref_data(revision)]
         sections += [sections[0].hybrid.xref_data] if sections[0].hybrid else []
-        offsets |= {place for section in sections for _, place in section.standard_xrefs.values()}
-    return offsets
+        listed |= {place for section in sections for _, place in section.standard_xrefs.values()}
+    starts = (match.start() + offset for match in _OBJECT.finditer(tail))
+    return any(listed.isdisjoint(range(start - 2, start + 1)) for start in starts)

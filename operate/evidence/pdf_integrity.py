@@ -7,40 +7,29 @@ Whatever is not understood is "not determined".
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from asn1crypto import algos, cms, core, tsp
+from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from pyhanko.pdf_utils import generic
-from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator, SignatureValidationContext
+from pyhanko.sign.general import extract_certificate_info
+from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+from pyhanko.sign.validation.utils import extract_message_digest
+from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
 
 from operate.evidence.digital_signature import Integrity
 from operate.evidence.pdf_objects import attempt
 from operate.evidence.pdf_revisions import SignatureField, is_cms, read_gap
 
-_BITS = (224, 256, 384, 512)
-# BSI TR-03111, 5.2.1.1: r and s as numbers of equal length, not in DER.
-_PLAIN_ECDSA = {f"0.4.0.127.0.7.1.1.4.1.{number}": f"SHA{bits}" for number, bits in enumerate(_BITS, 2)}
-# RSA (PKCS #1 v1.5) with SHA-3, as NIST has registered it.
-_SHA3_RSA = {f"2.16.840.1.101.3.4.3.{number}": f"sha3_{bits}" for number, bits in enumerate(_BITS, 13)}
 _CMS_KINDS = {"/adbe.pkcs7.detached", "/adbe.pkcs7.sha1", "/ETSI.CAdES.detached", "/ETSI.RFC3161"}
+
+Verdict = tuple[Integrity, str | None]
+"""With the reason, if it is not intact."""
 
 Digest = Callable[[str], bytes]
 """Takes hashlib's name of an algorithm and returns the digest of what is signed."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`reason` is None if it is intact."""
-
-    integrity: Integrity
-    reason: str | None = None
 
 
 class _Broken(Exception):
@@ -49,6 +38,18 @@ class _Broken(Exception):
 
 class _Undetermined(Exception):
     """The message says why."""
+
+
+class _Validator(DefaultSignatureValidator):
+    """Tells an algorithm that is not supported, which pyHanko reports by a subclass, from an invalid signature."""
+
+    def validate_signature(self, *arguments: Any, **options: Any) -> None:
+        try:
+            super().validate_signature(*arguments, **options)
+        except InvalidSignature as error:
+            if type(error) is not InvalidSignature:
+                raise _Undetermined("its signature algorithm is not supported") from error
+            raise
 
 
 def check_signature(document: bytes, signature: SignatureField) -> Verdict:
@@ -67,12 +68,12 @@ def _judge(check: Callable[[], None]) -> Verdict:
     except MemoryError:
         raise
     except _Broken as error:
-        return Verdict("broken", str(error))
+        return "broken", str(error)
     except _Undetermined as error:
-        return Verdict("not_determined", str(error))
+        return "not_determined", str(error)
     except Exception as error:  # noqa: BLE001 - a hostile signature raises anything
-        return Verdict("not_determined", f"its structure is not understood ({type(error).__name__})")
-    return Verdict("intact")
+        return "not_determined", f"its structure is not understood ({type(error).__name__})"
+    return "intact", None
 
 
 def read_signed_data(contents: bytes) -> cms.SignedData | None:
@@ -83,22 +84,6 @@ def read_tst_info(signed_data: cms.SignedData) -> tsp.TSTInfo | None:
     """Returns what a time-stamping authority has signed, or None if it is another kind of signature (RFC 3161)."""
     enclosed = signed_data["encap_content_info"]
     return enclosed["content"].parsed if enclosed["content_type"].native == "tst_info" else None
-
-
-def find_signer(signed_data: cms.SignedData) -> Any:
-    """Returns the certificate that the only signer names, or None if the signature does not hold it."""
-    (signer,) = signed_data["signer_infos"]
-    wanted = signer["sid"].chosen
-    for one in signed_data["certificates"]:
-        certificate = one.chosen
-        if one.name != "certificate":
-            continue
-        if isinstance(wanted, cms.IssuerAndSerialNumber):
-            if (certificate.serial_number, certificate.issuer) == (wanted["serial_number"].native, wanted["issuer"]):
-                return certificate
-        elif certificate.key_identifier == wanted.native:
-            return certificate
-    return None
 
 
 def _check_signature(document: bytes, signature: SignatureField) -> None:
@@ -146,37 +131,27 @@ def _is_literal(gap: bytes, contents: bytes) -> bool:
 
 
 def _check_cms(signed_data: cms.SignedData, digest: Digest) -> None:
+    """Compares the digest first: that it differs is known even if nothing else is understood."""
     signers = list(signed_data["signer_infos"])
     if len(signers) != 1:
         raise _Undetermined(f"it has {len(signers)} signers, not one")
     (signer,) = signers
     computed = _compute_content_digest(signed_data, digest, _name_digest(signer["digest_algorithm"]))
     attributes = signer["signed_attrs"]
-    has_attributes = attributes is not core.VOID and len(attributes) > 0
-    signed = computed
-    if has_attributes:
-        _check_attributes(attributes, computed, signed_data["encap_content_info"]["content_type"].native)
-        signed = attributes.untag().dump()
-    certificate = find_signer(signed_data)
-    if certificate is None:
+    if attributes is not core.VOID and extract_message_digest(signer) != computed:
+        raise _Broken("the digest of the covered bytes is not the signed one")
+    certificates = attempt(lambda: extract_certificate_info(signed_data))
+    if certificates is None:
         raise _Undetermined("the signer's certificate is not in it")
-    algorithms = (None, _name_digest(signer["digest_algorithm"]))
-    if not any(_verify(certificate, signer, signed, one, is_digest=not has_attributes) for one in algorithms):
+    x509.load_der_x509_certificate(certificates.signer_cert.dump())  # asn1crypto accepts a malformed one
+    kind = signed_data["encap_content_info"]["content_type"].native
+    _, is_valid = validate_sig_integrity(signer, certificates.signer_cert, kind, computed, _Validator())
+    if not is_valid:
         raise _Broken("the cryptographic signature is not valid")
-    encodings = [one.dump() for one in attributes] if has_attributes else []
+    encodings = [] if attributes is core.VOID else [one.dump() for one in attributes]
     if encodings != sorted(encodings):
         # Readers accept it; RFC 5652, 5.4, asks for a digest of the DER encoding, in which they are sorted.
         raise _Undetermined("it is valid, but its attributes are not in the order in which RFC 5652 has them signed")
-
-
-def _check_attributes(attributes: cms.CMSAttributes, computed: bytes, content_type: str) -> None:
-    stated = _find(attributes, "message_digest")
-    if len(stated) != 1:
-        raise _Undetermined("it does not state one digest")
-    if stated[0] != computed:
-        raise _Broken("the digest of the covered bytes is not the signed one")
-    if _find(attributes, "content_type") != [content_type]:
-        raise _Undetermined("its signed attributes do not name the type of its content")
 
 
 def _compute_content_digest(signed_data: cms.SignedData, digest: Digest, algorithm: str) -> bytes:
@@ -195,44 +170,6 @@ def _compute_content_digest(signed_data: cms.SignedData, digest: Digest, algorit
     return _compute(algorithm, bytes(content))
 
 
-def _verify(
-    certificate: Any, signer: cms.SignerInfo, content: bytes, algorithm: str | None, *, is_digest: bool
-) -> bool:
-    """Verifies with the digest algorithm that the signature algorithm names, or with another one."""
-    try:
-        x509.load_der_x509_certificate(certificate.dump())
-        _verify_value(certificate.public_key, signer, content, algorithm, is_digest=is_digest)
-    except InvalidSignature:
-        return False
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _Undetermined("its signature algorithm is not supported, or its certificate is malformed") from error
-    return True
-
-
-def _verify_value(key: Any, signer: cms.SignerInfo, content: bytes, algorithm: str | None, *, is_digest: bool) -> None:
-    """Raises InvalidSignature, and anything if it does not know how."""
-    value, identifier = signer["signature"].native, signer["signature_algorithm"]
-    oid, name = identifier["algorithm"].dotted, identifier["algorithm"].native
-    if oid in _PLAIN_ECDSA:
-        half = len(value) // 2
-        r, s = (int.from_bytes(number) for number in (value[:half], value[half:]))
-        public: Any = serialization.load_der_public_key(key.dump())
-        public.verify(encode_dss_signature(r, s), content, ec.ECDSA(getattr(hashes, _PLAIN_ECDSA[oid])()))
-        return
-    if oid in _SHA3_RSA:
-        algorithm, family = _SHA3_RSA[oid], "rsassa_pkcs1v15"
-    else:
-        family = identifier.signature_algo
-    if algorithm and name != "rsassa_pss":
-        identifier = algos.SignedDigestAlgorithm({"algorithm": family})
-    context = SignatureValidationContext(
-        contextual_md_algorithm=algorithm or _name_digest(signer["digest_algorithm"]), prehashed=is_digest
-    )
-    DefaultSignatureValidator().validate_signature(value, content, key, identifier, context)
-
-
 def _name_digest(identifier: Any) -> str:
     """Returns hashlib's name."""
     name = str(identifier["algorithm"].native)
@@ -248,7 +185,3 @@ def _compute(algorithm: str, *parts: bytes | memoryview) -> bytes:
         computed.update(part)
     # SHAKE256 in CMS has 512 bits (RFC 8702, 3.1).
     return bytes(computed.digest(64) if algorithm == "shake_256" else computed.digest())
-
-
-def _find(attributes: Any, name: str) -> list[Any]:
-    return [value.native for one in attributes if one["type"].native == name for value in one["values"]]

@@ -82,7 +82,7 @@ class Comparer:
             if _is_compared_alone(one) and _is_compared_alone(other):
                 if references[0] != references[1]:
                     return False
-            elif _read_value(one) != _read_value(other):
+            elif not _has_same_value(one, other):
                 return False
             else:
                 stack += zip(read_items(one), read_items(other), strict=True)
@@ -106,9 +106,7 @@ def _find_ignored(one: Any, other: Any) -> frozenset[str]:
 
 
 def _read_value(value: Any) -> object:
-    """Returns what equals only values of the same kind. Of dictionaries and arrays, it leaves out the contents."""
-    if isinstance(value, generic.StreamObject):
-        return _Data(value)
+    """Returns what equals only values of the same kind, without the contents of dictionaries, arrays and streams."""
     if isinstance(value, generic.TextStringObject | generic.ByteStringObject):
         return "string", value.original_bytes
     if isinstance(value, generic.ArrayObject):
@@ -118,19 +116,11 @@ def _read_value(value: Any) -> object:
     return type(value), None if isinstance(value, generic.DictionaryObject) else str(value)
 
 
-class _Data:
-    """The data of a stream. It is decoded only if its encoded form differs."""
-
-    def __init__(self, stream: generic.StreamObject) -> None:
-        self._stream = stream
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Data):
-            return False
-        one, another = self._stream, other._stream
-        if one.encoded_data == another.encoded_data:
-            return True
-        decoded = attempt(lambda: one.data)
-        return decoded is not None and decoded == attempt(lambda: another.data)
-
-    __hash__ = None  # type: ignore[assignment]
+def _has_same_value(one: Any, other: Any) -> bool:
+    """Decodes the data of two streams only if their encoded forms differ."""
+    if not (isinstance(one, generic.StreamObject) and isinstance(other, generic.StreamObject)):
+        return _read_value(one) == _read_value(other)
+    if one.encoded_data == other.encoded_data:
+        return True
+    decoded = attempt(lambda: one.data)
+    return decoded is not None and decoded == attempt(lambda: other.data)

@@ -13,6 +13,7 @@ from typing import Any
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfStreamError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import extract_contents
@@ -25,7 +26,7 @@ _BYTE_RANGE = re.compile(rb"/ByteRange" + _WS + rb"\[" + (_WS + rb"([0-9]{1,10}+
 _DIGITS = re.compile(rb"[0-9A-Fa-f\s]*+")
 _HEADER_BYTES = 1024 + len(b"%PDF-")
 MAX_DEPTH = 50
-"""Of a form's fields."""
+"""The deepest nesting of form fields that is read."""
 
 ENCRYPTED = "it is encrypted, and can't be opened without a password or key"
 
@@ -50,35 +51,52 @@ class SignatureField:
         return self.byte_range, self.contents
 
     @property
-    def end(self) -> int | None:
-        """Where the second signed range ends."""
-        if self.byte_range is None or len(self.byte_range) != 4:
-            return None
-        return self.byte_range[2] + self.byte_range[3]
+    def end(self) -> int:
+        """Where the second signed range ends, or 0."""
+        return sum(self.byte_range[2:]) if self.byte_range and len(self.byte_range) == 4 else 0
 
 
 def _read_hex_string(stream: Any) -> Any:
     """Reads in one step what pyHanko reads digit by digit: minutes, for a file with 25 signatures."""
-    text, start = b"", stream.tell()
-    while b">" not in text:
-        more = stream.read(max(256, 8 * len(text)))
-        if not more:
-            raise PdfStreamError("a hexadecimal string has no end")
-        text += more
-    digits = text[1 : text.index(b">")]
-    stream.seek(start + len(digits) + 2)
-    digits = digits.translate(None, b"\0\t\n\f\r ")
+    content, start = stream.getvalue(), stream.tell()
+    end = content.find(b">", start)
+    if end == -1:
+        raise PdfStreamError("a hexadecimal string has no end")
+    stream.seek(end + 1)
+    digits = content[start + 1 : end].translate(None, b"\0\t\n\f\r ")
     return generic.pdf_string(bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii")))
 
 
 generic.read_hex_string_from_stream = _read_hex_string
 
 
+class _Reader(PdfFileReader):
+    """Reads the index of each object stream once. pyHanko reads it for each object: a minute for 4,000 fields."""
+
+    def __init__(self, content: bytes) -> None:
+        self._indexes: dict[int, dict[int, int]] = {}
+        super().__init__(io.BytesIO(content), strict=False)
+
+    def _get_object_from_stream(self, idnum: int, stmnum: int, idx: int) -> Any:  # noqa: ARG002 - pyHanko's names
+        stream: Any = generic.Reference(stmnum, 0, self).get_object()
+        data, first = stream.read_data(DecodePurpose.OBJECT_STREAM), stream["/First"]
+        if stmnum not in self._indexes:
+            numbers = [int(number) for number in data[:first].replace(b"\0", b" ").split()[: 2 * stream["/N"]]]
+            pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+            self._indexes[stmnum] = dict(reversed(pairs))  # the first of equal numbers counts
+        offset = self._indexes[stmnum].get(idnum)
+        if offset is None:
+            return generic.NullObject()
+        content = io.BytesIO(data)  # shares the bytes
+        content.seek(first + offset)
+        return generic.read_object(content, generic.Reference(idnum, 0, self))
+
+
 def read_pdf(content: bytes) -> PdfFileReader:
     """Leaves out what is behind the last end marker, where the service accepts bytes of any kind. Raises Unreadable."""
     end = content.rfind(b"%%EOF") + len(b"%%EOF\r\n")
     try:
-        reader = PdfFileReader(io.BytesIO(content[:end]), strict=False)
+        reader = _Reader(content[:end])
         is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
         _ = reader.root
     except MemoryError:
@@ -107,19 +125,11 @@ class Document:
             self._revisions[last] = attempt(lambda: read_pdf(self.content[:end]))
         return self._revisions[last]
 
-    def read_earlier_roots(self, reader: PdfFileReader | None) -> Iterator[Any]:
-        """Yields the catalogue of each earlier revision that can be read: as a file of its own, or else in the history
-        of the whole file, which `reader` has read."""
-        seen: set[int | None] = set()
+    def read_earlier_roots(self) -> Iterator[Any]:
+        """Yields the catalogue of each earlier revision that can be read as a file of its own."""
         for match in list(_END.finditer(self.content))[:-1]:
-            revision = self.read_revision(match.end())
-            if revision:
-                seen.add(revision.last_startxref)
+            if revision := self.read_revision(match.end()):
                 yield revision.root
-        for number in range(reader.total_revisions - 1 if reader else 0):
-            if reader.xrefs.get_startxref_for_revision(number) not in seen:  # type: ignore[union-attr]
-                root = attempt(partial(reader.get_historical_root, number))  # type: ignore[union-attr]
-                yield from [root] if root else []
 
 
 def read_signature_fields(root: Any) -> list[SignatureField]:
@@ -180,16 +190,16 @@ def _read_signature(name: str, field: Any) -> SignatureField:
     )
 
 
-def find_earlier_signatures(document: Document, reader: PdfFileReader | None) -> Iterator[SignatureField]:
+def find_earlier_signatures(document: Document) -> Iterator[SignatureField]:
     """Yields the signatures that can be found in each way in which an update could hide one from readers."""
-    for root in document.read_earlier_roots(reader):
+    for root in document.read_earlier_roots():
         yield from (one for one in read_signature_fields(root) if one.contents.strip(b"\0"))
     for match in _BYTE_RANGE.finditer(document.content):
         byte_range = tuple(map(int, match.groups()))
         contents = read_gap(document.content, byte_range)
         if contents and is_cms(contents):
             one = SignatureField(None, byte_range, contents)
-            revision = document.read_revision(one.end or 0)
+            revision = document.read_revision(one.end)
             if not (revision and _gives_usage_rights(revision.root, one)):
                 yield one
 

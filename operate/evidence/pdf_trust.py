@@ -2,25 +2,20 @@
 
 import ssl
 from functools import cache
-from typing import Any
 
 from asn1crypto import cms, x509
 from pyhanko.keys import load_certs_from_pemder_data
+from pyhanko.sign.general import SignedDataCerts
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import DisallowedAlgorithmError, ExpiredError, NotYetValidError, PathBuildingError
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from operate.evidence.digital_signature import Trust
 
-# Besides the purpose of RFC 9336 and those of Adobe and Microsoft, readers accept e-mail protection.
+# The purpose of RFC 9336, and those that readers accept: Adobe's, Microsoft's and e-mail protection.
 _DOCUMENTS = {
-    *("any_extended_key_usage", "email_protection", "1.3.6.1.5.5.7.3.36"),
-    *(
-        "1.2.840.113583.1.1.5",
-        "1.3.6.1.4.1.311.10.3.12",
-        "microsoft_document_signing",
-        "adobe_authentic_documents_trust",
-    ),
+    *("1.3.6.1.5.5.7.3.36", "adobe_authentic_documents_trust", "1.2.840.113583.1.1.5", "microsoft_document_signing"),
+    *("1.3.6.1.4.1.311.10.3.12", "email_protection", "any_extended_key_usage"),
 }
 _TIME_STAMPS = {"time_stamping"}
 _WEAK = {"md2", "md5", "sha1"}
@@ -41,7 +36,7 @@ def make_trust_manager() -> SimpleTrustManager:
     return SimpleTrustManager.build(trust_roots=trusted_authorities())
 
 
-async def find_trust(signed_data: cms.SignedData, certificate: Any, *, is_time_stamp: bool = False) -> Trust:
+async def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts) -> Trust:
     """Says whether an authority that this machine trusts issued the certificate, which is valid now, and for what.
 
     Fetches nothing, so revocation is not looked up.
@@ -49,11 +44,11 @@ async def find_trust(signed_data: cms.SignedData, certificate: Any, *, is_time_s
     (signer,) = signed_data["signer_infos"]
     if signer["digest_algorithm"]["algorithm"].native in _WEAK:
         return "weak_algorithm"
-    others = [one.chosen for one in signed_data["certificates"] if one.name == "certificate"]
     # Each has its own context, to which the certificates that it holds are added.
     context = ValidationContext(trust_manager=make_trust_manager(), allow_fetching=False)
+    validator = CertificateValidator(certificates.signer_cert, certificates.other_certs, context)
     try:
-        await CertificateValidator(certificate, others, context).async_validate_path()
+        await validator.async_validate_path()
     except MemoryError:
         raise
     except PathBuildingError:
@@ -64,10 +59,11 @@ async def find_trust(signed_data: cms.SignedData, certificate: Any, *, is_time_s
         return "weak_algorithm"
     except Exception:  # noqa: BLE001 - a hostile certificate raises anything
         return "not_established"
-    return _find_purpose(certificate, _TIME_STAMPS if is_time_stamp else _DOCUMENTS)
+    is_time_stamp = signed_data["encap_content_info"]["content_type"].native == "tst_info"
+    return _find_purpose(certificates.signer_cert, _TIME_STAMPS if is_time_stamp else _DOCUMENTS)
 
 
-def _find_purpose(certificate: Any, wanted: set[str]) -> Trust:
+def _find_purpose(certificate: x509.Certificate, wanted: set[str]) -> Trust:
     extended, usage = certificate.extended_key_usage_value, certificate.key_usage_value
     if usage is not None and not usage.native & {"digital_signature", "non_repudiation"}:
         return "other_purpose"

@@ -1,10 +1,10 @@
-"""What `evidence.json` holds.
+"""The contents of `evidence.json`.
 
 `python -m operate.evidence.record` prints its schema, which is in docs/evidence.schema.json.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, computed_field
@@ -37,14 +37,14 @@ class Certificate(Part):
 
     file: str
     size: int = Field(description="In bytes.")
-    sha256_computed: str = Field(pattern=SHA256, description="Of the bytes that S3 sent.")
+    sha256_computed: str = Field(pattern=SHA256, description="SHA-256 of the bytes that S3 sent.")
     sha256_stored: str | None = Field(
         pattern=SHA256, description="As S3 has stored it since the certificate was written."
     )
     sha256_in_metadata: str | None = Field(
         pattern=SHA256, description="As the service stored it with the certificate, which clients get as Repr-Digest."
     )
-    sha256_in_folder: str = Field(pattern=SHA256, description="Of the file, read back.")
+    sha256_in_folder: str = Field(pattern=SHA256, description="SHA-256 of the file, read back.")
     version_id: str
     created_at: datetime = Field(description="S3's LastModified.")
     retention_mode: str | None
@@ -77,7 +77,7 @@ class Logs(Part):
     groups: list[str]
     since: datetime = Field(description="From this time on, each log group has all its lines.")
     until: datetime
-    lines: list[LogLine] = Field(description="Of certificates that were archived or served.")
+    lines: list[LogLine] = Field(description="Lines about certificates that were archived or served.")
     other_lines: list[LogLine] = Field(description="Refusals, and all others.")
 
 
@@ -108,10 +108,6 @@ class Evidence(Part):
 
     def _select(self, outcome: Outcome) -> list[str]:
         return [check.sentence for check in self.checks if check.outcome == outcome]
-
-
-def format_time(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def make_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""States what is found about the digital signatures of a PDF. Each PDF is inspected in a process of its own.
+"""Says in sentences what was found about the digital signatures of a PDF, which is inspected in its own process.
 
 A hostile PDF may take any time and memory, or end the process: this costs the verdict on that PDF, and nothing else.
 """
@@ -12,8 +12,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-from operate.evidence.checks import Check, confirm, contradict, leave_open, quote
-from operate.evidence.digital_signature import Addition, DigitalSignature
+from operate.evidence.checks import Check, confirm, contradict, format_time, leave_open, quote
+from operate.evidence.digital_signature import Addition, DigitalSignature, Found
 
 SECONDS = 60.0
 """The most time for one PDF."""
@@ -52,10 +52,7 @@ _MAX_NAMES = 5
 UNSIGNED = leave_open("signature", "No revision of the PDF has a digital signature.")
 
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
-"""What is found about all signatures of a PDF and the changes after them. Who signed is left open."""
-
-Found = tuple[list[DigitalSignature], str | None]
-"""The signatures, and why there may be more."""
+"""The state of all signatures of a PDF and of the changes after them, whoever signed."""
 
 
 def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, list[Check]]:
@@ -124,12 +121,11 @@ def _run(sender: Connection, inspect: Callable[[bytes], Found], content: bytes) 
 def _inspect(content: bytes) -> Found:
     from operate.evidence.pdf_signatures import inspect_signatures  # noqa: PLC0415 - takes seconds to import
 
-    found = inspect_signatures(content)
-    return found.signatures, found.problem
+    return inspect_signatures(content)
 
 
 def _describe(one: DigitalSignature) -> Iterable[Check]:
-    name = f"{'time stamp' if one.kind == 'time_stamp' else 'signature'} {one.quoted_field}"
+    name = f"{'time stamp' if one.kind == 'time_stamp' else 'signature'} {quote(one.field)}"
     yield _describe_integrity(one, name)
     if one.is_hidden:
         sentence = f"An earlier revision of the PDF has the {name}. The last one hides, renames or replaces it."
@@ -139,12 +135,20 @@ def _describe(one: DigitalSignature) -> Iterable[Check]:
     yield _describe_changes(one, name)
     if one.trust:
         state = confirm if one.trust == "trusted" else leave_open
-        signer = quote(one.signer or "(not named)")
-        yield state("signer", f"The certificate of {signer}, who made the {name}, is {_TRUST[one.trust]}.")
+        yield state("signer", f"{_describe_signer(one, name)}, issued by {quote(one.issuer)}, is {_TRUST[one.trust]}.")
     if one.time_integrity == "broken":
         yield contradict("time", f"The time stamp within the {name} is broken.")
     elif one.time_integrity == "not_determined":
         yield leave_open("time", f"The time stamp within the {name} could not be checked.")
+
+
+def _describe_signer(one: DigitalSignature, name: str) -> str:
+    time = f" at {format_time(one.signed_at)}" if one.signed_at else ""
+    if one.time_source == "claim":
+        time += " by their own clock"
+    elif one.kind == "signature" and time:
+        time += f", as a time stamp of {quote(one.time_authority)} says"
+    return f"{quote(one.signer)} made the {name}{time}. Their certificate"
 
 
 def _describe_integrity(one: DigitalSignature, name: str) -> Check:

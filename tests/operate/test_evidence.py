@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import ANY
@@ -185,12 +187,7 @@ def test_each_contradiction_is_a_finding(
 ) -> None:
     case.seed(providerRequestId=REQUEST_ID)
     archive(case)
-    result, found = case.collect()
-    assert (result.exit_code, found["contradictions"]) == (1, contradictions)
-    text = read_text()
-    assert text.index("CONTRADICTED: ") < text.index("Signature request")
-    assert all(one in text for one in contradictions)
-    assert f"{len(contradictions)} of {len(found['checks'])} checks contradict the certificate." in text
+    assert case.gather().contradictions == contradictions
 
 
 def test_the_first_archived_copy_is_the_certificate(case: Case) -> None:
@@ -198,11 +195,13 @@ def test_the_first_archived_copy_is_the_certificate(case: Case) -> None:
     overwrite(case)
     case.delete()
     S3.put_object(Bucket=case.bucket, Key=f"{case.key}.old", Body=b"another key")
-    _, found = case.collect()
-    assert Path(f"out/{case.id}-certificate.pdf").read_bytes() == unsigned()
-    kinds = [(one["isDeleteMarker"], one["isLatest"], one["size"]) for one in found["versions"]]
+    found = case.gather()
+    assert Path(f"{case.id}-certificate.pdf").read_bytes() == unsigned()
+    kinds = [(one.is_delete_marker, one.is_latest, one.size) for one in found.versions or []]
     assert kinds == [(True, True, None), (False, False, len(unsigned()) + 1), (False, False, len(unsigned()))]
-    assert found["certificate"]["versionId"] == found["versions"][2]["versionId"]
+    assert found.certificate
+    assert found.versions
+    assert found.certificate.version_id == found.versions[2].version_id
 
 
 def test_a_missing_certificate_is_reported_in_a_folder_without_it(case: Case) -> None:
@@ -211,14 +210,42 @@ def test_a_missing_certificate_is_reported_in_a_folder_without_it(case: Case) ->
     assert (result.exit_code, found["certificate"], found["versions"], found["signatures"]) == (1, None, [], None)
     names = ["README.txt", "SHA256SUMS", "evidence.json", "evidence.pdf"]
     assert sorted(file.name for file in Path("out").iterdir()) == names
+    text = read_text()
+    assert text.index("CONTRADICTED: certificate") < text.index("Signature request")
+    assert f"1 of {len(found['checks'])} checks contradict the certificate." in text
 
 
 def test_an_item_that_breaks_the_rules_is_a_finding(case: Case) -> None:
     case.seed(**WRONG_STATUS, name={"L": [{"S": "a"}]})
     case.archive(unsigned())
-    _, found = case.collect()
-    assert found["contradictions"] == ["The signature request breaks the rules of its table: status."]
-    assert found["signatureRequest"]["name"] == '{"L": [{"S": "a"}]}'
+    found = case.gather()
+    assert found.contradictions == ["The signature request breaks the rules of its table: status."]
+    assert found.signature_request["name"] == '{"L": [{"S": "a"}]}'
+
+
+@pytest.mark.parametrize(
+    "arguments", [("evidence", signature_id(0), "--out", "out"), ("archive", "verify", "--signatures")]
+)
+def test_missing_packages_are_named_in_one_line(
+    case: Case, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    for name in ("pyhanko", "fpdf"):
+        monkeypatch.setitem(sys.modules, name, None)
+    result = case.operate(*arguments)
+    advice = "Run python -m pip install '.[operate,evidence]' in the project's folder."
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        2,
+        "",
+        f"Error: Not installed: fpdf2, pyhanko. {advice}\n",
+    )
+
+
+def test_no_other_command_imports_the_packages_of_the_evidence() -> None:
+    code = (
+        "import operate.cli, sys; print({'asn1crypto', 'fpdf', 'matplotlib', 'pyhanko', 'uharfbuzz'} & {*sys.modules})"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "set()\n"
 
 
 # ── the folder ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,8 +312,7 @@ def test_a_copy_that_differs_from_the_archive_is_a_finding(case: Case, monkeypat
     case.archive(unsigned())
     write_bytes = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda path, content: write_bytes(path, content + b" "))
-    _, found = case.collect()
-    assert found["contradictions"] == ["The copy in this folder differs from the archived certificate."]
+    assert case.gather().contradictions == ["The copy in this folder differs from the archived certificate."]
 
 
 def test_an_interruption_leaves_no_folder(case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import signed_pdf
 from tests.support.evidence import Case, make_case, make_cases  # noqa: F401
-from tests.support.signed_pdf import certify, sign, sign_by_hand, stamp, unsigned
+from tests.support.signed_pdf import sign, sign_by_hand, stamp, unsigned
 
 PROGRAMS = ("sh", "sha256sum", "head", "tail", "tr", "basenc", "wc", "openssl")
 SIGNED = stamp(signed_pdf.add_validation_data(sign(sign(unsigned()), "Seal 2", is_stamped=True)))
@@ -44,9 +44,7 @@ def change(name: str, position: int) -> None:
 
 @pytest.mark.threat("wrong-bytes")
 @pytest.mark.parametrize(
-    ("content", "commands"),
-    [(unsigned(), 0), (sign(unsigned()), 1), (certify(unsigned()), 1), (stamp(unsigned()), 1), (SIGNED, 3)],
-    ids=["unsigned", "signed", "certified", "stamped", "all"],
+    ("content", "commands"), [(unsigned(), 0), (SIGNED, 3)], ids=["unsigned", "signatures and a time stamp"]
 )
 def test_the_commands_succeed_and_fail_after_one_byte_of_any_file_is_changed(
     case: Case, check: Callable[[], int], content: bytes, commands: int
@@ -60,11 +58,10 @@ def test_the_commands_succeed_and_fail_after_one_byte_of_any_file_is_changed(
     listed = [line.split("  ")[1] for line in Path("out/SHA256SUMS").read_text().splitlines()]
     assert sorted([*listed, "SHA256SUMS"]) == names
     for name in names:
-        size = Path("out", name).stat().st_size
-        for position in (0, size // 2, size - 1):
-            change(name, position)
-            assert check() != 0, (name, position)
-            change(name, position)
+        position = Path("out", name).stat().st_size // 2
+        change(name, position)
+        assert check() != 0, name
+        change(name, position)
 
 
 @pytest.mark.threat("wrong-bytes")

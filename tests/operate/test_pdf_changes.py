@@ -4,15 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asn1crypto import cms
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm
 
 from operate.evidence import pdf_changes, pdf_integrity, pdf_trust
 from operate.evidence.checks import Check
-from operate.evidence.pdf_signatures import inspect_signatures
 from operate.evidence.signature_checks import check_signatures
 from tests.support import signed_pdf
-from tests.support.pdf_signatures import DOCUMENT_STAMP, FORBIDDEN, OTHER_DIGEST, added, found, make_trusted  # noqa: F401
+from tests.support.pdf_signatures import DOCUMENT_STAMP, FORBIDDEN, OTHER_DIGEST, added, found, inspect, make_trusted  # noqa: F401
 from tests.support.signed_pdf import (
     add_validation_data,
     append,
@@ -24,6 +24,7 @@ from tests.support.signed_pdf import (
     replace_entry,
     sign,
     sign_by_hand,
+    sign_bytes,
     stamp,
     unsigned,
 )
@@ -67,26 +68,41 @@ from tests.support.signed_pdf import (
     ],
 )
 def test_each_change_after_a_signature_is_named(change: Callable[[bytes], bytes], expected: dict[str, Any]) -> None:
-    (one,) = inspect_signatures(change(sign(form()))).signatures
+    (one,) = inspect(change(sign(form())))
     assert one.model_dump() == found(**expected)
 
 
 def test_a_page_that_was_added_is_forbidden() -> None:
     signed = sign(form())
-    (one,) = inspect_signatures(fill(signed, 2, b"/Kids[3 0 R]", b"/Kids[3 0 R 3 0 R]")).signatures
+    (one,) = inspect(fill(signed, 2, b"/Kids[3 0 R]", b"/Kids[3 0 R 3 0 R]"))
     assert (one.changes, one.changes_reason) == ("forbidden", "pages were added or removed")
+
+
+@pytest.mark.parametrize(
+    ("objects", "changes", "reason"),
+    [
+        ({4: b"<</Type/Font/Name/B>>"}, "forbidden", "the content of page 1 was changed"),
+        ({5: b"<</F 4 0 R/G 4 0 R>>"}, "not_explained", "resources of page 1 were added"),
+    ],
+)
+def test_resources_may_be_added_but_not_changed(objects: dict[int, bytes], changes: str, reason: str) -> None:
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<</Font 5 0 R>>>>"
+    fonts = (b"<</Type/Font/Name/A>>", b"<</F 4 0 R>>")
+    signed = sign(assemble(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page, *fonts))
+    (one,) = inspect(append(signed, objects))
+    assert (one.changes, one.changes_reason) == (changes, reason)
 
 
 def test_a_widget_that_a_page_shows_only_later_is_named() -> None:
     shown = b"/Annots[5 0 R 7 0 R 8 0 R 9 0 R]"
     signed = sign(form().replace(shown, b"/Annots[5 0 R 7 0 R 8 0 R      ]"))
-    (one,) = inspect_signatures(fill(signed, 3, shown, shown)).signatures
+    (one,) = inspect(fill(signed, 3, shown, shown))
     assert one.model_dump() == found(**added(("form_field", ["Amount.1"])))
 
 
 def test_an_object_that_only_repairs_would_find_is_not_explained() -> None:
     signed = sign(form()) + b"\n3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 1 1]>>\nendobj\n"
-    (one,) = inspect_signatures(append(signed, {})).signatures
+    (one,) = inspect(append(signed, {}))
     reason = "objects were added that no cross-reference table lists"
     assert (one.changes, one.changes_reason) == ("not_explained", reason)
 
@@ -95,7 +111,7 @@ def test_a_link_that_leads_to_another_page_is_a_changed_annotation() -> None:
     page, link = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]%s>>", b"<</Type/Annot/Subtype/Link/Dest[%d 0 R/Fit]>>"
     pages = b"<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>"
     signed = sign(assemble(b"<</Type/Catalog/Pages 2 0 R>>", pages, page % b"/Annots[5 0 R]", page % b"", link % 3))
-    (one,) = inspect_signatures(append(signed, {5: link % 4})).signatures
+    (one,) = inspect(append(signed, {5: link % 4}))
     assert one.model_dump() == found(**added("annotation"))
 
 
@@ -125,7 +141,7 @@ def test_a_certification_permits_what_it_says(
         "validation_data": add_validation_data,
     }
     certified = sign(form(), "Certification", certify=True, docmdp_permissions=permission)
-    one = inspect_signatures(changes[change](certified)).signatures[0]
+    one = inspect(changes[change](certified))[0]
     assert (one.changes, one.changes_reason) == outcome
     assert change in {addition.kind for addition in one.additions}
 
@@ -141,23 +157,23 @@ def test_a_certification_permits_what_it_says(
 )
 def test_a_locked_field_may_not_be_changed(action: FieldMDPAction, fields: list[str], changes: str) -> None:
     locked = signed_pdf.sign_and_lock(form(), FieldMDPSpec(action, fields))
-    (one,) = inspect_signatures(fill(locked, 5, b"(Alice)", b"(Mallory)")).signatures
+    (one,) = inspect(fill(locked, 5, b"(Alice)", b"(Mallory)"))
     assert one.changes == changes
 
 
-def use_plain_ecdsa(signed: Any) -> None:
-    signer = signed["signer_infos"][0]
-    numbers = decode_dss_signature(signer["signature"].native)
-    signer["signature"] = b"".join(number.to_bytes(32) for number in numbers)
-    signer["signature_algorithm"]["algorithm"] = "0.4.0.127.0.7.1.1.4.1.3"
-
-
-def use_unknown_algorithm(signed: Any) -> None:
-    signed["signer_infos"][0]["signature_algorithm"]["algorithm"] = "1.2.3.4"
+def use_other_algorithm(signed: Any) -> None:
+    """The signed attributes name another one."""
+    signed["signer_infos"][0]["signature_algorithm"]["algorithm"] = "sha384_ecdsa"
 
 
 def use_unknown_digest(signed: Any) -> None:
     signed["signer_infos"][0]["digest_algorithm"]["algorithm"] = "1.2.3.4"
+
+
+def break_certificate(signed: Any) -> None:
+    version = bytes.fromhex("a003020102")
+    malformed = signed["certificates"][0].dump().replace(version, version[:-1] + b"\x04")
+    signed["certificates"][0] = cms.CertificateChoices.load(malformed)
 
 
 def drop_certificates(signed: Any) -> None:
@@ -177,12 +193,9 @@ def change_value(signed: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "verdict"),
     [
-        (use_plain_ecdsa, ("intact", None)),
-        (
-            use_unknown_algorithm,
-            ("not_determined", "its signature algorithm is not supported, or its certificate is malformed"),
-        ),
+        (use_other_algorithm, ("not_determined", "its structure is not understood (SignatureValidationError)")),
         (use_unknown_digest, ("not_determined", "its digest algorithm is not supported")),
+        (break_certificate, ("not_determined", "its structure is not understood (InvalidVersion)")),
         (drop_certificates, ("not_determined", "the signer's certificate is not in it")),
         (drop_signers, ("not_determined", "it has 0 signers, not one")),
         (change_value, ("broken", "the cryptographic signature is not valid")),
@@ -191,38 +204,54 @@ def change_value(signed: Any) -> None:
 def test_what_is_not_understood_is_neither_intact_nor_broken(
     change: Callable[[Any], None], verdict: tuple[str, str | None]
 ) -> None:
-    (one,) = inspect_signatures(change_cms(sign(unsigned()), change)).signatures
+    (one,) = inspect(change_cms(sign(unsigned()), change))
     assert (one.integrity, one.integrity_reason, one.changes) == (*verdict, "none")
 
 
-@pytest.mark.parametrize("change", [use_unknown_algorithm, drop_certificates])
+def test_an_unknown_algorithm_is_neither_intact_nor_broken() -> None:
+    """As plain ECDSA, which German authorities use. No attribute that is signed names it, too."""
+
+    def use_unknown_algorithm(covered: bytes) -> bytes:
+        found = cms.ContentInfo.load(sign_bytes(covered))
+        signer = found["content"]["signer_infos"][0]
+        signer["signed_attrs"] = [
+            one for one in signer["signed_attrs"] if one["type"].native != "cms_algorithm_protection"
+        ]
+        signer["signature_algorithm"]["algorithm"] = "0.4.0.127.0.7.1.1.4.1.3"
+        return bytes(found.dump(force=True))
+
+    (one,) = inspect(sign_by_hand(unsigned(), make_cms=use_unknown_algorithm))
+    assert (one.integrity, one.integrity_reason) == ("not_determined", "its signature algorithm is not supported")
+
+
+@pytest.mark.parametrize("change", [use_other_algorithm, drop_certificates])
 def test_a_digest_that_differs_is_broken_whatever_else_is_not_understood(change: Callable[[Any], None]) -> None:
-    (one,) = inspect_signatures(change_byte(change_cms(sign(unsigned()), change))).signatures
+    (one,) = inspect(change_byte(change_cms(sign(unsigned()), change)))
     assert (one.integrity, one.integrity_reason) == ("broken", OTHER_DIGEST["integrity_reason"])
 
 
 @pytest.mark.parametrize("entries", [b"/Type/Sig", b"", b"/Type/DocTimeStamp"])
 def test_a_time_stamp_is_checked_as_what_it_is(entries: bytes) -> None:
     stamped = sign_by_hand(unsigned(), entries=entries + b"/SubFilter/ETSI.RFC3161", make_cms=signed_pdf.stamp_bytes)
-    (one,) = inspect_signatures(stamped).signatures
+    (one,) = inspect(stamped)
     assert one.model_dump() == found(**DOCUMENT_STAMP | {"field": "Seal"})
-    (one,) = inspect_signatures(change_byte(stamped)).signatures
+    (one,) = inspect(change_byte(stamped))
     assert one.integrity_reason == "the digest of the covered bytes is not the time-stamped one"
 
 
 def test_a_broken_time_stamp_leaves_the_signature_intact() -> None:
     content = signed_pdf.break_stamp(sign(unsigned(), is_stamped=True))
-    (one,) = inspect_signatures(content).signatures
+    (one,) = inspect(content)
     assert one.model_dump() == found(time_integrity="broken")
     sentence = 'The time stamp within the signature "Seal" is broken.'
     assert Check(subject="time", outcome="contradicted", sentence=sentence) in check_signatures(content)[1]
 
 
 def test_a_value_that_is_not_in_hexadecimal_digits_is_not_confirmed() -> None:
-    (one,) = inspect_signatures(sign_by_hand(unsigned(), delimiters=b"()")).signatures
+    (one,) = inspect(sign_by_hand(unsigned(), delimiters=b"()"))
     reason = "its value is not written in hexadecimal digits, as ISO 32000-2 requires"
     assert (one.integrity, one.integrity_reason) == ("not_determined", reason)
-    (one,) = inspect_signatures(change_byte(sign_by_hand(unsigned(), delimiters=b"()"))).signatures
+    (one,) = inspect(change_byte(sign_by_hand(unsigned(), delimiters=b"()")))
     assert one.integrity == "broken"
 
 
@@ -230,7 +259,7 @@ def test_a_value_that_is_not_in_hexadecimal_digits_is_not_confirmed() -> None:
 def test_a_failure_in_one_question_does_not_answer_another(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     name = {pdf_integrity: "_check_cms", pdf_changes: "walk_fields", pdf_trust: "_find_purpose"}[module]
     monkeypatch.setattr(module, name, lambda *_: 1 / 0)
-    (one,) = inspect_signatures(add_validation_data(sign(unsigned()))).signatures
+    (one,) = inspect(add_validation_data(sign(unsigned())))
     assert (one.integrity, one.changes, one.trust) == (
         "not_determined" if module is pdf_integrity else "intact",
         "not_determined" if module is pdf_changes else "explained",
@@ -246,4 +275,4 @@ def test_too_little_memory_answers_nothing(module: Any, monkeypatch: pytest.Monk
     name = {pdf_integrity: "_check_cms", pdf_changes: "walk_fields", pdf_trust: "_find_purpose"}[module]
     monkeypatch.setattr(module, name, fail)
     with pytest.raises(MemoryError):
-        inspect_signatures(add_validation_data(sign(unsigned())))
+        inspect(add_validation_data(sign(unsigned())))

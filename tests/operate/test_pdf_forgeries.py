@@ -11,7 +11,7 @@ from operate.evidence.pdf_signatures import inspect_signatures
 from operate.evidence.signature_checks import check_signatures, judge_signatures
 from tests.support import forged_pdf
 from tests.support.examples import given
-from tests.support.pdf_signatures import FORBIDDEN, OTHER_DIGEST, SOMETHING_ELSE, found, make_trusted  # noqa: F401
+from tests.support.pdf_signatures import FORBIDDEN, OTHER_DIGEST, SOMETHING_ELSE, found, inspect, make_trusted  # noqa: F401
 from tests.support.signed_pdf import (
     add_validation_data,
     certify,
@@ -43,13 +43,13 @@ def test_lengths_that_the_file_states_prove_nothing(
     protect: Callable[[bytes], bytes], forge: Callable[[bytes], bytes], reason: str
 ) -> None:
     forged = forge(protect(unsigned()))
-    shown = next(one for one in inspect_signatures(forged).signatures if not one.is_hidden)
+    shown = next(one for one in inspect(forged) if not one.is_hidden)
     assert (shown.integrity, shown.integrity_reason, shown.changes) == ("broken", reason, "not_determined")
     assert judge_signatures(forged) == "signaturesBroken"
 
 
 def test_a_page_that_was_overridden_is_found_whatever_form_the_value_has() -> None:
-    (one,) = inspect_signatures(forged_pdf.pad_value(sign(unsigned()), is_hexadecimal=True)).signatures
+    (one,) = inspect(forged_pdf.pad_value(sign(unsigned()), is_hexadecimal=True))
     assert one.model_dump() == found(**FORBIDDEN)
 
 
@@ -66,7 +66,7 @@ def test_a_signature_that_the_last_revision_hides_is_a_contradiction(
 ) -> None:
     signed = sign(unsigned())
     content = hide(change_byte(signed) if is_broken else signed)
-    hidden = [one for one in inspect_signatures(content).signatures if one.is_hidden]
+    hidden = [one for one in inspect(content) if one.is_hidden]
     assert [(one.field, one.integrity) for one in hidden] == [("Seal", "broken" if is_broken else "intact")]
     sentence = 'An earlier revision of the PDF has the signature "Seal". The last one hides, renames or replaces it.'
     assert Check(subject="signature", outcome="contradicted", sentence=sentence) in check_signatures(content)[1]
@@ -77,7 +77,7 @@ def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:
     signed = sign(unsigned())
     start = signed.rindex(b"startxref")
     content = forged_pdf.append_unsigned(signed[:start] + b"startxref\n1\n%%EOF\n")
-    (one,) = inspect_signatures(content).signatures
+    (one,) = inspect(content)
     assert (one.field, one.is_hidden, one.integrity) == (None, True, "broken")
 
 
@@ -94,7 +94,7 @@ def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:
 def test_a_byte_that_was_changed_breaks_the_signature(forge: Callable[[bytes], bytes]) -> None:
     signed = sign(unsigned())
     assert forge(signed) != signed
-    (one,) = inspect_signatures(forge(signed)).signatures
+    (one,) = inspect(forge(signed))
     assert one.model_dump() | {"coverage": "whole_file", "changes": "none"} == found(**OTHER_DIGEST, changes_reason=ANY)
 
 
@@ -104,7 +104,7 @@ def test_no_byte_outside_the_value_can_be_changed(position: int, byte: int) -> N
     start, stop = signed.index(b"/Contents <") + len(b"/Contents "), signed.index(b">", signed.index(b"/Contents <"))
     if signed[position] != byte and not start < position < stop:
         forged = signed[:position] + bytes([byte]) + signed[position + 1 :]
-        assert judge_in_process(forged) != "intact and nothing changed"
+        assert not is_confirmed(forged)
 
 
 @given(
@@ -125,15 +125,19 @@ def test_no_byte_outside_the_value_can_be_changed(position: int, byte: int) -> N
 def test_no_update_that_changes_a_page_leaves_it_confirmed(
     page: dict[str, bytes], base: Callable[[], bytes], then: Callable[[bytes], bytes]
 ) -> None:
-    assert judge_in_process(then(forged_pdf.change_page_entries(sign(base()), page))) != "intact and nothing changed"
+    assert not is_confirmed(then(forged_pdf.change_page_entries(sign(base()), page)))
 
 
-def judge_in_process(content: bytes) -> str:
-    inspection = inspect_signatures(content)
-    is_confirmed = inspection.problem is None and all(
-        (one.integrity, one.is_hidden) == ("intact", False)
-        and {addition.kind for addition in one.additions} <= {"validation_data", "metadata", "time_stamp"}
-        and one.changes in {"none", "explained"}
-        for one in inspection.signatures
+def is_confirmed(content: bytes) -> bool:
+    """Whether it has signatures, and all are said to be intact, with nothing added that a reader sees."""
+    signatures, problem = inspect_signatures(content)
+    return (
+        bool(signatures)
+        and problem is None
+        and all(
+            (one.integrity, one.is_hidden) == ("intact", False)
+            and {addition.kind for addition in one.additions} <= {"validation_data", "metadata", "time_stamp"}
+            and one.changes in {"none", "explained"}
+            for one in signatures
+        )
     )
-    return "intact and nothing changed" if is_confirmed and inspection.signatures else "otherwise"

@@ -24,6 +24,7 @@ from tests.support.pdf_signatures import (  # noqa: F401
     UNCLAIMED,
     added,
     found,
+    inspect,
     make_trusted,
 )
 from tests.support.signed_pdf import (
@@ -89,7 +90,7 @@ from tests.support.signed_pdf import (
 def test_each_signature_is_described(
     make: Callable[[bytes], bytes], expected: list[dict[str, Any]], base: Callable[[], bytes]
 ) -> None:
-    signatures = [one.model_dump() for one in inspect_signatures(make(base())).signatures]
+    signatures = [one.model_dump() for one in inspect(make(base()))]
     for one in signatures:  # pyHanko dates the document with some of its updates
         one["additions"] = [addition for addition in one["additions"] if addition["kind"] != "metadata"]
     assert signatures == expected
@@ -98,9 +99,7 @@ def test_each_signature_is_described(
 def test_a_signature_by_an_authority_that_is_not_trusted_is_intact(trusted: Path) -> None:
     trusted.write_bytes(b"")
     assert pdf_trust.trusted_authorities() == []
-    assert [one.model_dump() for one in inspect_signatures(sign(unsigned())).signatures] == [
-        found(trust="unknown_authority")
-    ]
+    assert [one.model_dump() for one in inspect(sign(unsigned()))] == [found(trust="unknown_authority")]
 
 
 # ── hostile ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,17 +135,16 @@ def hostile_form(*objects: bytes, fields: bytes = b"[3 0 R]") -> bytes:
     ],
 )
 def test_a_pdf_that_can_not_be_read_is_neither_signed_nor_unsigned(content: bytes, problem: str) -> None:
-    found_ = inspect_signatures(content)
-    assert (found_.signatures, found_.problem) == ([], problem)
+    assert inspect_signatures(content) == ([], problem)
     sentence = f"The PDF may have more signatures than are known: {problem}."
     assert check_signatures(content) == ([], [Check(subject="signature", outcome="not_determined", sentence=sentence)])
 
 
 def test_the_signature_of_a_pdf_that_can_not_be_read_is_found_by_its_bytes() -> None:
     content = change_byte(sign(unsigned()))
-    inspection = inspect_signatures(append(content, {})[:-20] + b"startxref\n1\n%%EOF\n")
-    assert inspection.problem is not None
-    assert [(one.field, one.integrity, one.is_hidden) for one in inspection.signatures] == [("Seal", "broken", False)]
+    signatures, problem = inspect_signatures(append(content, {})[:-20] + b"startxref\n1\n%%EOF\n")
+    assert problem is not None
+    assert [(one.field, one.integrity, one.is_hidden) for one in signatures] == [("Seal", "broken", False)]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +159,7 @@ def test_the_signature_of_a_pdf_that_can_not_be_read_is_found_by_its_bytes() -> 
     ],
 )
 def test_a_signature_that_is_malformed_is_not_intact(content: bytes, reasons: list[str]) -> None:
-    signatures = inspect_signatures(content).signatures
+    signatures = inspect(content)
     assert [(one.integrity, one.integrity_reason) for one in signatures] == [("broken", one) for one in reasons]
 
 
@@ -169,8 +167,8 @@ def test_nothing_about_a_hostile_pdf_is_written_to_the_terminal(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # without pytest's, Python writes warnings itself
-    inspect_signatures(hostile_form(b"<</FT/Sig/T(a)/V 4 0 R>>", MALFORMED.replace(b"adbe.pkcs7.detached", b"#1b[2J")))
-    inspect_signatures(sign(unsigned(), md_algorithm="sha1"))
+    inspect(hostile_form(b"<</FT/Sig/T(a)/V 4 0 R>>", MALFORMED.replace(b"adbe.pkcs7.detached", b"#1b[2J")))
+    inspect(sign(unsigned(), md_algorithm="sha1"))
     assert capfd.readouterr() == ("", "")
 
 

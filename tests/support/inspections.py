@@ -1,4 +1,5 @@
-"""What a hostile PDF may make of the process that inspects it. Processes import this module, so it imports little."""
+"""Inspections that end, block or exhaust their process, as a hostile PDF may. Processes import this module, so it
+imports little."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""What is found about the digital signatures that `signed_pdf` makes."""
+"""The results expected for the digital signatures that `signed_pdf` makes."""
 
 from functools import cache
 from pathlib import Path
@@ -8,6 +8,8 @@ from unittest.mock import ANY
 import pytest
 
 from operate.evidence import pdf_trust
+from operate.evidence.digital_signature import DigitalSignature
+from operate.evidence.pdf_signatures import inspect_signatures
 from tests.support import signed_pdf
 from tests.support.signed_pdf import (
     ISSUER,
@@ -28,6 +30,10 @@ def make_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("trusted_authorities", "make_trust_manager"):
         monkeypatch.setattr(pdf_trust, name, cache(getattr(pdf_trust, name).__wrapped__))
     return file
+
+
+def inspect(content: bytes) -> list[DigitalSignature]:
+    return inspect_signatures(content)[0]
 
 
 def found(**changes: Any) -> dict[str, Any]:
@@ -56,7 +62,7 @@ def found(**changes: Any) -> dict[str, Any]:
 
 
 def added(*additions: str | tuple[str, list[str]], **changes: Any) -> dict[str, Any]:
-    """What changed after a signature, if everything is named."""
+    """Changes after a signature that are all named."""
     pairs = [(one, []) if isinstance(one, str) else one for one in additions]
     return {
         "coverage": "whole_revision",
