@@ -51,10 +51,10 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 unit: .venv/ready ## run the unit tests alone, without a build
 	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/service/unit
 
-test: package .preflight/ready .ministack/ready ## run the whole test suite, and measure branch coverage
+test: package .ministack/ready ## run the whole test suite, and measure branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
 
-stress: package .preflight/ready .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
+stress: package .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
 	@for run in $$(seq $(RUNS)); do \
 	  $(PYTHON) -m pytest --numprocesses auto --dist loadgroup -p randomly --quiet || exit; \
 	done
@@ -91,9 +91,9 @@ smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a sign
 	@certificates smoke
 
 docs: .venv/ready ## write the API reference to .site, for any web server
-	@$(PYTHON) -m develop.build.api_page .site
+	@$(PYTHON) -m develop.local.reference .site
 
-lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and templates
+lint: .venv/ready .checkov/ready ## check style, format, types, workflows and templates
 	ruff check .
 	ruff format --check .
 	mypy
@@ -102,9 +102,6 @@ lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types,
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
-	$(PYTHON) -m develop.template template.yaml | .preflight/bin/python develop/checks/preflight.py
-	$(PYTHON) -m develop.template docs/replica.yaml | .preflight/bin/python develop/checks/preflight.py
-	$(PYTHON) -m develop.template docs/github.yaml | .preflight/bin/python develop/checks/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
@@ -116,7 +113,6 @@ lock: .venv/ready ## update all locks
 	echo uv | $(COMPILE) --no-config --upgrade - -o requirements-uv.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 	echo cyclonedx-bom | $(COMPILE) --upgrade - -o requirements-sbom.txt
-	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
 	for peer in naive textbook fastapi; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt develop/bench/peers/$$peer/requirements.in -o develop/bench/peers/$$peer/requirements.txt || exit; \
@@ -132,7 +128,7 @@ $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .ministack .sbom .aws-sam .mutants .site .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .uv .checkov .ministack .sbom .aws-sam .mutants .site .mypy_cache .pytest_cache .ruff_cache .coverage*
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -188,8 +184,7 @@ endif
 	.uv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Separate environments: checkov and MiniStack pin other versions of packages that the project uses, and cdk-preflight
-# would bring the CDK, though only its rules are needed.
+# Separate environments: checkov and MiniStack pin other versions of packages that the project uses.
 .%/ready: .uv/ready requirements-%.txt .python-version
 	.uv/bin/uv venv --quiet --clear .$*
 	.uv/bin/uv pip sync $(LOCKED) --python .$* requirements-$*.txt

@@ -12,14 +12,14 @@ import uuid
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from develop.local.guard import GuardedHandler, GuardedServer
+from develop.local.server import Handler, Server
 
 PATH = "/v1/requests/{providerRequestId}/certificate"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
 CLIENT_ID = "craftkit"
 
 
-class ProviderStub(GuardedServer):
+class ProviderStub(Server):
     """`documents` maps a request id to the function that renders the response body. `secret` is accepted for
     certificates or, if `token_seconds` is not 0, for access tokens, which expire after that time."""
 
@@ -44,7 +44,7 @@ class ProviderStub(GuardedServer):
         return token
 
 
-class _Handler(GuardedHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
     server: ProviderStub
 
@@ -92,6 +92,3 @@ class _Handler(GuardedHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Logs nothing: the functions log their requests."""

@@ -65,10 +65,9 @@ def test_a_lock_pins_each_package_by_version_and_hash_and_names_no_host(lock: Pa
     [
         (".venv", {(PROJECT["name"], PROJECT["version"])}),
         (".checkov", set()),
-        (".preflight", set()),
         (".ministack", set()),
     ],
-    ids=["venv", "checkov", "preflight", "ministack"],
+    ids=["venv", "checkov", "ministack"],
 )
 @pytest.mark.threat("supply-chain")
 def test_an_environment_holds_what_its_lock_says_and_nothing_else(
