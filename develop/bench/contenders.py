@@ -7,7 +7,7 @@ from pathlib import Path
 
 from develop.bench.stub import STACK
 from develop.local import seeds
-from develop.local.emulator import BUILD, ExecutionEnvironment, Package, find_built
+from develop.local.emulator import ExecutionEnvironment, Package, find_built
 from develop.local.stack import ARCHIVE, DOWNLOAD
 from develop.template import ROOT, Stack
 
@@ -31,10 +31,6 @@ def contenders(url: str) -> list[Contender]:
     """Returns ours first. `url` is that of AWS and the provider."""
     peers = [Contender(name, _peer(name), _environment(url, DOWNLOAD)) for name in PEERS]
     return [Contender(OURS, find_built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
-
-
-def is_built() -> bool:
-    return (BUILD / "template.yaml").exists() and all((INSTALLED / name / "app.py").exists() for name in PEERS)
 
 
 def archiver(url: str) -> Contender:

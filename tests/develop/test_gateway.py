@@ -158,7 +158,12 @@ def test_a_client_that_closes_early_leaves_no_traceback(
 ) -> None:
     left, ended = threading.Event(), threading.Event()
     close = server.shutdown_request
-    monkeypatch.setattr(server, "shutdown_request", lambda request: (close(request), ended.set()))
+
+    def shutdown_request(request: socket.socket) -> None:
+        close(request)
+        ended.set()
+
+    monkeypatch.setattr(server, "shutdown_request", shutdown_request)
 
     def reply() -> bytes:
         left.wait(60)

@@ -54,9 +54,10 @@ class Ports:
         urls = {"gateway": self.running.url, "aws": self.running.aws_url}
         return urls.get(port, f"http://127.0.0.1:{self.running.provider.server_port}").removeprefix("http://")
 
-    def send(self, name: str, **headers: str) -> urllib3.BaseHTTPResponse:
+    def send(self, name: str, **headers: str) -> Any:
+        port, path = name.split()
         method, body, given = REQUESTS[name]
-        return self.ask(method, *name.split(), given | headers, body)
+        return self.ask(method, port, path, given | headers, body)
 
     def ask(self, method: str, port: str, path: str, headers: dict[str, str], body: str = "") -> Any:
         response = self._http.request(method, f"http://{self.address(port)}{path}", headers=headers, body=body)
