@@ -54,9 +54,9 @@ unit: .venv/ready ## run the unit tests alone, without a build
 test: package .ministack/ready ## run the whole test suite, and measure branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
 
-stress: package .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
-	@for run in $$(seq $(RUNS)); do \
-	  $(PYTHON) -m pytest --numprocesses auto --dist loadgroup -p randomly --quiet || exit; \
+stress: package .ministack/ready ## run the suite in random order beside two busy processes, until a run fails (RUNS=5)
+	@yes >/dev/null & first=$$!; yes >/dev/null & trap "kill $$first $$!" EXIT; for run in $$(seq $(RUNS)); do \
+	  $(PYTHON) -m pytest --numprocesses auto --dist loadgroup -p randomly || exit; \
 	done
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
@@ -64,6 +64,7 @@ fuzz: build ## test the properties and the contract with many new examples (EXAM
 
 mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a test should fail for each (an hour)
 	@$(PYTHON) -m develop.checks.mutants
+	cd .mutants && mutmut run && mutmut results && mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
 
 sam-local: build ## send every event through sam local invoke and start-api; needs Docker (minutes)
 	@$(PYTHON) -m develop.checks.sam_local
