@@ -49,7 +49,7 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 	@$(PYTHON) -m develop.local --port $(PORT) --host $(HOST) --provider $(PROVIDER)
 
 unit: .venv/ready ## run the unit tests alone, without a build
-	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/service/unit
+	$(PYTHON) -m pytest --numprocesses auto tests/service/unit
 
 test: package .ministack/ready ## run the whole test suite, and measure branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
