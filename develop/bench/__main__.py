@@ -23,9 +23,10 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     for sign in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)  # ends every execution environment
-    page = render_page(measure(rounds), datetime.now(UTC).date())
-    print(page)
-    (ROOT / "docs" / "benchmarks.md").write_text(page)
+    page = ROOT / "docs" / "benchmarks.md"
+    text = render_page(page.read_text(), measure(rounds), datetime.now(UTC).date())
+    page.write_text(text)
+    print(text)
 
 
 def measure(rounds: int) -> Results:

@@ -1,6 +1,7 @@
 """`make run`, as a newcomer uses it."""
 
 import os
+import re
 import shlex
 import signal
 import socket
@@ -16,6 +17,7 @@ import pytest
 from pypdf import PdfReader
 
 from develop.environment import CREDENTIALS, REGION
+from develop.local.__main__ import main
 from develop.local.seeds import SITUATIONS, signature_id
 from develop.template import ROOT
 from tests.service.artifact.conftest import SECONDS, wait_until
@@ -134,36 +136,26 @@ def provider_status(port: int, token: str) -> int:
 
 WITHOUT_A_SERVICE = """
 from contextlib import nullcontext
-from develop.local import __main__
+from develop.local import __main__ as run
 run.local_service = lambda *_: nullcontext()
-run._announce = lambda _: print("x" * 100_000, flush=True)
+run.announce = lambda _: print("x" * 100_000, flush=True)
 run.main()
 """
 
 
 def test_a_reader_that_closes_the_pipe_ends_it_without_a_traceback() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", WITHOUT_A_SERVICE, "--port", str(free_ports())],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    command = [sys.executable, "-c", WITHOUT_A_SERVICE, "--port", str(free_ports())]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.close()
         assert process.communicate(timeout=SECONDS)[1] == b""
     assert process.returncode == 0
 
 
-def test_a_port_in_use_is_a_clear_message() -> None:
+def test_a_port_in_use_is_a_clear_message(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = subprocess.run(
-            [sys.executable, "-m", "develop.local", "--port", str(port)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert result.returncode == 1
-    message = f"Port {port} can't be used: Address already in use. Choose another first port: make run PORT=4000\n"
-    assert (result.stdout, result.stderr) == ("", message)
+        monkeypatch.setattr(sys, "argv", ["", "--port", str(port)])
+        message = f"Port {port} can't be used: Address already in use. Choose another first port: make run PORT=4000"
+        with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
+            main()

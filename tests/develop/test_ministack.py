@@ -97,7 +97,6 @@ class MiniStack:
         cloudformation.update_stack(
             StackName=NAME, UsePreviousTemplate=True, Parameters=parameters, Capabilities=["CAPABILITY_IAM"]
         )
-        cloudformation.get_waiter("stack_update_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
 
     def operate(self, *command: str) -> str:
         """Runs a command of the operator's program and returns its output."""
@@ -198,22 +197,11 @@ def archive_a_certificate_after_an_event(ministack: MiniStack) -> None:
     assert provider.asked.count(f"req_{id_}") == 1
 
 
-def deploy_again_without_a_change(ministack: MiniStack) -> None:
-    assert f"No changes to deploy. Stack {NAME} is up to date" in ministack.deploy()
-    assert ministack.find_version() == "1"
-
-
 def deploy_a_new_release(ministack: MiniStack) -> None:
     """MiniStack would also publish one for a new tag. Lambda does not."""
     ministack.template.write_text(ministack.template.read_text().replace('"unnamed"', '"2026-06-01T09:00:00Z"'))
     assert f"Successfully created/updated stack - {NAME} in {REGION}" in ministack.deploy()
     assert ministack.find_version() == "2"
-
-
-def change_a_parameter(ministack: MiniStack) -> None:
-    ministack.update(ThrottlingRateLimit="7")
-    stage = ministack.client("apigateway").get_stage(restApiId=ministack.find_api(), stageName="live")
-    assert stage["methodSettings"]["*/*"]["throttlingRateLimit"] == 7
 
 
 def find_metrics(ministack: MiniStack, name: str) -> set[str]:
@@ -270,9 +258,7 @@ def test_the_life_of_a_stack(ministack: MiniStack) -> None:
         check_it_from_the_outside,
         operate_it,
         archive_a_certificate_after_an_event,
-        deploy_again_without_a_change,
         deploy_a_new_release,
-        change_a_parameter,
         deploy_a_second_stack_beside_it,
         refuse_wrong_parameters,
         delete_the_stack_but_not_its_data,

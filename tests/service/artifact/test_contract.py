@@ -71,7 +71,7 @@ SCHEMA = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.yaml", config=S
 
 CASES = [
     strategy
-    for operation in (found.ok() for found in SCHEMA.get_all_operations())
+    for operation in SCHEMA["/v1/signatures/{id}/certificate"].values()
     for strategy in (*map(operation.as_strategy, GenerationMode), *operation.get_strategies_from_examples())
 ]
 
