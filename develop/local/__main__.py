@@ -44,7 +44,9 @@ def main() -> None:
 
 def require_free(host: str, port: int) -> None:
     try:
-        socket.create_server((host, port)).close()
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "no such port"
         sys.exit(f"Port {port} can't be used: {reason}. Choose another first port: make run PORT=4000")

@@ -38,11 +38,6 @@ class ProviderStub(Server):
         self.complete: Callable[[], str] = lambda: ""
         """Completes a new signature request and returns Craftkit's id for it."""
 
-    def issue_token(self) -> str:
-        token = str(uuid.uuid4())
-        self.accepted[f"Bearer {token}"] = time.monotonic() + self.token_seconds
-        return token
-
 
 class _Handler(Handler):
     protocol_version = "HTTP/1.1"
@@ -80,11 +75,11 @@ class _Handler(Handler):
         """RFC 6749 section 4.4."""
         form = self.rfile.read(int(self.headers["Content-Length"]))
         if (self.headers["Authorization"], form) != (self.server.client, b"grant_type=client_credentials"):
-            self._send(401, "application/json", b'{"error": "invalid_client"}')
-            return
-        seconds = math.ceil(self.server.token_seconds)
-        answer = {"access_token": self.server.issue_token(), "token_type": "Bearer", "expires_in": seconds}
-        self._send(200, "application/json", json.dumps(answer).encode())
+            return self._send(401, "application/json", b'{"error": "invalid_client"}')
+        token, seconds = str(uuid.uuid4()), math.ceil(self.server.token_seconds)
+        self.server.accepted[f"Bearer {token}"] = time.monotonic() + self.server.token_seconds
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": seconds}
+        return self._send(200, "application/json", json.dumps(answer).encode())
 
     def _send(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)

@@ -8,7 +8,6 @@ import html
 import json
 import shutil
 import sys
-from email.message import Message
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -54,11 +53,7 @@ FORM = Template("""\
 $options</select>
 </form>
 """)
-RENDERER = {
-    "swagger-ui.css": "text/css",
-    "swagger-ui-bundle.js": "text/javascript",
-    "favicon-32x32.png": "image/png",
-}
+RENDERER = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript", "favicon-32x32.png": "image/png"}
 """The files of Swagger UI that the page uses, with their media types."""
 
 _SITUATIONS = {situation.event: situation for situation in seeds.SITUATIONS}
@@ -66,12 +61,7 @@ _SITUATIONS = {situation.event: situation for situation in seeds.SITUATIONS}
 
 def with_reference(api: Response) -> Response:
     """Wraps the API: the reference answers its own paths first."""
-
-    def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
-        reference = _reference(target) if method == "GET" else None
-        return reference or api(method, target, headers, body)
-
-    return answer
+    return lambda method, target, *rest: (method == "GET" and _reference(target)) or api(method, target, *rest)
 
 
 def write_site(folder: Path) -> None:

@@ -182,7 +182,7 @@ def cloud(stack: Stack) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="package")
 def instances(cloud: Cloud) -> Iterator[ExecutionEnvironments]:
-    with ExecutionEnvironments(cloud, 8) as running:
+    with ExecutionEnvironments(cloud, 5) as running:
         yield running
 
 
