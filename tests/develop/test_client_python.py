@@ -1,8 +1,6 @@
 """docs/clients/certificate.py: current copies, parts, resuming, verifying and polling."""
 
 import importlib.util
-import socket
-import threading
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -10,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from develop.fakes.server import Response, ScriptedServer, raw, reply
+from develop.fakes.server import Response, ScriptedServer, reply
 from develop.local import seeds
-from tests.support.clients import DAMAGED, FOLDER, PDF, SECONDS, cut, digest, error, wait, whole
+from tests.support.clients import DAMAGED, FOLDER, PDF, cut, digest, error, wait, whole
 
 UNRELATED = r"The parts do not belong together\."
 FLIPPED = PDF.replace(b"7", b"6")
@@ -212,28 +210,6 @@ def test_each_retry_after_is_read(client: ModuleType, monkeypatch: pytest.Monkey
     assert pauses == [pause for pair in RETRY_AFTER.values() for pause in pair]
 
 
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"])
-def test_a_time_out_ends_the_work(client: ModuleType, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
-    """Neither a thread nor a connection is left, and the pauses are the tries'."""
-    monkeypatch.setattr(client, "RESPONSE_SECONDS", 0.2)
-    monkeypatch.setattr(client, "PAUSES", (1,))
-    ended = threading.Semaphore(0)
-
-    def drip(connection: socket.socket) -> None:
-        try:
-            raw(head, *[b"x"] * 10_000, pause=0.02)(connection)
-        finally:
-            ended.release()
-
-    before = threading.enumerate()
-    with ScriptedServer(drip) as server, pytest.raises(client.Unavailable, match="response: time-out"):
-        client.download(server.url, seeds.KEY)
-    assert all(ended.acquire(timeout=SECONDS) for _ in range(2))
-    for thread in [each for each in threading.enumerate() if each not in before and isinstance(each, threading.Timer)]:
-        thread.join(SECONDS)
-        assert not thread.is_alive()
-
-
 def test_a_program_resumes_what_it_has_kept(client: ModuleType) -> None:
     kept: list[Any] = []
     answers = TOO_LARGE, part(0, 5), part(5, 9), error(503)
@@ -264,12 +240,3 @@ def test_errors_tell_whether_to_ask_again(client: ModuleType) -> None:
         with ScriptedServer(answer) as server, pytest.raises(client.CertificateError) as raised:
             client.download(server.url, seeds.KEY)
         assert type(raised.value) is expected
-
-
-@pytest.mark.parametrize("name", ["update", "download", "resume", "verify"])
-def test_no_function_sends_an_invalid_key(client: ModuleType, file: Path, name: str) -> None:
-    arguments = {"update": [file], "verify": [file]}.get(name, [])
-    begun = [client.Certificate(PDF[:5], '"a"')] if name == "resume" else []
-    with ScriptedServer(whole()) as server, pytest.raises(client.CertificateError, match="is not an API key"):
-        getattr(client, name)(*arguments, server.url, "secret\r\nX: y", *begun)
-    assert server.requests == []

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,7 +107,8 @@ def test_downloads_work_also_after_the_first_access_token_has_ended(start: Start
     first = (tmp_path / "certificate.pdf").read_bytes()
     assert first.startswith(b"%PDF-")
     token = read_secret(port)
-    wait_until(lambda: provider_status(port, token) == 401)
+    ask = f"curl -s -o /dev/null -w %{{http_code}} -H 'Authorization: Bearer {token}' http://127.0.0.1:{port + 2}"
+    wait_until(lambda: run(f"{ask}/v1/requests/req_first/certificate", tmp_path) == "401")
     id_ = run(complete, tmp_path).strip()
 
     def downloads() -> bool:
@@ -123,15 +123,6 @@ def read_secret(port: int) -> str:
     session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
     client = session.client("secretsmanager", endpoint_url=f"http://127.0.0.1:{port + 1}")
     return str(client.get_secret_value(SecretId="craftkit/provider-secret")["SecretString"])
-
-
-def provider_status(port: int, token: str) -> int:
-    url = f"http://127.0.0.1:{port + 2}/v1/requests/req_first/certificate"
-    try:
-        urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})).close()
-    except urllib.error.HTTPError as error:
-        return error.code
-    return 200
 
 
 WITHOUT_A_SERVICE = """

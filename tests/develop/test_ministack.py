@@ -72,12 +72,11 @@ class MiniStack:
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
 
-    def deploy(self, name: str = NAME, *further: str) -> str:
+    def deploy(self) -> str:
         """Runs `sam deploy` and returns its output."""
         url = f"http://127.0.0.1:{self.provider.server_address[1]}{PATH}"
         options = ["--no-confirm-changeset", "--region", REGION, "--config-file", str(ROOT / "samconfig.toml")]
-        options += ["--stack-name", name]
-        parameters = ["--parameter-overrides", f"ProviderCertificateUrl={url}", *PARAMETERS, *further]
+        parameters = ["--parameter-overrides", f"ProviderCertificateUrl={url}", *PARAMETERS]
         return subprocess.run(
             [SAM, "deploy", "--template-file", self.template, *options, *parameters],
             env=os.environ | {"AWS_ENDPOINT_URL": self.url},
@@ -204,28 +203,6 @@ def deploy_a_new_release(ministack: MiniStack) -> None:
     assert ministack.find_version() == "2"
 
 
-def find_metrics(ministack: MiniStack, name: str) -> set[str]:
-    """Returns the metrics that the alarms of a stack read."""
-    resources = ministack.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
-    names = [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == "AWS::CloudWatch::Alarm"]
-    alarms = ministack.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"]
-    assert len(alarms) == len(names) > 15
-    return {json.dumps([one[key] for key in ("Namespace", "MetricName", "Dimensions")]) for one in alarms}
-
-
-def deploy_a_second_stack_beside_it(ministack: MiniStack) -> None:
-    staging, cloudformation = f"{NAME}-staging", ministack.client("cloudformation")
-    output = ministack.deploy(staging, "ApiGatewayAccountRole=exists")
-    assert f"Successfully created/updated stack - {staging} in {REGION}" in output
-    assert find_metrics(ministack, NAME) & find_metrics(ministack, staging) == set()
-    functions = ministack.client("lambda").list_functions()["Functions"]
-    namespaces = [one["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] for one in functions]
-    assert sorted(namespaces) == [f"CraftkitCertificates/{name}" for name in (NAME, NAME, staging, staging)]
-    cloudformation.delete_stack(StackName=staging)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=staging, WaiterConfig={"Delay": 1})
-    assert len(ministack.client("lambda").list_functions()["Functions"]) == 2
-
-
 def refuse_wrong_parameters(ministack: MiniStack) -> None:
     with pytest.raises(ClientError, match="must be an https URL"):
         ministack.update(ProviderCertificateUrl="http://example.com/{providerRequestId}")
@@ -259,7 +236,6 @@ def test_the_life_of_a_stack(ministack: MiniStack) -> None:
         operate_it,
         archive_a_certificate_after_an_event,
         deploy_a_new_release,
-        deploy_a_second_stack_beside_it,
         refuse_wrong_parameters,
         delete_the_stack_but_not_its_data,
     ):
