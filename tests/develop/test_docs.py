@@ -69,7 +69,7 @@ def test_a_page_has_no_broken_link(page: str) -> None:
         ("operations.md#how-long-a-message-is-tried", False),
         ("decisions.md#2026-11-22--a-304-counts-as-served", False),
         ("../README.md", False),
-        ("benchmarks.svg", False),
+        ("benchmarks.md", False),
         ("#what-it-costs", False),
         ("https://example.com/a#b", False),
         ("operations.md#How-long-a-message-is-tried", True),

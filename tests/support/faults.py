@@ -34,7 +34,7 @@ class Fault:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def place(self) -> tuple[tuple[str, Any], ...]:
+    def environment(self) -> tuple[tuple[str, Any], ...]:
         """Equal for faults that may share an execution environment."""
         return tuple(self.settings.items())
 

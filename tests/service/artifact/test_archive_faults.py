@@ -81,7 +81,7 @@ def test_a_message_that_meets_a_fault_stays_in_the_queue(name: str, batches: Bat
     assert {"itemIdentifier": name} in batches.during.reply["batchItemFailures"]
     assert batches.line(name) == {"level": "ERROR", "message": "archive_later", "error": error, "detail": detail}
     if name in {"archive-dynamodb-denied", "archive-s3-denied", "archive-s3-no-bucket"}:
-        assert "Certificate" not in batches.asked[name]  # the provider is not asked in the place of AWS
+        assert "Certificate" not in batches.asked[name]  # only AWS can say what is archived
 
 
 @pytest.mark.parametrize("name", DONE)
