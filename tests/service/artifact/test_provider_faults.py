@@ -154,9 +154,7 @@ def test_a_short_retry_after_is_kept_to(get_result: GetResult) -> None:
 
 
 @pytest.mark.fault("provider-asked-again")
-def test_a_failure_is_remembered_for_the_seconds_of_retry_after(
-    cloud: Cloud, instances: ExecutionEnvironments
-) -> None:
+def test_a_failure_is_remembered_for_the_seconds_of_retry_after(cloud: Cloud, instances: ExecutionEnvironments) -> None:
     id_ = signature_id("provider-asked-again")
     cloud.tables.put_signature(id_)
     cloud.script(id_, {ONCE: [reply(404), succeed]})

@@ -85,6 +85,7 @@ def test_an_error_is_shown_as_a_client_gets_it(page: Page, situation: str, statu
     assert json.loads(shown)["error"]["code"] == code
 
 
+@pytest.mark.usefixtures("running")  # in the process that has the browser
 def test_the_site_of_make_docs_shows_every_status(browser: Browser, tmp_path: Path) -> None:
     write_site(tmp_path)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
