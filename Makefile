@@ -50,14 +50,14 @@ run: .venv/ready ## run the whole service on this machine, with seeded data (POR
 	@$(PYTHON) -m develop.local --port $(PORT) --host $(HOST) --provider $(PROVIDER)
 
 unit: .venv/ready ## run the unit tests alone, without a build
-	$(PYTHON) -m pytest --numprocesses auto -p no:schemathesis tests/service/unit
+	$(PYTHON) -m pytest --numprocesses auto tests/service/unit
 
-test: package .preflight/ready .ministack/ready ## run the whole test suite, and measure branch coverage
+test: package .ministack/ready ## run the whole test suite, and measure branch coverage
 	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=10
 
-stress: package .preflight/ready .ministack/ready ## run the suite in random order on a busy machine (RUNS=5)
-	@for run in $$(seq $(RUNS)); do \
-	  $(PYTHON) -m pytest --numprocesses auto --dist loadgroup -p randomly --quiet || exit; \
+stress: package .ministack/ready ## run the suite in random order beside two busy processes, until a run fails (RUNS=5)
+	@yes >/dev/null & first=$$!; yes >/dev/null & trap "kill $$first $$!" EXIT; for run in $$(seq $(RUNS)); do \
+	  $(PYTHON) -m pytest --numprocesses auto --dist loadgroup -p randomly || exit; \
 	done
 
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
@@ -65,6 +65,7 @@ fuzz: build ## test the properties and the contract with many new examples (EXAM
 
 mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a test should fail for each (an hour)
 	@$(PYTHON) -m develop.checks.mutants
+	cd .mutants && mutmut run && mutmut results && mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
 
 sam-local: build ## send every event through sam local invoke and start-api; needs Docker (minutes)
 	@$(PYTHON) -m develop.checks.sam_local
@@ -95,9 +96,9 @@ smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a sign
 
 docs: .venv/ready ## write docs/commands.md, and the API reference to .site, for any web server
 	@$(PYTHON) -m operate.help_page >docs/commands.md
-	@$(PYTHON) -m develop.build.api_page .site
+	@$(PYTHON) -m develop.local.reference .site
 
-lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types, workflows and templates
+lint: .venv/ready .checkov/ready ## check style, format, types, workflows and templates
 	ruff check .
 	ruff format --check .
 	mypy
@@ -106,9 +107,6 @@ lint: .venv/ready .checkov/ready .preflight/ready ## check style, format, types,
 	sam validate --lint
 	cfn-lint
 	.checkov/bin/checkov --config-file .checkov.yaml
-	$(PYTHON) -m develop.template template.yaml | .preflight/bin/python develop/checks/preflight.py
-	$(PYTHON) -m develop.template docs/replica.yaml | .preflight/bin/python develop/checks/preflight.py
-	$(PYTHON) -m develop.template docs/github.yaml | .preflight/bin/python develop/checks/preflight.py
 
 format: .venv/ready ## apply automatic fixes
 	ruff check --fix .
@@ -120,7 +118,6 @@ lock: .venv/ready ## update all locks
 	echo uv | $(COMPILE) --no-config --upgrade - -o requirements-uv.txt
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 	echo cyclonedx-bom | $(COMPILE) --upgrade - -o requirements-sbom.txt
-	printf 'cdk-preflight\ncloudformation-validate\n' | $(COMPILE) --upgrade --no-deps - -o requirements-preflight.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
 	for peer in naive textbook fastapi; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt develop/bench/peers/$$peer/requirements.in -o develop/bench/peers/$$peer/requirements.txt || exit; \
@@ -136,7 +133,7 @@ $(CONFIG):
 	@cp samconfig.toml $@
 
 clean: ## remove what was built and installed
-	rm -rf .venv .uv .checkov .preflight .ministack .sbom .aws-sam .mutants .site .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .uv .checkov .ministack .sbom .aws-sam .mutants .site .mypy_cache .pytest_cache .ruff_cache .coverage*
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -192,8 +189,7 @@ endif
 	.uv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Separate environments: checkov and MiniStack pin other versions of packages that the project uses, and cdk-preflight
-# would bring the CDK, though only its rules are needed.
+# Separate environments: checkov and MiniStack pin other versions of packages that the project uses.
 .%/ready: .uv/ready requirements-%.txt .python-version
 	.uv/bin/uv venv --quiet --clear .$*
 	.uv/bin/uv pip sync $(LOCKED) --python .$* requirements-$*.txt

@@ -1,9 +1,7 @@
 """`template.yaml` as CloudFormation sees it: translated by SAM's translator, with its values filled in."""
 
-import json
 import logging
 import re
-import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -204,7 +202,3 @@ class Stack:
             case "Fn::Or":
                 return any(self._holds(one) for one in argument)
         raise ValueError(f"conditions with {function} are not supported")
-
-
-if __name__ == "__main__":
-    print(json.dumps(translated(ROOT / sys.argv[1])))

@@ -26,18 +26,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.process_cpu_count() or 1) + 1
 
 
-WORLDS = {"running": "local-service", "cloud": "faults"}
-"""Fixtures that are slow to create: the local service, and execution environments with a fake cloud."""
+SLOW_FIXTURES = {"running": "local-service", "cloud": "faults"}
+"""The group of the tests that share a slow fixture: one process creates it."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker process runs whole files, and all tests of a world. Coverage is measured where the functions run in
+    """Each worker process runs whole files, and all tests that share a slow fixture. Coverage is measured where the functions run in
     this process, without generated examples; it would double the time of the other tests."""
     for item in items:
         *_, folder, file = item.nodeid.partition("::")[0].split("/")
-        worlds = [WORLDS[name] for name in WORLDS if folder == "artifact" and name in getattr(item, "fixturenames", ())]
-        item.add_marker(pytest.mark.xdist_group(worlds[0] if worlds else f"{folder}-{file}"))
+        groups = [
+            SLOW_FIXTURES[name]
+            for name in SLOW_FIXTURES
+            if folder == "artifact" and name in getattr(item, "fixturenames", ())
+        ]
+        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else f"{folder}-{file}"))
         if folder not in {"unit", "integration"} or item.get_closest_marker("fuzz"):
             item.add_marker("no_cover")
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from develop.bench.stub import STACK
 from develop.local import seeds
-from develop.local.emulator import BUILD, ExecutionEnvironment, Package, find_built
+from develop.local.emulator import ExecutionEnvironment, Package, find_built
 from develop.local.stack import ARCHIVE, DOWNLOAD
 from develop.template import ROOT, Stack
 
-OURS = "ours"
 PEERS = ("empty", "floor", "naive", "textbook", "textbook-best", "fastapi")
 INSTALLED = ROOT / ".aws-sam" / "bench"
 RESTORED = Path(__file__).parent / "restored"
@@ -29,27 +28,19 @@ class Contender:
 
 def contenders(url: str) -> list[Contender]:
     """Returns ours first. `url` is that of AWS and the provider."""
-    peers = [Contender(name, _peer(name), _environment(url, DOWNLOAD)) for name in PEERS]
-    return [Contender(OURS, find_built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
-
-
-def is_built() -> bool:
-    return (BUILD / "template.yaml").exists() and all((INSTALLED / name / "app.py").exists() for name in PEERS)
+    peers = [Contender(name, Package("app.handler", [INSTALLED / name]), _environment(url, DOWNLOAD)) for name in PEERS]
+    return [Contender("ours", find_built(DOWNLOAD), _environment(url, DOWNLOAD)), *peers]
 
 
 def archiver(url: str) -> Contender:
-    return Contender(OURS, find_built(ARCHIVE), _environment(url, ARCHIVE))
+    return Contender("ours", find_built(ARCHIVE), _environment(url, ARCHIVE))
 
 
 def restored(url: str) -> Contender:
     """Ours as a snapshot holds it, once the event {} was handled."""
     built = find_built(DOWNLOAD)
     package = replace(built, handler="app.handler", folders=[RESTORED, *built.folders])
-    return Contender(OURS, package, _environment(url, DOWNLOAD))
-
-
-def _peer(name: str) -> Package:
-    return Package("app.handler", [INSTALLED / name])
+    return Contender("ours", package, _environment(url, DOWNLOAD))
 
 
 def _environment(url: str, function: str) -> dict[str, str]:

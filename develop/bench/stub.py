@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
 from functools import cache
 
 from develop.fakes.cloud import Cloud, certificate, identify
@@ -25,14 +24,8 @@ def certificate_id(size: int, number: int = 0, *, archived: bool = True) -> str:
     return f"{'a' if archived else 'f'}{number:07x}-0000-4000-8000-{size:012}"
 
 
-@dataclass(frozen=True)
-class Delays:
-    """Milliseconds from a request's arrival to its answer. `dynamodb` is also that of Secrets Manager and SQS."""
-
-    dynamodb: float = 4
-    s3: float = 15
-    provider: float = 200
-
+MILLISECONDS = {"GetObject": 15.0, "PutObject": 15.0}
+"""From a request's arrival to its answer. Operations of DynamoDB, Secrets Manager and SQS take 4."""
 
 _render = cache(certificate)
 
@@ -40,10 +33,9 @@ _render = cache(certificate)
 class Stub(Cloud):
     """Creates each signature request when it is first asked for it, and keeps no record of its requests."""
 
-    def __init__(self, delays: Delays) -> None:
+    def __init__(self, provider: float) -> None:
         super().__init__(Stack(STACK, {}))
-        self._dynamodb = delays.dynamodb
-        self._others = {"GetObject": delays.s3, "PutObject": delays.s3, "Certificate": delays.provider}
+        self._milliseconds = MILLISECONDS | {"Certificate": provider}
 
     def find_answer(self, request: Request) -> Response:
         arrived = time.perf_counter()
@@ -54,7 +46,7 @@ class Stub(Cloud):
                 self.archive(name, _render(int(found["size"])))
         # What is written is neither kept nor hashed.
         answer = reply(headers={"ETag": '"created"'}, keep_open=True) if operation == "PutObject" else self.answer()
-        milliseconds = self._others.get(operation, self._dynamodb)
+        milliseconds = self._milliseconds.get(operation, 4)
         time.sleep(max(0, arrived + milliseconds / 1000 - time.perf_counter()))
         return answer
 
@@ -63,14 +55,15 @@ class Stub(Cloud):
 
 
 @contextmanager
-def in_a_process(delays: Delays) -> Iterator[str]:
-    """Runs a stub in its own process and yields its URL. The stub ends when this process ends."""
-    command = [sys.executable, "-m", "develop.bench.stub", *map(str, astuple(delays))]
+def in_a_process(provider: float) -> Iterator[str]:
+    """Runs a stub in its own process, with so many milliseconds for the provider, and yields its URL. The stub ends
+    when this process ends."""
+    command = [sys.executable, "-m", "develop.bench.stub", str(provider)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield str(process.stdout and process.stdout.readline().strip())
 
 
 if __name__ == "__main__":
-    with Stub(Delays(*map(float, sys.argv[1:]))) as stub:
+    with Stub(float(sys.argv[1])) as stub:
         print(stub.url, flush=True)
         sys.stdin.read()

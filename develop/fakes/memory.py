@@ -70,24 +70,20 @@ class Bucket:
         content, metadata = self.objects[Key], self.metadata.get(Key, {})
         if parameters.get("IfMatch") not in (None, etag(content)):
             raise error("PreconditionFailed")
+        fields = {"ETag": etag(content), "Metadata": metadata}
         asked = parameters.get("Range")
         if asked is None:
-            body = io.BytesIO(content)
-            return answer(200, ETag=etag(content), ContentLength=len(content), Body=body, Metadata=metadata)
+            return answer(200, ContentLength=len(content), Body=io.BytesIO(content), **fields)
         first, last = asked.removeprefix("bytes=").split("-")
-        wanted = range(len(content))[
-            slice(int(first), int(last or len(content)) + 1) if first else slice(max(0, len(content) - int(last)), None)
-        ]
+        wanted = range(len(content))
+        wanted = (
+            wanted[int(first) : int(last or len(content)) + 1] if first else wanted[max(0, len(content) - int(last)) :]
+        )
         if not wanted:
             raise error("InvalidRange")
-        return answer(
-            206,
-            ETag=etag(content),
-            ContentLength=len(wanted),
-            ContentRange=f"bytes {wanted.start}-{wanted.stop - 1}/{len(content)}",
-            Body=io.BytesIO(content[wanted.start : wanted.stop]),
-            Metadata=metadata,
-        )
+        fields["ContentRange"] = f"bytes {wanted.start}-{wanted.stop - 1}/{len(content)}"
+        body = io.BytesIO(content[wanted.start : wanted.stop])
+        return answer(206, ContentLength=len(wanted), Body=body, **fields)
 
     def put_object(self, Key: str, Body: bytes, **parameters: Any) -> dict[str, Any]:  # noqa: N803
         if parameters.get("IfNoneMatch") == "*" and Key in self.objects:

@@ -18,9 +18,14 @@ TOKEN_SECONDS = {"static": 0, "oauth": 60}
 
 
 def main() -> None:
-    arguments = _arguments()
+    parser = argparse.ArgumentParser(prog="python -m develop.local", description=__doc__)
+    parser.add_argument("--port", type=int, default=3000, help="port of the API; AWS and the provider use the next two")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 admits containers, for `sam local`")
+    words = "static: its secret does not expire; oauth: its access tokens live for a minute"
+    parser.add_argument("--provider", choices=TOKEN_SECONDS, default="static", help=words)
+    arguments = parser.parse_args()
     for port in range(arguments.port, arguments.port + 3):
-        _require_free(arguments.host, port)
+        require_free(arguments.host, port)
     # SIGINT too: shells start background jobs with SIGINT ignored.
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)
@@ -28,7 +33,7 @@ def main() -> None:
     seconds = TOKEN_SECONDS[arguments.provider]
     try:
         with local_service(in_processes, arguments.host, arguments.port, with_reference, seconds) as running:
-            _announce(running)
+            announce(running)
             threading.Event().wait()
     except KeyboardInterrupt:
         pass
@@ -37,45 +42,41 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m develop.local", description=__doc__)
-    parser.add_argument("--port", type=int, default=3000, help="port of the API; AWS and the provider use the next two")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 admits containers, for `sam local`")
-    words = "static: its secret does not expire; oauth: its access tokens live for a minute"
-    parser.add_argument("--provider", choices=TOKEN_SECONDS, default="static", help=words)
-    return parser.parse_args()
-
-
-def _require_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+def require_free(host: str, port: int) -> None:
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or "no such port"
-            sys.exit(f"Port {port} can't be used: {reason}. Choose another first port: make run PORT=4000")
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or "no such port"
+        sys.exit(f"Port {port} can't be used: {reason}. Choose another first port: make run PORT=4000")
 
 
-def _announce(running: LocalService) -> None:
+def announce(running: LocalService) -> None:
     for situation in seeds.SITUATIONS:
-        print(f"\n# {situation.status}  {situation.words}")
-        print(_curl(situation, running.url))
+        event = seeds.event(situation.event)
+        output = {200: "-o certificate.pdf", 206: "-D - -o /dev/null"}.get(situation.status, "-i")
+        options = " ".join(map(shlex.quote, seeds.curl_headers(event)))
+        print(f"\n# {situation.status}  {situation.words}\ncurl -sS {output} {options} {running.url}{event['path']}")
     provider = f"http://127.0.0.1:{running.provider.server_address[1]}"
-    print("\n# complete a new signature request: its certificate is archived within seconds")
-    print(f"curl -sS -X POST {provider}/complete")
-    print("\n# stop the provider, and start it again")
-    print(f"curl -sS -X POST {provider}/stop")
-    print(f"curl -sS -X POST {provider}/start")
-    print("\n# the operator's commands work on it, too")
-    print(f".venv/bin/certificates archive status --local --port {running.url.rpartition(':')[2]}")
-    print("\n# the API reference, to read and to try\n" + running.url + "/")
-    print("\nready", flush=True)
+    print(
+        f"""
+# complete a new signature request: its certificate is archived within seconds
+curl -sS -X POST {provider}/complete
 
+# stop the provider, and start it again
+curl -sS -X POST {provider}/stop
+curl -sS -X POST {provider}/start
 
-def _curl(situation: seeds.Situation, url: str) -> str:
-    event = seeds.event(situation.event)
-    output = {200: "-o certificate.pdf", 206: "-D - -o /dev/null"}.get(situation.status, "-i")
-    return " ".join(["curl -sS", output, *map(shlex.quote, seeds.curl_headers(event)), url + event["path"]])
+# the operator's commands work on it, too
+.venv/bin/certificates archive status --local --port {running.url.rpartition(":")[2]}
+
+# the API reference, to read and to try
+{running.url}/
+
+ready""",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -6,18 +6,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
-from develop.environment import REGION
 from develop.local import seeds
 from develop.local.events import pipe_messages, rule_messages
 from develop.local.gateway import Invoke
 from develop.template import ACCOUNT, Stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 POLL_SECONDS = 0.3
 
@@ -61,22 +57,12 @@ class Archiving:
         answer = self._poller.receive_message(
             QueueUrl=self._queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["ApproximateReceiveCount"]
         )
-        messages = answer.get("Messages", [])
+        messages: list[Any] = [*answer.get("Messages", [])]
         if not messages:
             return
-        records = [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message["Attributes"],
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": self._stack.resolve({"Fn::GetAtt": ["ArchiveQueue", "Arn"]}),
-                "awsRegion": REGION,
-            }
-            for message in messages
-        ]
+        (record,) = seeds.event("archive_available")["Records"]
+        names = {"messageId": "MessageId", "receiptHandle": "ReceiptHandle", "body": "Body", "attributes": "Attributes"}
+        records = [record | {name: message[of_sqs] for name, of_sqs in names.items()} for message in messages]
         reply: dict[str, Any] = json.loads(self._archive(json.dumps({"Records": records}).encode()))
         failed = {failure["itemIdentifier"] for failure in reply["batchItemFailures"]}
         for message in messages:
@@ -99,7 +85,7 @@ class Archiving:
             for shard in shards
         }
 
-    def _send(self, sqs: "SQSClient", messages: list[str]) -> None:
+    def _send(self, sqs: Any, messages: list[str]) -> None:
         for message in messages:
             sqs.send_message(QueueUrl=self._queue_url, MessageBody=message)
 
@@ -108,18 +94,18 @@ class Archiving:
 def repeating(step: Callable[[], object], seconds: float) -> Iterator[None]:
     """Takes the step again and again, with a pause of `seconds` before each time."""
     stopped = threading.Event()
-    thread = threading.Thread(target=_repeat, args=(step, seconds, stopped), daemon=True)
+
+    def repeat() -> None:
+        while not stopped.wait(seconds):
+            try:
+                step()
+            except Exception:  # noqa: BLE001 - the function died: its messages return after the visibility time-out
+                traceback.print_exc()
+
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
     finally:
         stopped.set()
         thread.join()
-
-
-def _repeat(step: Callable[[], object], seconds: float, stopped: threading.Event) -> None:
-    while not stopped.wait(seconds):
-        try:
-            step()
-        except Exception:  # noqa: BLE001 - the function died: its messages return after the visibility time-out
-            traceback.print_exc()

@@ -6,7 +6,6 @@ local functions.
 """
 
 import json
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +16,7 @@ from werkzeug import Request, Response
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from develop.local.gateway import Invoke
-from develop.local.guard import guard
+from develop.local.server import Handler
 from develop.template import Stack
 
 SERVICES = {"cloudwatch", "dynamodb", "dynamodbstreams", "kms", "s3", "secretsmanager", "sqs"}
@@ -40,10 +39,13 @@ def serve_aws(stack: Stack, host: str, port: int, functions: Mapping[str, Invoke
             return werkzeug_app.create_backend_app(name)
         return _refuse()
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined] # moto reads its variable on import
     application = threaded_moto_server.DomainDispatcherApplication(make_service)  # type: ignore[attr-defined]
-    return make_server(host, port, guard(application), threaded=True, request_handler=werkzeug_app.MotoRequestHandler)
+    return make_server(host, port, application, threaded=True, request_handler=_Handler)
+
+
+class _Handler(Handler, werkzeug_app.MotoRequestHandler):
+    """The methods of both."""
 
 
 def _refuse() -> Response:

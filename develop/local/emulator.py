@@ -77,12 +77,9 @@ class ExecutionEnvironment:
 
     def __call__(self, event: bytes) -> bytes:
         with self._one_at_a_time:
-            return self._invoke(event)
-
-    def _invoke(self, event: bytes) -> bytes:
-        if self.process.poll() is not None:
-            self._start()
-        return self._http.request("POST", self._url, body=event).data
+            if self.process.poll() is not None:
+                self._start()
+            return self._http.request("POST", self._url, body=event).data
 
     def _start(self) -> None:
         port, api_port = reserve_port(), reserve_port()
@@ -114,7 +111,7 @@ class ExecutionEnvironment:
 
     def runtime(self) -> psutil.Process:
         """Returns the Python process that runs the function. It exists from the first call on."""
-        (process,) = self._children()
+        (process,) = psutil.Process(self.process.pid).children(recursive=True)
         return process
 
     def page_faults(self) -> int:
@@ -126,7 +123,7 @@ class ExecutionEnvironment:
         """Ends the execution environment at once, as Lambda may. The next call starts another one."""
         if self.process.poll() is None:
             # The runtime has its own process group.
-            for child in self._children():
+            for child in psutil.Process(self.process.pid).children(recursive=True):
                 child.kill()
             self.process.kill()
             self.process.wait()
@@ -134,9 +131,6 @@ class ExecutionEnvironment:
     def log(self) -> str:
         """Returns the output of the function and the emulator so far."""
         return self._log.read_text()
-
-    def _children(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
 
 
 class Emulator(ExecutionEnvironment):
@@ -169,10 +163,8 @@ def _wait_for(port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
+            return socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-        else:
-            return

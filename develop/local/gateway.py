@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from develop.local.guard import GuardedHandler, GuardedServer
+from develop.local.server import Handler, Server
 from develop.template import Stack
 
 Invoke = Callable[[bytes], bytes]
@@ -172,7 +172,7 @@ def _header_text(value: object) -> str:
     return text
 
 
-class _Handler(GuardedHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
     answer: Response
 
@@ -200,11 +200,8 @@ class _Handler(GuardedHandler):
             return self._do
         raise AttributeError(name)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Logs nothing: the functions log each request."""
 
-
-def serve(answer: Response, host: str, port: int) -> GuardedServer:
+def serve(answer: Response, host: str, port: int) -> Server:
     """Returns a server that is bound but not running: call `serve_forever` and `server_close`."""
     handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
-    return GuardedServer((host, port), handler)
+    return Server((host, port), handler)

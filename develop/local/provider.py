@@ -12,14 +12,14 @@ import uuid
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from develop.local.guard import GuardedHandler, GuardedServer
+from develop.local.server import Handler, Server
 
 PATH = "/v1/requests/{providerRequestId}/certificate"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
 CLIENT_ID = "craftkit"
 
 
-class ProviderStub(GuardedServer):
+class ProviderStub(Server):
     """`documents` maps a request id to the function that renders the response body. `secret` is accepted for
     certificates or, if `token_seconds` is not 0, for access tokens, which expire after that time."""
 
@@ -38,13 +38,8 @@ class ProviderStub(GuardedServer):
         self.complete: Callable[[], str] = lambda: ""
         """Completes a new signature request and returns Craftkit's id for it."""
 
-    def issue_token(self) -> str:
-        token = str(uuid.uuid4())
-        self.accepted[f"Bearer {token}"] = time.monotonic() + self.token_seconds
-        return token
 
-
-class _Handler(GuardedHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
     server: ProviderStub
 
@@ -80,11 +75,11 @@ class _Handler(GuardedHandler):
         """RFC 6749 section 4.4."""
         form = self.rfile.read(int(self.headers["Content-Length"]))
         if (self.headers["Authorization"], form) != (self.server.client, b"grant_type=client_credentials"):
-            self._send(401, "application/json", b'{"error": "invalid_client"}')
-            return
-        seconds = math.ceil(self.server.token_seconds)
-        answer = {"access_token": self.server.issue_token(), "token_type": "Bearer", "expires_in": seconds}
-        self._send(200, "application/json", json.dumps(answer).encode())
+            return self._send(401, "application/json", b'{"error": "invalid_client"}')
+        token, seconds = str(uuid.uuid4()), math.ceil(self.server.token_seconds)
+        self.server.accepted[f"Bearer {token}"] = time.monotonic() + self.server.token_seconds
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": seconds}
+        return self._send(200, "application/json", json.dumps(answer).encode())
 
     def _send(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
@@ -92,6 +87,3 @@ class _Handler(GuardedHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Logs nothing: the functions log their requests."""

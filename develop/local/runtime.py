@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import platform
 import signal
+import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -39,12 +40,25 @@ class Context:
 
 @contextmanager
 def in_processes(stack: Stack, logical_id: str, environment: Mapping[str, str]) -> Iterator[Invoke]:
-    """Runs the function's handler in processes of its own, so that its environment variables affect no other."""
+    """Runs the function's handler in processes of its own, so that its environment variables affect no other. After
+    one has died, starts new ones."""
     properties = stack.resources[logical_id]["Properties"]
-    processes = ExecutionEnvironments(properties["Handler"], {**CREDENTIALS, **environment})
+    module, _, name = properties["Handler"].rpartition(".")
+
+    def start() -> ProcessPoolExecutor:
+        context, variables = multiprocessing.get_context("spawn"), {**CREDENTIALS, **environment}
+        pool = ProcessPoolExecutor(MAX_ENVIRONMENTS, context, _prepare, (module, variables))
+        pool.submit(os.getpid).result()  # starts the first process at once
+        return pool
+
+    pools = [start()]
 
     def invoke(event: bytes) -> bytes:
-        reply = processes.run(_run, properties["Handler"], properties["Timeout"], event)
+        try:
+            reply = pools[-1].submit(_run, module, name, properties["Timeout"], event).result()
+        except BrokenProcessPool:
+            pools.append(start())
+            raise
         if len(reply) > MAX_REPLY_BYTES:
             return json.dumps({"errorType": "Function.ResponseSizeTooLarge"}).encode()
         return reply
@@ -52,52 +66,22 @@ def in_processes(stack: Stack, logical_id: str, environment: Mapping[str, str]) 
     try:
         yield invoke
     finally:
-        processes.end()
+        pools[-1].shutdown()
 
 
-class ExecutionEnvironments:
-    """A pool of processes, started at once and restarted after one has died."""
-
-    def __init__(self, handler: str, variables: Mapping[str, str]) -> None:
-        self._handler = handler
-        self._variables = variables
-        self._start()
-
-    def run[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return self._pool.submit(work, *args, **kwargs).result()
-        except BrokenProcessPool:
-            self._start()
-            raise
-
-    def end(self) -> None:
-        self._pool.shutdown()
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(MAX_ENVIRONMENTS, context, _prepare, (self._variables,))
-        self._pool.submit(_warm_up, self._handler).result()
-
-
-def _prepare(variables: Mapping[str, str]) -> None:
+def _prepare(module: str, variables: Mapping[str, str]) -> None:
     os.environ.update(variables)
     # Ctrl-C reaches every process of the terminal; the parent ends this one itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+    importlib.import_module(module)
 
 
 def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent:
+    if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
 
 
-def _warm_up(handler: str) -> None:
-    importlib.import_module(handler.rpartition(".")[0])
-
-
-def _run(handler: str, timeout: float, event: bytes) -> bytes:
-    module, _, name = handler.rpartition(".")
-    run = getattr(importlib.import_module(module), name)
-    return json.dumps(run(json.loads(event), Context(timeout))).encode()
+def _run(module: str, name: str, timeout: float, event: bytes) -> bytes:
+    return json.dumps(getattr(sys.modules[module], name)(json.loads(event), Context(timeout))).encode()

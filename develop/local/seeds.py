@@ -6,12 +6,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
+
+from fpdf import FPDF
 
 from certificates.api_key import HashedKey
 from certificates.models import STATUSES
-from develop.local.pdf import Signer, render_certificate
 from develop.template import ROOT
 
 PROJECT = "prj_local"
@@ -157,12 +157,30 @@ def signature(id_: str, status: str, provider_request_id: str, *, is_available: 
 
 
 def certificate(provider_request_id: str, attachment_bytes: int = 0) -> bytes:
-    """Renders the certificate that the provider issues for a request."""
-    signers = [
-        Signer("Ada Byron", "ada@example.com", "192.0.2.17", datetime(2026, 6, 4, 16, 20, 51, tzinfo=UTC)),
-        Signer("Charles Weber", "charles@example.com", "198.51.100.23", datetime(2026, 6, 5, 11, 42, 8, tzinfo=UTC)),
-    ]
-    return render_certificate("Employment contract", provider_request_id, signers, attachment_bytes)
+    """Renders a certificate of a request, again for each call. `attachment_bytes` enlarges the file, as a scanned
+    identity document would."""
+    pdf = FPDF(format="A4")
+    pdf.set_title("Completion certificate: Employment contract")
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=18)
+    pdf.cell(text="Completion certificate", new_x="LMARGIN", new_y="NEXT", h=14)
+    pdf.set_font("Helvetica", size=9)
+    for line in ("Document: Employment contract", f"Request: {provider_request_id}", "Status: signed by all parties"):
+        pdf.cell(text=line, new_x="LMARGIN", new_y="NEXT", h=7)
+    with pdf.table(col_widths=(34, 22, 50, 26)) as table:
+        table.row(("Time (UTC)", "Event", "Signer", "IP address"))
+        for row in (
+            ("2026-06-04 16:08:51", "Viewed", "Ada Byron <ada@example.com>", "192.0.2.17"),
+            ("2026-06-04 16:20:51", "Signed", "Ada Byron <ada@example.com>", "192.0.2.17"),
+            ("2026-06-05 11:30:08", "Viewed", "Charles Weber <charles@example.com>", "198.51.100.23"),
+            ("2026-06-05 11:42:08", "Signed", "Charles Weber <charles@example.com>", "198.51.100.23"),
+        ):
+            table.row(row)
+    if attachment_bytes:
+        # Numbered lines show from which offset a part was taken.
+        lines = b"".join(b"%15d\n" % number for number in range(attachment_bytes // 16))
+        pdf.embed_file(bytes=lines, basename="evidence.txt", compress=False)
+    return bytes(pdf.output())
 
 
 def documents() -> dict[str, Callable[[], bytes]]:

@@ -126,17 +126,10 @@ def _session(name: str = CREDENTIALS["AWS_ACCESS_KEY_ID"]) -> boto3.Session:
 
 
 def _seed(stack: Stack, url: str) -> None:
-    session = _session()
-    dynamodb, s3 = session.client("dynamodb", endpoint_url=url), session.client("s3", endpoint_url=url)
-    for item in seeds.api_keys():
-        dynamodb.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
-    for item in seeds.signatures():
-        dynamodb.put_item(TableName=stack.physical_id("SignaturesTable"), Item=item)
+    dynamodb, s3 = _session().client("dynamodb", endpoint_url=url), _session().client("s3", endpoint_url=url)
+    for table, items in (("ApiKeysTable", seeds.api_keys()), ("SignaturesTable", seeds.signatures())):
+        for item in items:
+            dynamodb.put_item(TableName=stack.physical_id(table), Item=item)
+    bucket = stack.physical_id("CertificatesBucket")
     for key, content in seeds.archived().items():
-        s3.put_object(
-            Bucket=stack.physical_id("CertificatesBucket"),
-            Key=key,
-            Body=content,
-            ContentType="application/pdf",
-            ChecksumAlgorithm="SHA256",
-        )
+        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/pdf", ChecksumAlgorithm="SHA256")

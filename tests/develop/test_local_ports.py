@@ -1,9 +1,8 @@
-"""The ports of the local service refuse web pages in a browser on the same machine."""
+"""The ports of the local service answer programs and their own pages, but no other web page in a browser."""
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,19 +19,6 @@ from develop.local.stack import DOWNLOAD, LocalService, local_service
 from develop.template import ACCOUNT, Stack
 
 BUCKET = "craftkit-local-certificatesbucket"
-REFUSED = {"error": {"code": "forbidden", "message": "Foreign Origin or Host: use localhost or 127.0.0.1."}}
-
-
-@dataclass(frozen=True)
-class Request:
-    """`status` is the one that a program gets."""
-
-    port: str
-    method: str
-    path: str
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
 
 
 def signed(service: str) -> dict[str, str]:
@@ -40,110 +26,79 @@ def signed(service: str) -> dict[str, str]:
     return {"Authorization": f"AWS4-HMAC-SHA256 Credential=a/20260601/eu-central-1/{service}/aws4_request, b, c"}
 
 
-REQUESTS = {
-    "a download": Request(
-        "gateway",
-        "GET",
-        f"/v1/signatures/{seeds.signature_id('download_archived')}/certificate",
-        200,
-        {"Authorization": f"Bearer {seeds.KEY}"},
-    ),
-    "the reference": Request("gateway", "GET", "/", 200),
-    "an unknown route": Request("gateway", "POST", "/elsewhere", 404),
-    "a certificate of the provider": Request(
-        "provider",
-        "GET",
-        "/v1/requests/req_first/certificate",
-        200,
-        {"Authorization": f"Bearer {seeds.PROVIDER_SECRET}"},
-    ),
-    "a completed request": Request("provider", "POST", "/complete", 200),
-    "the end of the provider": Request("provider", "POST", "/stop", 200),
-    "the secret": Request(
-        "aws",
-        "POST",
-        "/",
-        200,
-        signed("secretsmanager")
-        | {"X-Amz-Target": "secretsmanager.GetSecretValue", "Content-Type": "application/x-amz-json-1.1"},
-        b'{"SecretId": "craftkit/provider-secret"}',
-    ),
-    "the description of the stack": Request("aws", "POST", "/", 200, signed("cloudformation")),
-    "an invocation": Request(
-        "aws", "POST", f"/2015-03-31/functions/craftkit-local-{DOWNLOAD}/invocations", 200, signed("lambda"), b"{}"
-    ),
-    "the list of buckets": Request("aws", "GET", "/", 200),
-    "another object": Request(
-        "aws", "PUT", f"/{BUCKET}/another", 200, signed("s3") | {"Content-MD5": "A9WeZjwa+awzqZSdEZNQWg=="}, b"some"
-    ),
+KEY, SECRET = ({"Authorization": f"Bearer {value}"} for value in (seeds.KEY, seeds.PROVIDER_SECRET))
+INVOCATION = f"/2015-03-31/functions/craftkit-local-{DOWNLOAD}/invocations"
+REQUESTS: dict[str, tuple[str, str, dict[str, str]]] = {
+    f"gateway /v1/signatures/{seeds.signature_id('download_archived')}/certificate": ("GET", "", KEY),
+    "gateway /": ("GET", "", {}),
+    "provider /v1/requests/req_first/certificate": ("GET", "", SECRET),
+    "provider /complete": ("POST", "", {}),
+    "provider /stop": ("POST", "", {}),
+    "aws /": ("POST", "", signed("cloudformation")),
+    f"aws {INVOCATION}": ("POST", "{}", signed("lambda")),
+    f"aws /{BUCKET}/another": ("PUT", "some", signed("s3") | {"Content-MD5": "A9WeZjwa+awzqZSdEZNQWg=="}),
 }
+"""Port and path, with method, body and headers. Each is answered with 200."""
 
 
-@dataclass
 class Ports:
-    """The local service, and the events that its download function received."""
+    """The local service, and the number of calls of its functions."""
 
-    running: LocalService
-    events: list[dict[str, Any]]
-    s3: Any
-    http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
+    def __init__(self, running: LocalService, calls: list[str]) -> None:
+        self.running = running
+        self._calls = calls
+        self._s3 = running.client("s3")
+        self._http = urllib3.PoolManager(retries=False)
 
     def address(self, port: str) -> str:
         urls = {"gateway": self.running.url, "aws": self.running.aws_url}
-        provider = f"http://127.0.0.1:{self.running.provider.server_port}"
-        return urls.get(port, provider).removeprefix("http://")
+        return urls.get(port, f"http://127.0.0.1:{self.running.provider.server_port}").removeprefix("http://")
 
-    def send(self, request: Request, **headers: str) -> urllib3.BaseHTTPResponse:
-        url = f"http://{self.address(request.port)}{request.path}"
-        return self.http.request(request.method, url, headers={**request.headers, **headers}, body=request.body)
+    def send(self, name: str, **headers: str) -> Any:
+        port, path = name.split()
+        method, body, given = REQUESTS[name]
+        return self.ask(method, port, path, given | headers, body)
+
+    def ask(self, method: str, port: str, path: str, headers: dict[str, str], body: str = "") -> Any:
+        response = self._http.request(method, f"http://{self.address(port)}{path}", headers=headers, body=body)
+        assert [name for name in response.headers if name.lower().startswith("access-control-")] == []
+        return response
 
     def state(self) -> Any:
-        provider = self.running.provider
-        objects = self.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-        return (
-            list(self.events),
-            list(provider.asked),
-            provider.is_stopped,
-            list(provider.documents),
-            [(entry["Key"], entry["LastModified"]) for entry in objects],
-        )
+        provider, objects = self.running.provider, self._s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+        objects = [(entry["Key"], entry["LastModified"]) for entry in objects]
+        return [*self._calls], [*provider.asked], provider.is_stopped, [*provider.documents], objects
 
 
 @pytest.fixture(scope="module")
 def ports() -> Iterator[Ports]:
-    events: list[dict[str, Any]] = []
+    calls: list[str] = []
 
     @contextmanager
     def start(_stack: Stack, function: str, _environment: Mapping[str, str]) -> Iterator[Invoke]:
-        def invoke(event: bytes) -> bytes:
+        def invoke(_: bytes) -> bytes:
             if function == DOWNLOAD:
-                events.append(json.loads(event))
+                calls.append(function)
             return json.dumps({"statusCode": 200, "batchItemFailures": []}).encode()
 
         yield invoke
 
     # moto has one AWS per process: mock_aws empties it before and after.
     with moto.mock_aws(), local_service(start, before=with_reference) as running:
-        yield Ports(running, events, running.client("s3"))
-
-
-def cors(answer: urllib3.BaseHTTPResponse) -> list[str]:
-    return [name for name in answer.headers if name.lower().startswith("access-control-")]
+        yield Ports(running, calls)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_program_is_answered_without_cors_headers(ports: Ports, name: str) -> None:
-    answer = ports.send(REQUESTS[name])
-    ports.send(Request("provider", "POST", "/start", 200))
-    assert (answer.status, cors(answer)) == (REQUESTS[name].status, [])
+def test_programs_and_the_ports_own_page_are_answered(ports: Ports, name: str) -> None:
+    for headers in ({}, {"Origin": f"http://{ports.address(name.split(maxsplit=1)[0])}"}):
+        assert ports.send(name, **headers).status == 200
+        ports.running.provider.is_stopped = False
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-def test_the_ports_own_page_is_answered(ports: Ports, name: str) -> None:
-    request = REQUESTS[name]
-    answer = ports.send(request, Origin=f"http://{ports.address(request.port)}")
-    ports.send(Request("provider", "POST", "/start", 200))
-    assert (answer.status, cors(answer)) == (request.status, [])
+@pytest.mark.parametrize("host", ["LocalHost", "bucket.localhost:1", "[::1]:1", "172.17.0.1", "host.docker.internal:1"])
+def test_addresses_and_names_of_this_machine_are_answered(ports: Ports, host: str) -> None:
+    for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}"}):
+        assert ports.send("gateway /", **headers).status == 200
 
 
 @pytest.mark.parametrize(
@@ -154,63 +109,38 @@ def test_the_ports_own_page_is_answered(ports: Ports, name: str) -> None:
         {"Origin": "null"},
         {"Host": "rebound.example"},
         {"Host": "127.0.0.1.rebound.example:3000", "Origin": "http://127.0.0.1.rebound.example:3000"},
-        {"Host": "192.0.2.7"},
+        {"Host": "localhost.rebound.example"},
+        {"Host": "notlocalhost"},
+        {"Host": ""},
     ],
     ids=str,
 )
-@pytest.mark.parametrize("name", REQUESTS)
-def test_a_foreign_page_is_refused_on_every_port_and_changes_nothing(
-    ports: Ports, name: str, headers: dict[str, str]
-) -> None:
+def test_a_foreign_page_is_refused_on_every_port_and_changes_nothing(ports: Ports, headers: dict[str, str]) -> None:
     before = ports.state()
-    answer = ports.send(REQUESTS[name], **headers)
-    assert (answer.status, answer.headers["Content-Type"], cors(answer)) == (403, "application/json", [])
-    assert json.loads(answer.data) == REFUSED
+    assert {ports.send(name, **headers).status for name in REQUESTS} == {403}
+    assert {ports.ask("OPTIONS", port, "/", headers).status for port in ("gateway", "aws", "provider")} == {403}
     assert ports.state() == before
-
-
-@pytest.mark.parametrize("port", ["gateway", "aws", "provider"])
-def test_a_preflight_request_is_refused_on_every_port(ports: Ports, port: str) -> None:
-    headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "PUT"}
-    answer = ports.send(Request(port, "OPTIONS", "/", 403), **headers)
-    assert (answer.status, cors(answer)) == (403, [])
-    assert ports.send(Request(port, "HEAD", "/", 403), **headers).data == b""
-
-
-NO_SERVICE = (403, b"The local service has no such AWS service.\n")
 
 
 @pytest.mark.parametrize("service", ["batch", "ecs", "events", "iam", "lambda", "sns", "states", "sts"])
 def test_the_stand_in_for_aws_has_no_service_that_starts_containers_or_calls_urls(ports: Ports, service: str) -> None:
-    for request in (
-        Request("aws", "POST", "/2015-03-31/functions", 403, signed(service)),
-        Request("aws", "POST", f"/{service}_eu-central-1/", 403),
+    for response in (
+        ports.ask("POST", "aws", "/2015-03-31/functions", signed(service)),
+        ports.ask("POST", "aws", f"/{service}_eu-central-1/", {}),
     ):
-        answer = ports.send(request)
-        assert (answer.status, answer.data) == NO_SERVICE
+        assert (response.status, response.data) == (403, b"The local service has no such AWS service.\n")
 
 
 def test_cloudformation_of_the_stand_in_only_describes_the_local_stack(ports: Ports) -> None:
-    body = urlencode({"Action": "CreateStack", "StackName": "another", "TemplateBody": '{"Resources": {}}'}).encode()
+    body = urlencode({"Action": "CreateStack", "StackName": "another", "TemplateBody": '{"Resources": {}}'})
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = ports.send(Request("aws", "POST", "/", 200, signed("cloudformation") | form, body))
-    assert answer.data.startswith(b"<DescribeStacksResponse>")
+    response = ports.ask("POST", "aws", "/", signed("cloudformation") | form, body)
+    assert response.data.startswith(b"<DescribeStacksResponse>")
     assert get_backend("cloudformation")[ACCOUNT][REGION].stacks == {}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/moto-api/reset"),
-        ("GET", "/moto-api/data.json"),
-        ("POST", "/moto-api/config"),
-        ("POST", "/moto-api/static/athena/query-results"),
-        ("GET", "/moto-api/"),
-        ("GET", "/latest/meta-data/iam/security-credentials/"),
-    ],
-)
-def test_the_stand_in_for_aws_cannot_be_reset_or_told_what_to_answer(ports: Ports, method: str, path: str) -> None:
+@pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/config", "/latest/meta-data/iam/security-credentials/"])
+def test_the_stand_in_for_aws_cannot_be_reset_or_told_what_to_answer(ports: Ports, path: str) -> None:
     before = ports.state()
-    answer = ports.send(Request("aws", method, path, 403, body=b"{}"))
-    assert (answer.status, answer.data) == NO_SERVICE
+    assert ports.ask("POST", "aws", path, {}, "{}").status == 403
     assert ports.state() == before

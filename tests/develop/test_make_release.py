@@ -9,7 +9,6 @@ import pytest
 
 from develop.template import ROOT
 
-COMMIT = ["commit", "--quiet", "--message=All"]
 PERSON = {"NAME": "A", "EMAIL": "a@example.com"}
 # Without the user's settings, and without a repository that a hook of git has set.
 ENVIRONMENT = {
@@ -21,26 +20,21 @@ CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.10.0] - 2026-11-25\n\n## [1
 
 
 class Repository:
-    def __init__(self, folder: Path) -> None:
+    """A commit of the Makefile and this changelog."""
+
+    def __init__(self, folder: Path, changelog: str) -> None:
         self.folder = folder
         shutil.copy(ROOT / "Makefile", folder)
         for name in ("functions", "layers"):  # where the Makefile looks for sources
             (folder / name).mkdir()
-        self.write("pyproject.toml", PYPROJECT)
+        for name, text in (("pyproject.toml", PYPROJECT), ("CHANGELOG.md", changelog)):
+            (folder / name).write_text(text)
         self.git("init", "--quiet")
         self.git("add", ".")
-        self.git(*COMMIT)
-
-    def write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text)
+        self.git("commit", "--quiet", "--message=All")
 
     def git(self, *arguments: str) -> str:
         return self.run("git", *arguments, check=True).stdout
-
-    def commit(self, changelog: str) -> None:
-        self.write("CHANGELOG.md", changelog)
-        self.git("add", "CHANGELOG.md")
-        self.git(*COMMIT)
 
     def release(self) -> tuple[int, str]:
         """Returns the exit code and the first line of the errors."""
@@ -51,13 +45,12 @@ class Repository:
         return subprocess.run(command, cwd=self.folder, env=ENVIRONMENT, check=check, capture_output=True, text=True)
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path)
-
-
-def test_a_release_tags_the_version(repository: Repository) -> None:
-    repository.commit(CHANGELOG)
+def test_a_release_tags_the_version_once_all_is_committed(tmp_path: Path) -> None:
+    repository = Repository(tmp_path, CHANGELOG)
+    (tmp_path / "new.py").touch()
+    assert repository.release() == (2, "Commit or delete first what git status shows.")
+    assert repository.git("tag") == ""
+    (tmp_path / "new.py").unlink()
     assert repository.release() == (0, "")
     shown = repository.git("for-each-ref", "--format=%(objecttype) %(subject) %(refname) %(*objectname)")
     head = repository.git("rev-parse", "HEAD").strip()
@@ -68,22 +61,13 @@ def test_a_release_tags_the_version(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("changelog", "latest"),
     [
-        (CHANGELOG.replace("## [1.10.0] - 2026-11-25\n\n", ""), "1.9.0"),
         (CHANGELOG.replace("[1.10.0] -", "[1.1000] -"), "1.1000"),
         (CHANGELOG.replace("[1.10.0] - 2026-11-25", "[1.10.0]"), "1.9.0"),
     ],
-    ids=["without the version", "with another version", "without a date"],
+    ids=["another version", "without a date"],
 )
-def test_a_version_that_the_changelog_lacks_is_not_tagged(repository: Repository, changelog: str, latest: str) -> None:
-    repository.commit(changelog)
+def test_a_version_that_the_changelog_lacks_is_not_tagged(tmp_path: Path, changelog: str, latest: str) -> None:
+    repository = Repository(tmp_path, changelog)
     message = f"The version is 1.10.0 in pyproject.toml and {latest} in CHANGELOG.md."
     assert repository.release() == (2, message)
-    assert repository.git("tag") == ""
-
-
-@pytest.mark.parametrize("name", ["CHANGELOG.md", "new.py"])
-def test_nothing_is_tagged_while_something_is_not_committed(repository: Repository, name: str) -> None:
-    repository.commit(CHANGELOG)
-    repository.write(name, f"{CHANGELOG}\n")
-    assert repository.release() == (2, "Commit or delete first what git status shows.")
     assert repository.git("tag") == ""

@@ -1,12 +1,12 @@
 """`make run`, as a newcomer uses it."""
 
 import os
+import re
 import shlex
 import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from pypdf import PdfReader
 
 from develop.environment import CREDENTIALS, REGION
+from develop.local.__main__ import main
 from develop.local.seeds import SITUATIONS, signature_id
 from develop.template import ROOT
 from tests.service.artifact.conftest import SECONDS, wait_until
@@ -106,7 +107,8 @@ def test_downloads_work_also_after_the_first_access_token_has_ended(start: Start
     first = (tmp_path / "certificate.pdf").read_bytes()
     assert first.startswith(b"%PDF-")
     token = read_secret(port)
-    wait_until(lambda: provider_status(port, token) == 401)
+    ask = f"curl -s -o /dev/null -w %{{http_code}} -H 'Authorization: Bearer {token}' http://127.0.0.1:{port + 2}"
+    wait_until(lambda: run(f"{ask}/v1/requests/req_first/certificate", tmp_path) == "401")
     id_ = run(complete, tmp_path).strip()
 
     def downloads() -> bool:
@@ -123,47 +125,28 @@ def read_secret(port: int) -> str:
     return str(client.get_secret_value(SecretId="craftkit/provider-secret")["SecretString"])
 
 
-def provider_status(port: int, token: str) -> int:
-    url = f"http://127.0.0.1:{port + 2}/v1/requests/req_first/certificate"
-    try:
-        urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})).close()
-    except urllib.error.HTTPError as error:
-        return error.code
-    return 200
-
-
 WITHOUT_A_SERVICE = """
 from contextlib import nullcontext
-from develop.local import __main__
+from develop.local import __main__ as run
 run.local_service = lambda *_: nullcontext()
-run._announce = lambda _: print("x" * 100_000, flush=True)
+run.announce = lambda _: print("x" * 100_000, flush=True)
 run.main()
 """
 
 
 def test_a_reader_that_closes_the_pipe_ends_it_without_a_traceback() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", WITHOUT_A_SERVICE, "--port", str(free_ports())],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    command = [sys.executable, "-c", WITHOUT_A_SERVICE, "--port", str(free_ports())]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.close()
         assert process.communicate(timeout=SECONDS)[1] == b""
     assert process.returncode == 0
 
 
-def test_a_port_in_use_is_a_clear_message() -> None:
+def test_a_port_in_use_is_a_clear_message(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = subprocess.run(
-            [sys.executable, "-m", "develop.local", "--port", str(port)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert result.returncode == 1
-    message = f"Port {port} can't be used: Address already in use. Choose another first port: make run PORT=4000\n"
-    assert (result.stdout, result.stderr) == ("", message)
+        monkeypatch.setattr(sys, "argv", ["", "--port", str(port)])
+        message = f"Port {port} can't be used: Address already in use. Choose another first port: make run PORT=4000"
+        with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
+            main()

@@ -101,7 +101,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def path_without_venv(checkout: Checkout) -> str:
     """A path with a python3 like Debian's and without uv."""
-    for tool in ("cp", "env", "find", "mkdir", "rm", "touch", "uname"):
+    for tool in ("cat", "cp", "env", "find", "mkdir", "rm", "touch", "uname"):
         found = shutil.which(tool)
         assert found
         (checkout.folder / "bin").mkdir(exist_ok=True)
@@ -111,6 +111,12 @@ def path_without_venv(checkout: Checkout) -> str:
     return str(checkout.folder / "bin")
 
 
+COMMANDS = [
+    "venv --quiet --clear .checkov",
+    "pip sync --quiet --require-hashes --only-binary :all: --python .checkov requirements-checkov.txt",
+]
+
+
 def test_the_users_environment_decides_where_packages_come_from_but_not_how_they_are_installed(
     checkout: Checkout,
 ) -> None:
@@ -118,60 +124,31 @@ def test_the_users_environment_decides_where_packages_come_from_but_not_how_they
     checkout.write("hostile/sitecustomize.py", "raise SystemExit('the wrong path')")
     checkout.write("pip.conf", "[install]\nuser = true\n")
     sources = {
-        "PIP_CERT": str(checkout.folder / "pip.conf"),
         "PIP_CONFIG_FILE": str(checkout.folder / "pip.conf"),
         "PIP_DEFAULT_TIMEOUT": "1",
         "PIP_EXTRA_INDEX_URL": "http://127.0.0.1:1/extra",
         "PIP_INDEX_URL": "http://127.0.0.1:1/simple",
-        "PIP_PROXY": "http://127.0.0.1:1",
-        "PIP_RETRIES": "0",
         "PIP_TRUSTED_HOST": "127.0.0.1",
         "UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple",
-        "UV_INDEX_MIRROR_PASSWORD": "secret",
         "UV_PYTHON_INSTALL_MIRROR": "http://127.0.0.1:1/python",
     }
     hostile = {
         "PIP_CONSTRAINT": "nowhere.txt",
-        "PIP_DRY_RUN": "1",
         "PIP_NO_BINARY": ":all:",
-        "PIP_PREFIX": "elsewhere",
-        "PIP_PYTHON": "/nowhere/python",
-        "PIP_REQUIRE_VIRTUALENV": "1",
         "PIP_TARGET": "elsewhere",
         "PIP_USER": "1",
         "PYTHONHOME": "/nowhere",
-        "PYTHONOPTIMIZE": "2",
         "PYTHONPATH": str(checkout.folder / "hostile"),
-        "PYTHONUSERBASE": "elsewhere",
         "UV_NO_VERIFY_HASHES": "1",
         "UV_PYTHON": "3.9",
-        "UV_VENV_SEED": "1",
     }
     result = checkout.make(".checkov/ready", **sources, **hostile)
     assert result.returncode == 0, result.stderr
-    assert checkout.lines("asked") == [
-        "venv --quiet --clear .checkov",
-        "pip sync --quiet --require-hashes --only-binary :all: --python .checkov requirements-checkov.txt",
-    ]
+    assert checkout.lines("asked") == COMMANDS
     variables = {line.partition("=")[0] for line in checkout.lines("environment")}
     of_installers = {name for name in variables if name.startswith(("PIP_", "UV_", "PYTHON"))}
     assert of_installers == sources.keys() | {"PIP_FIND_LINKS", "PIP_NO_INDEX"}
     assert not (checkout.folder / "elsewhere").exists()
-
-
-def test_environments_are_made_again_in_a_folder_that_was_moved(checkout: Checkout, tmp_path: Path) -> None:
-    pytest.importorskip("ensurepip")
-    for _ in range(2):
-        assert checkout.make(".checkov/ready").returncode == 0
-    assert len(checkout.lines("asked")) == 2
-    (tmp_path / "there").mkdir()
-    moved = Checkout(tmp_path / "there" / "folder")
-    moved.folder.mkdir()
-    for path in [path for path in tmp_path.iterdir() if path.name != "there"]:
-        path.rename(moved.folder / path.name)
-    for _ in range(2):
-        assert moved.make(".checkov/ready").returncode == 0
-    assert len(moved.lines("asked")) == 4
 
 
 def test_a_key_among_the_arguments_of_make_is_refused(checkout: Checkout) -> None:
@@ -197,21 +174,28 @@ def test_without_venv_one_line_says_what_to_install(checkout: Checkout) -> None:
     assert of_make.startswith("make: *** [")
 
 
-def test_without_venv_a_uv_on_the_path_installs_the_locked_uv(checkout: Checkout) -> None:
+def test_without_venv_a_uv_on_the_path_makes_each_environment_once_in_each_folder(checkout: Checkout) -> None:
     path = path_without_venv(checkout)
     checkout.write("bin/uv", UV, 0o755)
-    result = checkout.make(".uv/ready", PATH=path)
-    assert result.returncode == 0, result.stderr
-    assert checkout.lines("asked") == [
+    commands = [
         "venv --quiet .uv",
         "pip install --python .uv --quiet --require-hashes --only-binary :all: -r requirements-uv.txt",
+        *COMMANDS,
     ]
+    moved = Checkout(checkout.folder.with_name(f"{checkout.folder.name}-moved"))
+    for folder, asked in ((checkout, commands), (moved, commands * 2)):
+        for _ in range(2):
+            result = folder.make(".checkov/ready", PATH=path.replace(str(checkout.folder), str(folder.folder)))
+            assert result.returncode == 0, result.stderr
+        assert folder.lines("asked") == asked
+        if folder is checkout:
+            checkout.folder.rename(moved.folder)
 
 
 @pytest.mark.parametrize(
     ("locked", "is_built"),
-    [(set(MACHINES), True), ({ARCHITECTURE}, False), (set[str](), False)],
-    ids=["both", "one", "none"],
+    [(set(MACHINES), True), ({ARCHITECTURE}, False)],
+    ids=["both", "one"],
 )
 @pytest.mark.threat("supply-chain")
 def test_wheels_for_another_architecture_are_locked_by_hash(

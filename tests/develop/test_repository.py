@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from typing import Any
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -73,12 +72,6 @@ def test_workflows_and_pages_name_targets_of_the_makefile() -> None:
     assert (called | named) - TARGETS == set()
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_job_needs_jobs_of_its_workflow(name: str) -> None:
-    jobs: dict[str, Any] = WORKFLOWS[name]["jobs"]
-    assert {job["needs"] for job in jobs.values() if "needs" in job} <= jobs.keys()
-
-
 def test_the_workflows_deploy_environments_of_samconfig() -> None:
     jobs = WORKFLOWS["deploy.yml"]["jobs"]
     deployed = {
@@ -107,12 +100,6 @@ def test_only_the_step_that_deploys_gets_credentials() -> None:
     assert [step for step in (build, smoke) if "steps.credentials" in str(step)] == []
 
 
-def test_a_commit_runs_what_make_lint_runs() -> None:
-    (repository,) = yaml_parse((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-    hook = {"id": "lint", "name": "make lint", "entry": "make lint", "language": "system", "pass_filenames": False}
-    assert repository == {"repo": "local", "hooks": [hook]}
-
-
 def test_every_lock_is_updated() -> None:
     """One peer needs no package, and one shares the lock of another."""
     commands = run("make", "--dry-run", "lock")
@@ -128,13 +115,6 @@ def test_make_lock_builds_no_package() -> None:
     lines = [line for line in run("make", "--dry-run", "lock").splitlines() if " pip compile " in line]
     assert lines
     assert [line for line in lines if " --only-binary :all: " not in line] == []
-
-
-def test_every_action_is_updated() -> None:
-    (update,) = yaml_parse((GITHUB / "dependabot.yml").read_text())["updates"]
-    assert update["package-ecosystem"] == "github-actions"
-    watched = {path for pattern in update["directories"] for path in ROOT.glob(pattern.strip("/") or "..")}
-    assert ACTIONS.keys() <= watched
 
 
 def test_the_versions_agree() -> None:

@@ -1,20 +1,22 @@
-"""The examples in docs/clients, as programs."""
+"""The examples in docs/clients, as programs, and responses of the API for them."""
 
-import io
+import base64
+import hashlib
+import json
 import os
-import runpy
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from unittest.mock import patch
 
+from develop.fakes.server import Response, raw, reply
 from develop.local import seeds
 from develop.template import ROOT
 
@@ -62,7 +64,6 @@ class Client:
         self.command = PROGRAMS[name]
         self.folder = folder
         self.file = folder / "certificate.pdf"
-        self.tag = folder / "certificate.pdf.etag"
         self._pauses = folder / "pauses"
         waits, home = folder / "waits", folder / "home"
         for parent, texts in ((waits, SHORT_WAITS), (home, HOME)):
@@ -111,34 +112,44 @@ class Client:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, url: str) -> tuple[int, str]:
-        """Returns the exit code and the output. Python's program runs in this process, because its imports take longer
-        than its work."""
-        if self.command[0] == sys.executable:
-            return self._run_here(url)
+        """Returns the exit code and the output."""
         with self.started(url) as process:
             output, errors = process.communicate(timeout=SECONDS)
         return process.returncode, errors + output
 
-    def _run_here(self, url: str) -> tuple[int, str]:
-        program, output, wait = self.command[-1], io.StringIO(), time.sleep
-        caller = threading.current_thread()
 
-        def sleep(seconds: float) -> None:
-            if threading.current_thread() is caller:
-                with self._pauses.open("a") as pauses:
-                    print(seconds, file=pauses)
-                seconds = 0.05
-            wait(seconds)
+PDF = b"%PDF-1.7\n%%EOF\n"
+LARGE = PDF * 10_000
+DAMAGED = re.escape("The certificate arrived damaged: its SHA-256 is not that of Repr-Digest.")
 
-        with (
-            patch.dict(os.environ, self.environment, clear=True),
-            patch.object(sys, "argv", [program, url, str(self.file)]),
-            patch.object(time, "sleep", sleep),
-            redirect_stdout(output),
-            redirect_stderr(output),
-        ):
-            try:
-                runpy.run_path(program, run_name="__main__")
-            except SystemExit as error:
-                return 1, f"{output.getvalue()}{error}\n"
-        return 0, output.getvalue()
+
+def digest(content: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def whole(content: bytes = PDF, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return reply(200, content, {"ETag": '"a"', "Repr-Digest": digest(content)} | named)
+
+
+def error(status: int, text: str = "No.", headers: dict[str, str] | None = None) -> Response:
+    return reply(status, json.dumps({"error": {"code": "some_code", "message": text}}).encode(), headers)
+
+
+def wait(status: int, retry_after: str) -> Response:
+    return error(status, headers={"Retry-After": retry_after})
+
+
+def cut(status: int = 200) -> Response:
+    return raw(f"HTTP/1.1 {status} Text\r\nContent-Length: 500\r\n\r\n".encode() + PDF)
+
+
+def stall(begun: threading.Event) -> Response:
+    """Sends half a certificate, then nothing until the client disconnects."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE) + LARGE[: len(LARGE) // 2])
+        begun.set()
+        connection.recv(1)
+
+    return answer

@@ -42,7 +42,7 @@ class Outcome:
 
 class ExecutionEnvironments:
     """A pool of `number` execution environments. Each call uses the free one that was used last. `timeout` is in
-    seconds; 0 stands for the template's."""
+    seconds; 0 means the template's."""
 
     def __init__(
         self, cloud: Cloud, number: int = 1, *, function: str = DOWNLOAD, timeout: int = 0, **variables: str

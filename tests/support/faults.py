@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from develop.fakes.cloud import Cloud, Script
+from develop.fakes.memory import etag
 from tests.support.execution_environments import ExecutionEnvironments, Outcome, download_event, invoke
 from tests.support.log import Line
 from tests.support.pdf import pdf
+from tests.support.responses import whole
 
 PDF = pdf()
 SERVICE = {"service": "download_certificate"}
@@ -32,7 +34,7 @@ class Fault:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def place(self) -> tuple[tuple[str, Any], ...]:
+    def environment(self) -> tuple[tuple[str, Any], ...]:
         """Equal for faults that may share an execution environment."""
         return tuple(self.settings.items())
 
@@ -54,6 +56,22 @@ class FaultResult:
         """The log lines without the fields that differ between runs."""
         names = ("level", "message", "status", "signature_id", "source", "code", "detail")
         return [{name: line[name] for name in names if name in line} for line in self.outcome.lines]
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What a client, a log and AWS saw of the fault, and the client of its end."""
+        found = {"reply": self.outcome.reply, "lines": self.lines, "metrics": self.outcome.metrics, "asked": self.asked}
+        return found | {"after": self.after}
+
+    def expect(self, fault: Fault, reply: dict[str, Any], *lines: Line, **metrics: dict[str, str]) -> dict[str, Any]:
+        """Makes the value of `seen` for this fault. Once it is over, the next request gets what is archived."""
+        return {
+            "reply": reply,
+            "lines": list(lines),
+            "metrics": {name: [dimensions | SERVICE] for name, dimensions in metrics.items()},
+            "asked": fault.asked,
+            "after": whole(self.kept, etag(self.kept), self.signature_id),
+        }
 
 
 Faults = dict[str, Fault]
@@ -79,18 +97,16 @@ def run_fault(name: str, fault: Fault, cloud: Cloud, instances: ExecutionEnviron
     return FaultResult(id_, outcome, asked, archived, after, cloud.archived(id_) or b"")
 
 
-def refusal_lines(fault: Fault, result: FaultResult, status: int, code: str) -> list[Line]:
-    """The log lines of a refused request."""
-    return [
-        {
-            "level": "ERROR",
-            "message": "request_refused",
-            "status": status,
-            "signature_id": result.signature_id,
-            "code": code,
-            "detail": fault.detail,
-        }
-    ]
+def refusal_line(fault: Fault, result: FaultResult, status: int, code: str) -> Line:
+    """The log line of a refused request."""
+    return {
+        "level": "ERROR",
+        "message": "request_refused",
+        "status": status,
+        "signature_id": result.signature_id,
+        "code": code,
+        "detail": fault.detail,
+    }
 
 
 def served_line(result: FaultResult, source: str) -> Line:

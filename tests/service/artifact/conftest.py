@@ -182,7 +182,7 @@ def cloud(stack: Stack) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="package")
 def instances(cloud: Cloud) -> Iterator[ExecutionEnvironments]:
-    with ExecutionEnvironments(cloud, 8) as running:
+    with ExecutionEnvironments(cloud, 5) as running:
         yield running
 
 
@@ -190,14 +190,15 @@ def instances(cloud: Cloud) -> Iterator[ExecutionEnvironments]:
 def get_result(cloud: Cloud, instances: ExecutionEnvironments) -> Iterator[GetResult]:
     """Runs the faults of downloads, all at once: most of their time is spent waiting."""
     faults = test_faults.FAULTS | test_provider_faults.FAULTS
-    places: dict[tuple[tuple[str, Any], ...], ExecutionEnvironments] = {(): instances}
+    environments: dict[tuple[tuple[str, Any], ...], ExecutionEnvironments] = {(): instances}
     with ExitStack() as running:
         for fault in faults.values():
-            if fault.place not in places:
-                places[fault.place] = running.enter_context(ExecutionEnvironments(cloud, **fault.settings))
+            if fault.environment not in environments:
+                environments[fault.environment] = running.enter_context(ExecutionEnvironments(cloud, **fault.settings))
         pool = ThreadPoolExecutor(len(faults))
         running.callback(pool.shutdown, cancel_futures=True)
         futures = {
-            name: pool.submit(run_fault, name, fault, cloud, places[fault.place]) for name, fault in faults.items()
+            name: pool.submit(run_fault, name, fault, cloud, environments[fault.environment])
+            for name, fault in faults.items()
         }
         yield lambda name: futures[name].result()

@@ -80,17 +80,6 @@ def test_a_certificate_that_is_not_available_yet_is_waited_for(running: LocalSer
     assert set(client.pauses) == {30}
 
 
-@pytest.mark.parametrize(("situation", "status"), [("download_declined", 409), ("download_unknown_id", 404)])
-def test_what_will_never_be_is_not_asked_for_again(
-    running: LocalService, client: Client, situation: str, status: int
-) -> None:
-    code, output = client.run(url(running, situation))
-    assert code == 1
-    assert re.fullmatch(rf"HTTP {status} .*(conflict|not_found).*\n", output)
-    assert client.pauses == []
-    assert client.saved == {}
-
-
 def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_path: Path) -> None:
     """Run in order, each finds the copy of the previous one."""
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)

@@ -10,12 +10,11 @@ from develop.fakes.server import Response, hang, raw, reply, reset
 from develop.local import seeds
 from tests.support.faults import (
     PDF,
-    SERVICE,
     Fault,
     FaultResult,
     Faults,
     GetResult,
-    refusal_lines,
+    refusal_line,
     served_line,
     signature_id,
 )
@@ -25,6 +24,8 @@ from tests.support.responses import UNAVAILABLE, whole
 
 SLOW = hang(10)
 OTHER = pdf(seed=99)
+REFUSED, PROVIDER = {"code": "service_unavailable"}, {"source": "provider"}
+FETCHED: dict[str, dict[str, str]] = {"ProviderMilliseconds": {}}
 
 
 def found(content: bytes, checksum: str) -> Response:
@@ -110,10 +111,8 @@ AWAY: Faults = {
 @pytest.mark.parametrize("name", AWAY)
 def test_aws_away_is_503_and_the_provider_is_left_alone(name: str, get_result: GetResult) -> None:
     got = get_result(name)
-    assert got.outcome.reply == UNAVAILABLE
-    assert got.lines == refusal_lines(AWAY[name], got, 503, "service_unavailable")
-    assert got.outcome.metrics == {"RequestsRefused": [{"code": "service_unavailable"} | SERVICE]}
-    assert got.asked == AWAY[name].asked
+    line = refusal_line(AWAY[name], got, 503, "service_unavailable")
+    assert got.seen == got.expect(AWAY[name], UNAVAILABLE, line, RequestsRefused=REFUSED)
 
 
 TRANSIENT: Faults = {
@@ -128,12 +127,11 @@ TRANSIENT: Faults = {
 
 
 @pytest.mark.parametrize("name", TRANSIENT)
-def test_what_passes_is_tried_again_unseen_by_the_client(name: str, get_result: GetResult) -> None:
+def test_a_transient_failure_is_retried_unseen_by_the_client(name: str, get_result: GetResult) -> None:
     got = get_result(name)
-    assert got.outcome.reply == whole(PDF, etag(PDF), got.signature_id)
-    assert got.lines == [served_line(got, "archive")]
-    assert got.outcome.metrics == {"CertificatesServed": [{"source": "archive"} | SERVICE]}
-    assert got.asked == TRANSIENT[name].asked
+    reply = whole(PDF, etag(PDF), got.signature_id)
+    line = served_line(got, "archive")
+    assert got.seen == got.expect(TRANSIENT[name], reply, line, CertificatesServed={"source": "archive"})
 
 
 # ── Writes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,15 +167,11 @@ def write_failure_line(fault: Fault, result: FaultResult) -> Line:
 
 @pytest.mark.parametrize("name", UNWRITTEN)
 def test_what_cannot_be_archived_is_served_and_counted(name: str, get_result: GetResult) -> None:
-    got = get_result(name)
-    assert got.outcome.reply == whole(PDF, f'"{sha256(PDF)}"', got.signature_id)
-    assert got.lines == [write_failure_line(UNWRITTEN[name], got), served_line(got, "provider")]
-    assert got.outcome.metrics == {
-        "ProviderMilliseconds": [SERVICE],
-        "ArchiveWriteFailures": [SERVICE],
-        "CertificatesServed": [{"source": "provider"} | SERVICE],
-    }
-    assert (got.asked, got.archived) == (UNWRITTEN[name].asked, None)
+    got, fault = get_result(name), UNWRITTEN[name]
+    reply = whole(PDF, f'"{sha256(PDF)}"', got.signature_id)
+    lines = write_failure_line(fault, got), served_line(got, "provider")
+    assert got.seen == got.expect(fault, reply, *lines, **FETCHED, ArchiveWriteFailures={}, CertificatesServed=PROVIDER)
+    assert got.archived is None
 
 
 WRITTEN: Faults = {
@@ -192,13 +186,9 @@ WRITTEN: Faults = {
 def test_what_is_archived_first_is_what_is_served(name: str, get_result: GetResult) -> None:
     got = get_result(name)
     content = got.archived or OTHER
-    assert got.outcome.reply == whole(content, etag(content), got.signature_id)
-    assert got.lines == [served_line(got, "provider")]
-    assert got.outcome.metrics == {
-        "ProviderMilliseconds": [SERVICE],
-        "CertificatesServed": [{"source": "provider"} | SERVICE],
-    }
-    assert got.asked == WRITTEN[name].asked
+    reply = whole(content, etag(content), got.signature_id)
+    line = served_line(got, "provider")
+    assert got.seen == got.expect(WRITTEN[name], reply, line, **FETCHED, CertificatesServed=PROVIDER)
 
 
 UNREAD: Faults = {
@@ -211,35 +201,17 @@ UNREAD: Faults = {
 @pytest.mark.parametrize("name", ["s3-412-unreadable", "s3-409-unreadable"])
 def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(name: str, get_result: GetResult) -> None:
     got = get_result(name)
-    assert got.outcome.reply == UNAVAILABLE
-    assert got.lines == refusal_lines(UNREAD[name], got, 503, "service_unavailable")
-    assert got.outcome.metrics == {
-        "ProviderMilliseconds": [SERVICE],
-        "RequestsRefused": [{"code": "service_unavailable"} | SERVICE],
-    }
-    assert got.asked == UNREAD[name].asked
+    line = refusal_line(UNREAD[name], got, 503, "service_unavailable")
+    assert got.seen == got.expect(UNREAD[name], UNAVAILABLE, line, **FETCHED, RequestsRefused=REFUSED)
 
 
 @pytest.mark.parametrize("name", ["s3-write-unreadable"])
 def test_when_nobody_knows_what_is_archived_ours_is_not_served(name: str, get_result: GetResult) -> None:
-    got = get_result(name)
-    assert got.outcome.reply == UNAVAILABLE
-    assert got.lines == [
-        write_failure_line(UNREAD[name], got),
-        *refusal_lines(UNREAD[name], got, 503, "service_unavailable"),
-    ]
-    assert got.outcome.metrics == {
-        "ProviderMilliseconds": [SERVICE],
-        "ArchiveWriteFailures": [SERVICE],
-        "RequestsRefused": [{"code": "service_unavailable"} | SERVICE],
-    }
-    assert (got.asked, got.archived) == (UNREAD[name].asked, None)
+    got, fault = get_result(name), UNREAD[name]
+    lines = write_failure_line(fault, got), refusal_line(fault, got, 503, "service_unavailable")
+    metrics = FETCHED | {"ArchiveWriteFailures": {}, "RequestsRefused": REFUSED}
+    assert got.seen == got.expect(fault, UNAVAILABLE, *lines, **metrics)
+    assert got.archived is None
 
 
 FAULTS = AWAY | TRANSIENT | UNWRITTEN | WRITTEN | UNREAD
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_once_a_fault_of_aws_is_over_the_next_request_is_served(name: str, get_result: GetResult) -> None:
-    got = get_result(name)
-    assert got.after == whole(got.kept, etag(got.kept), got.signature_id)

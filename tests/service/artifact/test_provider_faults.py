@@ -10,7 +10,7 @@ from develop.fakes.cloud import Cloud, Script, secret, succeed
 from develop.fakes.memory import etag
 from develop.fakes.server import Response, chunked, hang, raw, reply, reset
 from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke
-from tests.support.faults import PDF, SERVICE, Fault, Faults, GetResult, refusal_lines, served_line, signature_id
+from tests.support.faults import PDF, SERVICE, Fault, Faults, GetResult, refusal_line, served_line, signature_id
 from tests.support.pdf_kinds import linearize, plain
 from tests.support.responses import UPSTREAM, upstream, whole
 
@@ -111,16 +111,12 @@ REFUSED = PROVIDER | LINK | SECRET
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_whatever_the_signature_service_does_is_502_and_nothing_is_archived(name: str, get_result: GetResult) -> None:
+def test_a_failure_of_the_provider_is_502_and_nothing_is_archived(name: str, get_result: GetResult) -> None:
     got = get_result(name)
-    assert got.outcome.reply == UPSTREAM
-    assert got.lines == refusal_lines(REFUSED[name], got, 502, "upstream_error")
-    assert got.outcome.metrics == {
-        "ProviderMilliseconds": [SERVICE],
-        "RequestsRefused": [{"code": "upstream_error"} | SERVICE],
-        "UpstreamFailures": [SERVICE],
-    }
-    assert (got.asked, got.archived) == (REFUSED[name].asked, None)
+    line = refusal_line(REFUSED[name], got, 502, "upstream_error")
+    metrics = {"ProviderMilliseconds": {}, "RequestsRefused": {"code": "upstream_error"}, "UpstreamFailures": {}}
+    assert got.seen == got.expect(REFUSED[name], UPSTREAM, line, **metrics)
+    assert got.archived is None
 
 
 LENGTH = b"Content-Length : %d\r\n\r\n%s" % (len(PDF), PDF)
@@ -144,16 +140,12 @@ TRANSIENT: Faults = {
 
 
 @pytest.mark.parametrize("name", TRANSIENT)
-def test_what_passes_is_tried_once_more_unseen_by_the_client(name: str, get_result: GetResult) -> None:
+def test_a_transient_failure_is_retried_once_unseen_by_the_client(name: str, get_result: GetResult) -> None:
     got = get_result(name)
     content = got.archived or b""
-    assert got.outcome.reply == whole(content, etag(content), got.signature_id)
-    assert got.lines == [served_line(got, "provider")]
-    assert got.outcome.metrics == {
-        "ProviderMilliseconds": [SERVICE],
-        "CertificatesServed": [{"source": "provider"} | SERVICE],
-    }
-    assert got.asked == TRANSIENT[name].asked
+    reply, line = whole(content, etag(content), got.signature_id), served_line(got, "provider")
+    metrics = {"ProviderMilliseconds": {}, "CertificatesServed": {"source": "provider"}}
+    assert got.seen == got.expect(TRANSIENT[name], reply, line, **metrics)
 
 
 @pytest.mark.fault("provider-429-for-a-second")
@@ -162,9 +154,7 @@ def test_a_short_retry_after_is_kept_to(get_result: GetResult) -> None:
 
 
 @pytest.mark.fault("provider-asked-again")
-def test_a_failure_is_remembered_until_the_time_that_the_client_is_told(
-    cloud: Cloud, instances: ExecutionEnvironments
-) -> None:
+def test_a_failure_is_remembered_for_the_seconds_of_retry_after(cloud: Cloud, instances: ExecutionEnvironments) -> None:
     id_ = signature_id("provider-asked-again")
     cloud.tables.put_signature(id_)
     cloud.script(id_, {ONCE: [reply(404), succeed]})
@@ -190,19 +180,10 @@ ARCHIVED: Faults = {
 
 
 @pytest.mark.parametrize("name", ARCHIVED)
-def test_what_is_archived_needs_neither_the_signature_service_nor_its_secret(name: str, get_result: GetResult) -> None:
+def test_what_is_archived_needs_neither_the_provider_nor_its_secret(name: str, get_result: GetResult) -> None:
     got = get_result(name)
-    assert got.outcome.reply == whole(PDF, etag(PDF), got.signature_id)
-    assert got.lines == [served_line(got, "archive")]
-    assert got.asked == ARCHIVED[name].asked
+    reply, line = whole(PDF, etag(PDF), got.signature_id), served_line(got, "archive")
+    assert got.seen == got.expect(ARCHIVED[name], reply, line, CertificatesServed={"source": "archive"})
 
 
 FAULTS = REFUSED | TRANSIENT | ARCHIVED
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_once_a_fault_of_the_signature_service_is_over_the_next_request_is_served(
-    name: str, get_result: GetResult
-) -> None:
-    got = get_result(name)
-    assert got.after == whole(got.kept, etag(got.kept), got.signature_id)

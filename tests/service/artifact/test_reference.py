@@ -1,19 +1,21 @@
-"""The API reference of `make run`, in a browser, before the built artifact."""
+"""The API reference in a browser: that of `make run`, before the built artifact, and that of `make docs`."""
 
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from develop.local import seeds
 from develop.local.gateway import serve
-from develop.local.reference import with_reference
+from develop.local.reference import with_reference, write_site
 from develop.local.stack import LocalService, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -22,24 +24,32 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-ge
 
 
 @pytest.fixture(scope="module")
-def page(running: LocalService) -> Iterator[Page]:
-    """The reference page. It must log no error and send no request to another host."""
-    complaints, hosts = [], set()
-    server = serve(with_reference(running.api), "127.0.0.1", 0)
+def browser() -> Iterator[Browser]:
     # Chromium's own sandbox does not work for root.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with serving(server), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(base_url=f"http://127.0.0.1:{server.server_address[1]}")
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        page.goto("/")
-        yield page
-        browser.close()
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=arguments) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def page(running: LocalService, browser: Browser) -> Iterator[Page]:
+    server = serve(with_reference(running.api), "127.0.0.1", 0)
+    with serving(server):
+        yield from open_page(browser, f"http://127.0.0.1:{server.server_address[1]}")
+
+
+def open_page(browser: Browser, url: str) -> Iterator[Page]:
+    """The page must log no error and send no request to another host."""
+    complaints, hosts = [], set()
+    page = browser.new_page(base_url=url)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.goto("/")
+    yield page
     of_any_error = "Failed to load resource: the server responded with a status of 4"
     assert [text for text in complaints if not text.startswith(of_any_error)] == []
-    assert hosts - {""} == {f"127.0.0.1:{server.server_address[1]}"}  # the browser's own blob URLs have no host
+    assert hosts - {""} == {urlsplit(url).netloc}  # the browser's own blob URLs have no host
 
 
 def send(page: Page, situation: str) -> str:
@@ -64,7 +74,6 @@ def test_a_situation_chosen_and_sent_downloads_the_archived_certificate(running:
 @pytest.mark.parametrize(
     ("situation", "status", "code"),
     [
-        ("download_sent", "409", "conflict"),
         ("download_large", "413", "content_too_large"),
         ("download_no_key", "401", "unauthorized"),
         ("download_malformed_id", "404", "not_found"),
@@ -74,3 +83,16 @@ def test_an_error_is_shown_as_a_client_gets_it(page: Page, situation: str, statu
     assert send(page, situation) == status
     shown = page.locator(f"{OPERATION} .live-responses-table .response-col_description code").first.inner_text()
     assert json.loads(shown)["error"]["code"] == code
+
+
+@pytest.mark.usefixtures("running")  # in the process that has the browser
+def test_the_site_of_make_docs_shows_every_status(browser: Browser, tmp_path: Path) -> None:
+    write_site(tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
+    with serving(server):
+        for page in open_page(browser, f"http://127.0.0.1:{server.server_address[1]}"):
+            statuses = page.locator(f"{OPERATION} .responses-table tbody .response-col_status")
+            statuses.first.wait_for()
+            shown = {text.split()[0] for text in statuses.all_inner_texts() if text.strip()}
+            assert {"200", "206", "304", "409", "413"} <= shown
+            assert page.locator(".errors-wrapper").all_inner_texts() == []
