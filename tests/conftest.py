@@ -32,8 +32,8 @@ SLOW_FIXTURES = {"running": "local-service", "cloud": "faults"}
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker process runs whole files, and all tests that share a slow fixture. Coverage is measured where the functions run in
-    this process, without generated examples; it would double the time of the other tests."""
+    """Each worker process runs whole files, and all tests that share a slow fixture. Coverage is measured where the
+    functions run in this process, without generated examples; it would double the time of the other tests."""
     for item in items:
         *_, folder, file = item.nodeid.partition("::")[0].split("/")
         groups = [
