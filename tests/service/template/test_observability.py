@@ -36,6 +36,7 @@ def test_every_alarm_watches_an_existing_metric_and_notifies_the_topic(stack: St
         # CodeDeploy reads the canary's alarms; others on the same failures notify.
         assert alarm.get("AlarmActions") == (None if is_canary else [stack.resolve({"Ref": "AlarmTopic"})])
         assert alarm["TreatMissingData"] in {"breaching", "notBreaching"}
+        assert alarm.get("DatapointsToAlarm", 1) <= int(alarm["EvaluationPeriods"])  # CloudWatch refuses more
 
 
 def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stack) -> None:
