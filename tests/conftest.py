@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(groups[0] if groups else f"{folder}-{file}"))
         if folder not in {"unit", "integration"} or item.get_closest_marker("fuzz"):
             item.add_marker("no_cover")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Otherwise the plugin imports all of hypothesis for its summary, even if no test has used it."""
+    if "hypothesis" not in sys.modules:
+        session.config.pluginmanager.unregister(name="hypothesispytest")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
