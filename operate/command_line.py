@@ -17,6 +17,18 @@ from operate.output import make_printable
 _NOT_SIGNED_IN = re.compile(
     "ExpiredToken.*|Invalid(AccessKey|ClientToken)Id|RequestExpired|SignatureDoesNotMatch|UnrecognizedClientException"
 )
+_KNOWN_ERRORS: list[tuple[type[BaseException], str, str]] = [
+    (KeyboardInterrupt, "Interrupted", ""),
+    (aws.NoCredentialsError, "No AWS credentials found", "Sign in, or set AWS_PROFILE."),
+    (aws.NoRegionError, "No AWS region set", "Give --region, or set AWS_DEFAULT_REGION."),
+    (aws.ProfileNotFound, "", "Set AWS_PROFILE to one of `aws configure list-profiles`."),
+    (aws.ConnectionError, "", "Check the network, the proxy and the region."),
+    (aws.TokenRetrievalError, "", "Sign in again."),
+    (aws.CredentialRetrievalError, "", "Sign in again."),
+    (ResponseParserError, "The response is not from AWS", "Check the proxy and AWS_ENDPOINT_URL."),
+]
+"""The text for an error, if its own is not good enough, and advice."""
+
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
 
 
@@ -80,27 +92,12 @@ def read_key() -> str:
 
 def describe_error(error: BaseException) -> str:
     """Says what is wrong and what to do, in one line."""
-    text, advice = str(error), ""
-    match error:
-        case KeyboardInterrupt():
-            text = "Interrupted"
-        case aws.NoCredentialsError():
-            text, advice = "No AWS credentials found", "Sign in, or set AWS_PROFILE."
-        case aws.NoRegionError():
-            text, advice = "No AWS region set", "Give --region, or set AWS_DEFAULT_REGION."
-        case aws.ProfileNotFound():
-            advice = "Set AWS_PROFILE to one of `aws configure list-profiles`."
-        case aws.ConnectionError():
-            advice = "Check the network, the proxy and the region."
-        case aws.TokenRetrievalError() | aws.CredentialRetrievalError():
-            advice = "Sign in again."
-        case aws.ClientError():
-            text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
-            advice = "Sign in again, or set AWS_PROFILE." if _NOT_SIGNED_IN.fullmatch(error_code(error)) else ""
-        case ResponseParserError():
-            text, advice = "The response is not from AWS", "Check the proxy and AWS_ENDPOINT_URL."
-        case CertificateError(__cause__=aws.ClientError() | aws.BotoCoreError() as cause):
-            return describe_error(cause)
-        case CertificateError():
-            text = f"AWS gave no usable response: {error}"
-    return f"{' '.join(text.split()).removesuffix('.')}. {advice}".rstrip()
+    if isinstance(error, CertificateError) and isinstance(error.__cause__, AwsError):
+        return describe_error(error.__cause__)
+    text, advice = next((words for kind, *words in _KNOWN_ERRORS if isinstance(error, kind)), ("", ""))
+    if isinstance(error, aws.ClientError):
+        text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
+        advice = "Sign in again, or set AWS_PROFILE." if _NOT_SIGNED_IN.fullmatch(error_code(error)) else ""
+    if isinstance(error, CertificateError):
+        text = f"AWS gave no usable response: {error}"
+    return f"{' '.join((text or str(error)).split()).removesuffix('.')}. {advice}".rstrip()

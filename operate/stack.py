@@ -125,7 +125,7 @@ def find_deployed(name: str, region: str | None) -> DeployedStack:
 
 
 def find_local(port: int) -> DeployedStack:
-    """`make run` answers for AWS on the port after its own. The user's AWS configuration is not read: it is for other
+    """`make run` serves AWS's APIs on the port after its own. The user's AWS configuration is not read: it is for other
     accounts, and may be malformed."""
     # botocore's form of a setting: key in a file, environment variable, default, conversion.
     no_file = (None, None, os.devnull, None)

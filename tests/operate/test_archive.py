@@ -46,7 +46,7 @@ def test_status_counts_what_waits_what_is_in_flight_and_what_is_dead(operate: Op
 
 
 def points(*values: tuple[int, float]) -> Response:
-    """CloudWatch's answer: the maximum at each time."""
+    """CloudWatch's response: the maximum at each time."""
     datapoints = [{"Timestamp": time, "Maximum": value} for time, value in values]
     return reply(200, json.dumps({"Label": "x", "Datapoints": datapoints}).encode())
 

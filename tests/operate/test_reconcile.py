@@ -74,7 +74,7 @@ def test_an_empty_table_is_reconciled(operate: Operator) -> None:
     assert (result.exit_code, set(summary(result.stdout).values()), STATE.exists()) == (0, {"0"}, False)
 
 
-def test_an_interrupted_run_goes_on_and_sends_each_message_once(
+def test_an_interrupted_run_resumes_and_sends_each_message_once(
     operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signature_requests, "STEP_ITEMS", 2)
@@ -98,7 +98,7 @@ def test_an_interrupted_run_goes_on_and_sends_each_message_once(
     assert not STATE.exists()
 
 
-def test_a_run_that_fails_goes_on_and_doubles_only_the_step_in_hand(
+def test_a_failed_run_resumes_and_repeats_only_the_unfinished_step(
     operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "SEGMENTS", 1)
@@ -186,7 +186,7 @@ def test_writing_the_state_follows_no_planted_link(
     assert operate.enqueued() == [signature_id(1)]
 
 
-def sqs_answer(sent: list[int], failed: list[int]) -> Response:
+def sqs_response(sent: list[int], failed: list[int]) -> Response:
     successful = [{"Id": str(n), "MessageId": "m", "MD5OfMessageBody": "x"} for n in sent]
     failures = [{"Id": str(n), "SenderFault": False, "Code": "InternalError"} for n in failed]
     return reply(200, json.dumps({"Successful": successful, "Failed": failures}).encode())
@@ -197,8 +197,8 @@ def test_messages_that_sqs_did_not_take_are_sent_again(
 ) -> None:
     for number in range(12):
         operate.seed(number)
-    taken = sqs_answer([1, 2, 3, 4, 5, 6, 8, 9], [0, 7]), sqs_answer([7], [0]), sqs_answer([0], [])
-    sqs = script_aws("SQS", *taken, sqs_answer([0, 1], []))
+    taken = sqs_response([1, 2, 3, 4, 5, 6, 8, 9], [0, 7]), sqs_response([7], [0]), sqs_response([0], [])
+    sqs = script_aws("SQS", *taken, sqs_response([0, 1], []))
     monkeypatch.setattr(checkpoint, "SEGMENTS", 1)
     result = operate("archive", "reconcile")
     assert (result.exit_code, summary(result.stdout)["enqueued"]) == (0, "12")
@@ -215,10 +215,12 @@ def test_messages_that_sqs_did_not_take_are_sent_again(
     ]
 
 
-@pytest.mark.parametrize("answer", [sqs_answer([], [0]), reply(200, b"<html>")])
-def test_messages_that_sqs_never_takes_are_an_error(operate: Operator, script_aws: ScriptAws, answer: Response) -> None:
+@pytest.mark.parametrize("response", [sqs_response([], [0]), reply(200, b"<html>")])
+def test_messages_that_sqs_never_takes_are_an_error(
+    operate: Operator, script_aws: ScriptAws, response: Response
+) -> None:
     operate.seed(1)
-    sqs = script_aws("SQS", answer)
+    sqs = script_aws("SQS", response)
     result = operate("archive", "reconcile")
     assert (result.exit_code, result.stdout, STATE.exists()) == (2, "", True)
     assert result.stderr.endswith(f" Run it again to resume ({STATE}).\n")
@@ -226,7 +228,7 @@ def test_messages_that_sqs_never_takes_are_an_error(operate: Operator, script_aw
 
 
 @pytest.mark.parametrize(("status", "reason"), [(403, "Forbidden"), (503, "Service Unavailable")])
-def test_an_archive_that_does_not_answer_is_no_archive_without_certificates(
+def test_an_archive_that_does_not_respond_is_not_an_empty_archive(
     operate: Operator, script_aws: ScriptAws, status: int, reason: str
 ) -> None:
     operate.seed(1)

@@ -99,7 +99,7 @@ def test_only_descriptions_are_read(operate: Operator, script_aws: ScriptAws) ->
         ("COMPLETED", reply(404), "replica_missing"),
     ],
 )
-def test_a_certificate_that_waits_is_told_from_one_that_could_not_be_copied(
+def test_a_certificate_that_waits_is_distinguished_from_one_that_could_not_be_copied(
     operate: Operator, script_aws: ScriptAws, status: str, copy: Response, verdict: str
 ) -> None:
     script_aws("S3", *LISTED, head(x_amz_checksum_sha256=SHA256, x_amz_replication_status=status), copy)

@@ -173,7 +173,7 @@ def test_an_archive_that_can_not_be_read_is_neither_intact_nor_damaged(
     assert message in result.stderr
 
 
-def test_a_run_that_was_interrupted_goes_on_and_counts_what_was_found_before(
+def test_an_interrupted_run_resumes_and_counts_what_was_found_before(
     operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "SEGMENTS", 1)
@@ -206,7 +206,7 @@ def test_a_run_that_was_interrupted_goes_on_and_counts_what_was_found_before(
     assert not STATE.exists()
 
 
-def test_a_list_that_was_interrupted_goes_on(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_list_resumes(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
     monkeypatch.setattr(replica, "STEP_KEYS", 2)
     for number in range(9):
