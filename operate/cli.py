@@ -5,13 +5,14 @@ import click
 from operate.command_line import Program, examples
 from operate.commands.archive import archive
 from operate.commands.evidence import evidence
+from operate.commands.hold import hold
 from operate.commands.keys import keys
 from operate.commands.provider import provider
 from operate.commands.smoke import smoke
 
 main = Program(
     "certificates",
-    commands=[archive, evidence, keys, provider, smoke],
+    commands=[archive, evidence, hold, keys, provider, smoke],
     help=__doc__,
     epilog=examples(
         "certificates archive status --local",
