@@ -42,14 +42,17 @@ class Output:
         else:
             self.write("  ".join(f"{name}={value}" for name, value in finding.items()))
 
-    def write_numbers(self, numbers: Mapping[str, int | None]) -> None:
-        """Writes one line of JSON, or for people a line for each number, with `inFlight` as "in flight"."""
+    def write_numbers(self, numbers: Mapping[str, int | None], statement: Mapping[str, object] | None = None) -> None:
+        """Writes one line of JSON, or for people a line for each number, with `inFlight` as "in flight", and the
+        sentence of the statement."""
         if self._as_json:
-            self.write_json(numbers)
+            self.write_json({**numbers, **(statement or {})})
             return
         words = [re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", name) for name in numbers]
         texts = ["unknown" if number is None else f"{number:,}" for number in numbers.values()]
         self.write_table([(word, text.rjust(max(map(len, texts)))) for word, text in zip(words, texts, strict=True)])
+        if statement:
+            self.write(str(statement["statement"]))
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:

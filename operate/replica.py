@@ -68,6 +68,10 @@ class Keys:
         checkpoint.listing = Part(is_done=True)
         checkpoint.save()
 
+    def check_one(self, key: str) -> tuple[Counter[str], list[Finding]]:
+        found = dict(self._list(prefix=key))
+        return self.check(key, found.get(key, Counter()))
+
     def check(self, key: str, numbers: Versions) -> tuple[Counter[str], list[Finding]]:
         """An intact key has one version and no delete marker, in both buckets."""
         counts: Counter[str] = Counter()
@@ -93,18 +97,21 @@ class Keys:
         counts[VERDICTS[verdict]] = 1
         return counts, findings
 
-    def _list(self, after: str) -> Iterator[tuple[str, Versions]]:
-        lists = [self._list_versions(self._archive, after, in_replica=False)]
+    def _list(self, after: str = "", prefix: str = "") -> Iterator[tuple[str, Versions]]:
+        lists = [self._list_versions(self._archive, after, prefix, in_replica=False)]
         if self._replica:
-            lists.append(self._list_versions(self._replica, after, in_replica=True))
+            lists.append(self._list_versions(self._replica, after, prefix, in_replica=True))
         for key, entries in groupby(heapq.merge(*lists), key=itemgetter(0)):
             yield key, Counter((in_replica, is_marker) for _, in_replica, is_marker in entries)
 
-    def _list_versions(self, bucket: str, after: str, *, in_replica: bool) -> Iterator[tuple[str, bool, bool]]:
+    def _list_versions(
+        self, bucket: str, after: str, prefix: str, *, in_replica: bool
+    ) -> Iterator[tuple[str, bool, bool]]:
         """Sorted: S3 lists keys in UTF-8 order, which is the order of code points. AWS does not document whether a list
         includes the key at which it starts."""
         start = {"KeyMarker": after} if after else {}
-        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket, **start)  # type: ignore[arg-type]
+        paginator = self._s3.get_paginator("list_object_versions")
+        pages = paginator.paginate(Bucket=bucket, Prefix=prefix, **start)  # type: ignore[arg-type]
         with _reading(bucket):  # if the bucket is in another region than the stack, boto3 learns that here
             for page in check_pages(pages):
                 entries = [(version["Key"], in_replica, False) for version in page.get("Versions", [])]

@@ -1,5 +1,6 @@
 """`archive verify`: reads every available certificate, and finds keys that were deleted or overwritten."""
 
+import secrets
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,11 @@ from certificates.archive import Archive
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
-from operate.checkpoint import resuming
+from operate.checkpoint import Checkpoint, resuming
 from operate.command_line import examples
 from operate.output import Output
 from operate.replica import VERDICTS, Keys
+from operate.sampling import Sample
 from operate.signature_requests import Finding, SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
 
@@ -41,8 +43,18 @@ STATES = {None: "intact", "signatures_not_determined": "intact", "missing": "mis
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the numbers.")
 @click.option("--replica", "with_replica", is_flag=True, help="Compare the archive with its second copy, too.")
 @click.option("--signatures", "with_signatures", is_flag=True, help="Check the PDFs' digital signatures, too.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Check N certificates that are chosen at random.")
+@click.option("--seed", metavar="TEXT", help="Choose the same certificates as the sample with this seed.")
 @on_a_stack
-def verify(stack: DeployedStack, *, as_json: bool, with_replica: bool, with_signatures: bool) -> None:
+def verify(  # noqa: PLR0913 - an argument for each option
+    stack: DeployedStack,
+    *,
+    as_json: bool,
+    with_replica: bool,
+    with_signatures: bool,
+    sample: int | None,
+    seed: str | None,
+) -> None:
     """Read every available certificate from the archive and check it.
 
     Checks that it exists, matches its checksum and digest and is a whole PDF, and that no key of the archive was ever
@@ -56,7 +68,12 @@ def verify(stack: DeployedStack, *, as_json: bool, with_replica: bool, with_sign
 
     With --signatures, a certificate is also damaged if a digital signature in it is broken or hidden, or a forbidden
     change was made after it. Signatures and changes about which this can't be determined are reported and counted.
+
+    With --sample, only N certificates and their keys are checked, and the result says what share of all certificates
+    has defects at most. The whole table is read to choose them. A sample is not resumed: give its seed again.
     """
+    if seed and not sample:
+        raise click.UsageError("--seed needs --sample.")
     output, started = Output(as_json=as_json), time.monotonic()
     requests = SignatureRequests(stack)
     keys = Keys(stack, with_replica=with_replica)
@@ -64,14 +81,43 @@ def verify(stack: DeployedStack, *, as_json: bool, with_replica: bool, with_sign
     table, total = requests.describe_table()
     work = f"verify, replica {with_replica}, signatures {with_signatures}, {table}"
     names = NUMBERS + tuple(VERDICTS.values()) * with_replica + SIGNATURE_NUMBERS * with_signatures
-    with resuming(Path(f".verify-{stack.name}.json"), work, names, output) as checkpoint:
-        with output.progress("Listing", total) as advance:
-            keys.check_all(checkpoint, output, advance)
-        with output.progress("Verifying", total - checkpoint.counts["scanned"]) as advance, checker:
-            requests.process_all(checkpoint, checker.check_all, output, advance)
-        output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)})
+    file = None if sample else Path(f".verify-{stack.name}.json")
+    with resuming(file, work, names, output) as checkpoint, checker:
+        statement = None
+        if sample:
+            picked = Sample(sample, seed or secrets.token_hex(4))
+            with output.progress("Choosing", total) as advance:
+                requests.process_all(checkpoint, picked.add, output, advance)
+            defects = _check_sample(picked.chosen, keys, checker, checkpoint, output)
+            statement = picked.state_result(defects, checkpoint.counts["available"])
+        else:
+            with output.progress("Listing", total) as advance:
+                keys.check_all(checkpoint, output, advance)
+            with output.progress("Verifying", total - checkpoint.counts["scanned"]) as advance:
+                requests.process_all(checkpoint, checker.check_all, output, advance)
+        output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)}, statement)
     if any(checkpoint.counts.get(name) for name in FAULTS):
         raise click.exceptions.Exit(1)
+
+
+def _check_sample(
+    chosen: list[SignatureRequest], keys: Keys, checker: "Checker", checkpoint: Checkpoint, output: Output
+) -> int:
+    """Returns how many of the certificates have a fault."""
+    defects = 0
+
+    def check(request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
+        (altered, first), (counts, rest) = keys.check_one(request.object_key), checker.check_all([request])
+        return altered + counts, first + rest
+
+    with ThreadPoolExecutor(READERS) as readers, output.progress("Verifying", len(chosen)) as advance:
+        for counts, findings in readers.map(check, chosen):
+            for finding in findings:
+                output.write_finding(finding)
+            checkpoint.add(counts)
+            defects += any(counts[name] for name in FAULTS)
+            advance(1)
+    return defects
 
 
 class Checker(ThreadPoolExecutor):

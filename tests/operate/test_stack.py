@@ -5,18 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
-import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from develop.environment import REGION
-from develop.local.aws import serve_aws
-from develop.local.resources import create_queues, create_resources
-from develop.local.stack import make_stack, serving
 from operate.evidence.logs import LogsUnavailable, read_logs
 from operate.stack import find_local
-from tests.support.operator import Operator, deploy, json_lines, run
+from tests.support.operator import Operator, deploy, json_lines, local_operator, run
 
 
 @pytest.mark.parametrize(
@@ -83,20 +78,15 @@ def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_
 def test_the_local_service_is_found_by_its_port_whatever_the_users_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack = make_stack(provider_port=1)
-    server = serve_aws(stack, "127.0.0.1", 0, {})
-    with moto.mock_aws(), serving(server):
-        url, local = f"http://127.0.0.1:{server.port}", ("--local", "--port", str(server.port - 1))
-        create_resources(stack, "secret", boto3.Session(), url)
-        create_queues(stack, boto3.Session(), url)
+    with local_operator() as (operate, local):
         set_hostile_configuration(tmp_path, monkeypatch)
         made = run("keys", "create", "--project", "prj_1", *local)
         listed = run("keys", "list", "--json", *local)
         dry_run = run("archive", "reconcile", "--dry-run", *local)
-        found = find_local(server.port - 1)
+        found = find_local(int(local[-1]))
     assert [result.exit_code for result in (made, listed, dry_run)] == [0, 0, 0]
     assert [key["prefix"] for key in json_lines(listed.stdout)] == [made.stdout[:13]]
-    assert found.parameters == stack.parameters
+    assert found.parameters == operate.stack.parameters
     with pytest.raises(LogsUnavailable, match="the local stack has no logs"):
         read_logs(found, "", None)
 

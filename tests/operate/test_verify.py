@@ -1,6 +1,9 @@
 """`certificates archive verify`, on resources made from the template."""
 
+import json
+import math
 from collections.abc import Mapping
+from fractions import Fraction
 from operator import itemgetter
 from pathlib import Path
 from unittest.mock import ANY
@@ -11,6 +14,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from certificates.certificate import Certificate
 from develop.fakes.server import Response, reply
 from operate import checkpoint, replica, signature_requests
+from operate.sampling import find_upper_bound
 from tests.support.deployed import S3
 from tests.support.operator import (
     NO_URL,
@@ -20,6 +24,9 @@ from tests.support.operator import (
     before,
     interrupt,
     json_lines,
+    kill_when,
+    local_operator,
+    run,
     signature_id,
     summary,
 )
@@ -236,3 +243,75 @@ def test_verify_is_interrupted(operate: Operator, monkeypatch: pytest.MonkeyPatc
     result = operate("archive", "verify")
     message = f"Error: Interrupted. Run it again to resume ({STATE}).\n"
     assert (result.exit_code, result.stderr, STATE.exists()) == (2, message, True)
+
+
+@pytest.mark.threat("lost-certificate")
+def test_a_run_that_was_killed_resumes_and_counts_what_was_found_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = Path(".verify-craftkit-local.json")
+
+    def count() -> int:
+        return int(json.loads(state.read_text())["counts"]["missing"]) if state.exists() else 0
+
+    with local_operator() as (operate, local):
+        for number in range(200):
+            operate.seed(number)
+        kill_when(lambda: count() > 0, "archive", "verify", *local)
+        first = count()
+        again = run("archive", "verify", "--json", *local)
+    *findings, numbers = json_lines(again.stdout)
+    assert (again.exit_code, again.stderr) == (1, f"Resuming after {first} items ({state}).\n")
+    assert (numbers["scanned"], numbers["missing"], len(findings)) == (200, 200, 200 - first)
+    assert 0 < first < 200
+
+
+# ── a sample ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sample_reads_exactly_so_many_certificates_and_the_same_ones_for_the_same_seed(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        operate.seed(number)
+    read: list[int] = []
+    before(monkeypatch, "s3.GetObject", read.append)
+    verify = ("archive", "verify", "--json", "--sample", "12")
+    results = [operate(*verify, "--seed", seed) for seed in ("7", "7", "8")]
+    results.append(operate(*verify))
+    *_, last = numbers = [json_lines(result.stdout)[-1] for result in results]
+    first, same, other, random = [sorted(map(str, json_lines(result.stdout)[:-1])) for result in results]
+    assert (first == same, len({*map(str, (first, other, random))}), len(first), len(read)) == (True, 3, 12, 48)
+    counts = {"scanned": 40, "available": 40, "intact": 0, "missing": 12, "damaged": 0, "altered": 0, "broken": 0}
+    statement = {"sample": 12, "seed": "7", "defects": 12, "atMost": 1.0}
+    words = {"statement": "12 defects among 12: at most 100 % at 95 % (seed 7)"}
+    assert numbers[0] == {**counts, "seconds": ANY, **statement, **words}
+    assert operate(*verify, "--seed", last["seed"]).stdout.splitlines()[:-1] == results[-1].stdout.splitlines()[:-1]
+    assert ({result.exit_code for result in results}, list(Path().iterdir())) == ({1}, [])
+
+
+def test_a_sample_states_what_it_allows_to_say(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        operate.seed(number)
+        operate.archive(number)
+    result = operate("archive", "verify", "--sample", "3", "--seed", "a")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
+        0,
+        "no defect among 3: at most 64 % at 95 % (seed a)",
+    )
+    operate.archive(2)
+    result = operate("archive", "verify", "--sample", "9", "--seed", "a", "--json")
+    altered, numbers = json_lines(result.stdout)
+    assert (altered["key"], altered["problem"]) == (f"prj_1/{signature_id(2)}.pdf", "altered")
+    assert (result.exit_code, numbers["statement"], numbers["atMost"]) == (1, "1 defect among all 5 (seed a)", 0.2)
+    before(monkeypatch, "dynamodb.Scan", fail_if_called)
+    result = operate("archive", "verify", "--seed", "a")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: --seed needs --sample.")
+
+
+@pytest.mark.parametrize(("defects", "size"), [(0, 1), (0, 3000), (1, 10), (3, 100), (99, 100), (10, 10)])
+def test_a_greater_share_of_defects_would_show_in_95_of_100_samples(defects: int, size: int) -> None:
+    bound = Fraction(find_upper_bound(defects, size))
+    most = sum(math.comb(size, n) * bound**n * (1 - bound) ** (size - n) for n in range(defects + 1))
+    assert float(most) == pytest.approx(0.05 if defects < size else 1)
