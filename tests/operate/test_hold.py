@@ -9,6 +9,8 @@ import botocore.handlers
 import pytest
 from botocore.exceptions import ClientError
 
+from operate.holds import Holds
+from operate.stack import find_deployed
 from tests.support.deployed import S3
 from tests.support.operator import Operator, before, json_lines, kill_when, local_operator, run, signature_id
 
@@ -108,6 +110,11 @@ def test_a_certificate_stays_held_as_long_as_one_hold_covers_it(operate: Operato
     one, project = (id_, "--reason", "Case"), ("--project", "prj_1", "--reason", "Audit")
     for covered in (one, project):
         assert operate("hold", "set", *covered).exit_code == 0
+    found = Holds(find_deployed(operate.stack.name, None)).find_for("prj_1", id_)
+    assert sorted((record.reason, record.by, record.is_completed) for record in found) == [
+        ("Audit", ARN, True),
+        ("Case", ARN, True),
+    ]
     assert operate("hold", "release", *project).stdout == "project prj_1: 1 changed, 1 unchanged.\n"
     assert (held(operate), listed(operate)) == ([key(1)], [("prj_1", id_, "set", "Case", True)])
     operate("hold", "set", *project)

@@ -216,8 +216,7 @@ def test_an_interrupted_run_resumes_and_counts_what_was_found_before(
 def test_an_interrupted_list_resumes(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
     monkeypatch.setattr(replica, "STEP_KEYS", 2)
-    for number in range(9):
-        operate.archive(number)
+    for number in [*range(9)] * 3:
         operate.archive(number)
 
     def fail(number: int) -> None:
@@ -227,9 +226,11 @@ def test_an_interrupted_list_resumes(operate: Operator, monkeypatch: pytest.Monk
     with monkeypatch.context() as first_run:
         before(first_run, "s3.ListObjectVersions", fail)
         first = operate("archive", "verify", "--json")
+    calls: list[int] = []
+    before(monkeypatch, "s3.ListObjectVersions", calls.append)
     again = operate("archive", "verify", "--json")
     *findings, numbers = [*json_lines(first.stdout), *json_lines(again.stdout)]
-    assert (first.exit_code, again.exit_code, numbers["altered"]) == (2, 1, 9)
+    assert (first.exit_code, again.exit_code, numbers["altered"], len(calls)) == (2, 1, 9, 8)
     assert [finding["key"] for finding in findings] == [f"prj_1/{signature_id(number)}.pdf" for number in range(9)]
 
 
