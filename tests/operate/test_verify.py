@@ -296,6 +296,7 @@ def test_a_sample_states_what_it_allows_to_say(operate: Operator, monkeypatch: p
     for number in range(5):
         operate.seed(number)
         operate.archive(number)
+    STATE.write_text("of a run that was interrupted")
     result = operate("archive", "verify", "--sample", "3", "--seed", "a")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         0,
@@ -306,6 +307,7 @@ def test_a_sample_states_what_it_allows_to_say(operate: Operator, monkeypatch: p
     altered, numbers = json_lines(result.stdout)
     assert (altered["key"], altered["problem"]) == (f"prj_1/{signature_id(2)}.pdf", "altered")
     assert (result.exit_code, numbers["statement"], numbers["atMost"]) == (1, "1 defect among all 5 (seed a)", 0.2)
+    assert STATE.read_text() == "of a run that was interrupted"
     before(monkeypatch, "dynamodb.Scan", fail_if_called)
     result = operate("archive", "verify", "--seed", "a")
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: --seed needs --sample.")
