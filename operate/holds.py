@@ -16,6 +16,7 @@ from itertools import batched
 from typing import Literal
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from certificates.aws import error_code
 from certificates.errors import ArchiveUnavailable
@@ -197,4 +198,7 @@ class Holds:
         """The ARN of the identity that is signed in. Reading it needs no permission."""
         if self._stack.is_local:
             return "local"
-        return str(self._stack.session.client("sts", **self._stack.options).get_caller_identity()["Arn"])
+        identity = self._stack.session.client("sts", **self._stack.options).get_caller_identity()
+        if "Arn" not in identity:  # botocore parses any other XML as an empty response
+            raise ResponseParserError
+        return identity["Arn"]

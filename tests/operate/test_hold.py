@@ -176,6 +176,11 @@ def test_a_response_that_changes_nothing_is_not_a_hold(operate: Operator, monkey
         respond(first_run, "s3.PutObject")
         result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
     assert (result.exit_code, result.stderr) == (1, f"project prj_1: {MEANWHILE}\n")
+    with monkeypatch.context() as first_run:
+        respond(first_run, "sts.GetCallerIdentity")
+        result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
+    message = "Error: The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL.\n"
+    assert (result.exit_code, result.stderr) == (2, message)
     respond(monkeypatch, "s3.GetObjectLegalHold")
     result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
     assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")
