@@ -14,7 +14,7 @@ from certificates.aws import error_code
 from certificates.errors import InvalidRecord
 from certificates.models import ApiKey, Item
 from operate.signature_requests import read_items
-from operate.stack import Target
+from operate.stack import DeployedStack
 
 _RANDOM_LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits
@@ -53,9 +53,9 @@ def make_key(*, is_test: bool) -> str:
 
 
 class ApiKeys:
-    def __init__(self, target: Target) -> None:
-        self._dynamodb = target.dynamodb()
-        self._table = target.output("ApiKeysTableName")
+    def __init__(self, stack: DeployedStack) -> None:
+        self._dynamodb = stack.dynamodb()
+        self._table = stack.output("ApiKeysTableName")
 
     def create(self, key: HashedKey, project: str, name: str | None, expires_at: datetime | None) -> None:
         texts = {

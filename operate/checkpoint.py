@@ -1,27 +1,23 @@
-"""The progress of `archive reconcile`: how far each segment of the table has been read."""
+"""The progress of a long command, from which the next run resumes."""
 
-import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
-from operate.command_line import CannotRun
-from operate.stack import CONNECTIONS
+from certificates.aws import AwsError
+from certificates.errors import CertificateError
+from operate.command_line import CannotRun, describe_error
+from operate.output import Output
+
+SEGMENTS = 4
+"""Number of table segments read in parallel."""
 
 
-class Counts(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    scanned: NonNegativeInt = 0
-    available: NonNegativeInt = 0
-    archived: NonNegativeInt = 0
-    enqueued: NonNegativeInt = 0
-    broken: NonNegativeInt = 0
-
-
-class Segment(BaseModel):
-    """`after` is the id of the last processed item; None at the beginning."""
+class Part(BaseModel):
+    """How far a list has been processed. `after` is the last item's key; None at the beginning."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,63 +26,63 @@ class Segment(BaseModel):
 
 
 class Checkpoint(BaseModel):
-    """Saved after each page if there is a file. `table` is the identity of the table.
-
-    Others may be able to write to the folder: no symbolic link is followed, neither for reading nor for writing.
-    """
+    """Saved after each step if there is a file. `work` says what the numbers are about: the command, its options and
+    the table. `listing` is the progress in the list of the archive, and `segments` that in the table."""
 
     model_config = ConfigDict(extra="forbid")
 
-    table: str
-    segments: Annotated[list[Segment], Field(min_length=1, max_length=CONNECTIONS)]
-    counts: Counts = Counts()
+    work: str
+    listing: Part = Part()
+    segments: list[Part] = Field(min_length=1, max_length=SEGMENTS)
+    counts: dict[str, NonNegativeInt] = {}
     file: Path | None = Field(default=None, exclude=True)
 
     @classmethod
-    def begin(cls, table: str, segments: int, file: Path | None) -> Self:
-        """Starts at the beginning. Raises CannotRun if the file can't be written."""
-        checkpoint = cls(table=table, segments=[Segment()] * segments, file=file)
-        checkpoint._save()
-        return checkpoint
-
-    @classmethod
-    def load(cls, file: Path, table: str, segments: int | None) -> Self:
+    def load(cls, file: Path, work: str) -> Self:
         """Loads the file of an earlier run. Raises CannotRun if it does not match."""
         try:
-            with open(file, "rb", opener=_open_no_link) as saved:
-                checkpoint = cls.model_validate_json(saved.read())
+            checkpoint = cls.model_validate_json(file.read_bytes())
         except (ValidationError, OSError) as error:
-            raise CannotRun(f"{file} is not a state file of reconcile. Delete it, or give another --state.") from error
-        if checkpoint.table != table:
-            raise CannotRun(f"{file} belongs to another table. Delete it to start over, or give another --state.")
-        if segments not in (None, len(checkpoint.segments)):
-            raise CannotRun(f"{file} has {len(checkpoint.segments)} segments. Delete it to start over with {segments}.")
+            raise CannotRun(f"{file} does not hold the progress of a command. Delete it to start over.") from error
+        if checkpoint.work != work:
+            raise CannotRun(f"{file} belongs to another table or to other options. Delete it to start over.")
         checkpoint.file = file
         return checkpoint
 
-    def complete_page(self, segment: int, last_id: str | None, **counts: int) -> None:
-        """Adds the page's `counts`, named like the fields of Counts."""
-        self.segments[segment] = Segment(after=last_id, is_done=last_id is None)
-        self.counts = Counts(**{name: count + counts.get(name, 0) for name, count in self.counts})
-        self._save()
+    def add(self, counts: Mapping[str, int]) -> None:
+        self.counts = {name: count + counts.get(name, 0) for name, count in self.counts.items()}
 
-    def delete(self) -> None:
-        if self.file:
-            self.file.unlink(missing_ok=True)
-
-    def _save(self) -> None:
-        """Saves the state. An interruption leaves the file of the previous page."""
+    def save(self) -> None:
+        """An interruption leaves the file of the step before. Others may be able to write to the folder: mode x follows
+        no link."""
         if self.file is None:
             return
         new = self.file.with_name(f"{self.file.name}.new")
         try:
-            new.unlink(missing_ok=True)  # left by a run that was killed, or planted
-            with open(new, "x", opener=_open_no_link) as file:
+            new.unlink(missing_ok=True)  # left by a run that was killed
+            with new.open("x") as file:
                 file.write(self.model_dump_json())
             new.replace(self.file)
         except OSError as error:
             raise CannotRun(f"{self.file} can't be written: {error.strerror}.") from error
 
 
-def _open_no_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+@contextmanager
+def resuming(file: Path | None, work: str, names: Iterable[str], output: Output) -> Iterator[Checkpoint]:
+    """Yields the progress of an earlier run if its file is there, else that of a new one, which counts by these names.
+    Deletes the file at the end. An error says how to resume.
+
+    Raises CannotRun, before any work if the file does not match or can't be written.
+    """
+    if file and file.exists():
+        checkpoint = Checkpoint.load(file, work)
+        output.remark(f"Resuming after {checkpoint.counts['scanned']:,} items ({file}).")
+    else:
+        checkpoint = Checkpoint(work=work, segments=[Part()] * SEGMENTS, counts=dict.fromkeys(names, 0), file=file)
+        checkpoint.save()
+    try:
+        yield checkpoint
+    except (CannotRun, CertificateError, *AwsError, KeyboardInterrupt) as error:
+        raise CannotRun(describe_error(error) + (f" Run it again to resume ({file})." if file else "")) from error
+    if file:
+        file.unlink(missing_ok=True)

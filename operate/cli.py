@@ -2,23 +2,24 @@
 
 import click
 
-from operate.command_line import HELP_OPTIONS, Commands, examples
+from operate.command_line import Program, examples
 from operate.commands.archive import archive
 from operate.commands.evidence import evidence
+from operate.commands.hold import hold
 from operate.commands.keys import keys
 from operate.commands.provider import provider
 from operate.commands.smoke import smoke
 
-main = Commands(
+main = Program(
     "certificates",
-    commands=[archive, evidence, keys, provider, smoke],
+    commands=[archive, evidence, hold, keys, provider, smoke],
     help=__doc__,
     epilog=examples(
         "certificates archive status --local",
         "certificates keys list --stack craftkit-certificates",
         "certificates archive verify --help",
     )
-    + "\n\nExit codes: 2: the command failed; 130: interrupted; 141: output pipe closed.",
-    context_settings=HELP_OPTIONS,
+    + "\n\nExit code 2: the command failed, was interrupted, or has wrong options.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(package_name="craftkit-certificates", message="%(prog)s %(version)s")(main)

@@ -1,8 +1,6 @@
 """What all commands share: errors in one line with an exit code, checked options, and examples in the help."""
 
-import os
 import re
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +17,18 @@ from operate.output import make_printable
 _NOT_SIGNED_IN = re.compile(
     "ExpiredToken.*|Invalid(AccessKey|ClientToken)Id|RequestExpired|SignatureDoesNotMatch|UnrecognizedClientException"
 )
-HELP_OPTIONS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+_KNOWN_ERRORS: list[tuple[type[BaseException], str, str]] = [
+    (KeyboardInterrupt, "Interrupted", ""),
+    (aws.NoCredentialsError, "No AWS credentials found", "Sign in, or set AWS_PROFILE."),
+    (aws.NoRegionError, "No AWS region set", "Give --region, or set AWS_DEFAULT_REGION."),
+    (aws.ProfileNotFound, "", "Set AWS_PROFILE to one of `aws configure list-profiles`."),
+    (aws.ConnectionError, "", "Check the network, the proxy and the region."),
+    (aws.TokenRetrievalError, "", "Sign in again."),
+    (aws.CredentialRetrievalError, "", "Sign in again."),
+    (ResponseParserError, "The response is not from AWS", "Check the proxy and AWS_ENDPOINT_URL."),
+]
+"""The text for an error, if its own is not good enough, and advice."""
+
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
 
 
@@ -29,35 +38,29 @@ class CannotRun(click.ClickException):
     exit_code = 2
 
 
-class Interrupted(click.ClickException):
-    """Ctrl-C. The exit code follows the shells: 128 + SIGINT."""
-
-    exit_code = 130
-
-
-class Command(click.Command):
+class Program(click.Group):
     """Turns every failure into one printable line and an exit code."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        with _printable_errors():
+        with _report_failures():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _printable_errors():
-            try:
-                return super().invoke(ctx)
-            except BrokenPipeError as error:
-                # The reader closed the pipe, which Python would flush at its end. The exit code follows the shells.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise click.exceptions.Exit(128 + signal.SIGPIPE) from error
-            except (*AwsError, ResponseParserError, CertificateError, OSError) as error:
-                raise CannotRun(describe_error(error)) from error
-            except KeyboardInterrupt as error:
-                raise Interrupted("Interrupted.") from error
+        with _report_failures():
+            return super().invoke(ctx)
 
 
-class Commands(Command, click.Group):
-    """A group that handles failures as Command does."""
+@contextmanager
+def _report_failures() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = make_printable(error.message)
+        raise
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except (*AwsError, ResponseParserError, CertificateError, OSError, KeyboardInterrupt) as error:
+        raise CannotRun(make_printable(describe_error(error))) from error
 
 
 class Text(click.ParamType):
@@ -87,37 +90,14 @@ def read_key() -> str:
     return click.get_binary_stream("stdin").readline().strip().decode(errors="replace")
 
 
-@contextmanager
-def _printable_errors() -> Iterator[None]:
-    try:
-        yield
-    except click.ClickException as error:
-        error.message = make_printable(error.message)
-        raise
-
-
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """Says what is wrong and what to do, in one line."""
-    match error:
-        case aws.NoCredentialsError():
-            return "No AWS credentials found. Sign in, or set AWS_PROFILE."
-        case aws.NoRegionError():
-            return "No AWS region set. Give --region, or set AWS_DEFAULT_REGION."
-        case aws.ProfileNotFound():
-            text, advice = str(error), "Set AWS_PROFILE to one of `aws configure list-profiles`."
-        case aws.ConnectionError():
-            text, advice = str(error), "Check the network, the proxy and the region."
-        case aws.TokenRetrievalError() | aws.CredentialRetrievalError():
-            text, advice = str(error), "Sign in again."
-        case aws.ClientError():
-            text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
-            advice = "Sign in again, or set AWS_PROFILE." if _NOT_SIGNED_IN.fullmatch(error_code(error)) else ""
-        case ResponseParserError():
-            return "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."
-        case CertificateError() if isinstance(error.__cause__, AwsError):
-            return describe_error(error.__cause__)
-        case CertificateError():
-            text, advice = f"AWS gave no usable response: {error}", ""
-        case _:
-            text, advice = str(error), ""
-    return f"{' '.join(text.split()).removesuffix('.')}. {advice}".rstrip()
+    if isinstance(error, CertificateError) and isinstance(error.__cause__, AwsError):
+        return describe_error(error.__cause__)
+    text, advice = next((words for kind, *words in _KNOWN_ERRORS if isinstance(error, kind)), ("", ""))
+    if isinstance(error, aws.ClientError):
+        text = f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or error}"
+        advice = "Sign in again, or set AWS_PROFILE." if _NOT_SIGNED_IN.fullmatch(error_code(error)) else ""
+    if isinstance(error, CertificateError):
+        text = f"AWS gave no usable response: {error}"
+    return f"{' '.join((text or str(error)).split()).removesuffix('.')}. {advice}".rstrip()

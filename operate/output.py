@@ -1,7 +1,7 @@
 """Writes results to standard output, and the progress bar and remarks to standard error.
 
 Names, ids and messages come from outside and may hold control characters: this module makes every text printable;
-`command_line.Command` does so for errors.
+`command_line.Program` does so for errors.
 """
 
 import json
@@ -14,9 +14,10 @@ import click
 
 
 class Output:
-    """Not for several threads at once."""
+    """Writes for people, or as JSON, one object a line. Not for several threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._as_json = as_json
         self._has_bar = False
 
     def write(self, line: str) -> None:
@@ -34,14 +35,24 @@ class Output:
         for row in rows:
             self.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
-    def write_numbers(self, numbers: Mapping[str, int | None], *, as_json: bool = False) -> None:
-        """Writes one line of JSON, or for people a line for each number, with `inFlight` as "in flight"."""
-        if as_json:
-            self.write_json(numbers)
+    def write_finding(self, finding: Mapping[str, object]) -> None:
+        """Writes one line, for people like `problem=missing  projectId=prj_1`."""
+        if self._as_json:
+            self.write_json(finding)
+        else:
+            self.write("  ".join(f"{name}={value}" for name, value in finding.items()))
+
+    def write_numbers(self, numbers: Mapping[str, int | None], statement: Mapping[str, object] | None = None) -> None:
+        """Writes one line of JSON, or for people a line for each number, with `inFlight` as "in flight", and the
+        sentence of the statement."""
+        if self._as_json:
+            self.write_json({**numbers, **(statement or {})})
             return
         words = [re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", name) for name in numbers]
         texts = ["unknown" if number is None else f"{number:,}" for number in numbers.values()]
         self.write_table([(word, text.rjust(max(map(len, texts)))) for word, text in zip(words, texts, strict=True)])
+        if statement:
+            self.write(str(statement["statement"]))
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -51,10 +62,8 @@ class Output:
             return
         with click.progressbar(range(total), label=label, show_pos=True, width=0, file=sys.stderr) as bar:
             self._has_bar = True
-            try:
-                yield bar.update
-            finally:
-                self._has_bar = False
+            yield bar.update
+        self._has_bar = False
 
     def _echo(self, line: str, *, err: bool) -> None:
         if self._has_bar:

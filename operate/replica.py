@@ -1,9 +1,9 @@
-"""Compares the archive with its second copy, by the versions and checksums of each key, without reading any
-certificate."""
+"""Compares the keys of the archive with what they should be, by their versions, and with the second copy, by their
+checksums, without reading any certificate."""
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import batched, groupby
@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from certificates.aws import error_code
+from operate.checkpoint import Checkpoint, Part
 from operate.command_line import CannotRun, describe_error
-from operate.stack import CONNECTIONS, Target, check_pages
+from operate.output import Output
+from operate.signature_requests import Finding
+from operate.stack import CONNECTIONS, DeployedStack, check_pages
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,64 +34,94 @@ VERDICTS = {
 }
 """The verdicts on a key, each with the name of its number."""
 
-_KEYS = 1000
-"""Compared at a time."""
+STEP_KEYS = 100
+"""A run that was killed repeats at most one step."""
 
-Entry = tuple[str, bool]
-"""The key of a version, and whether the version is a delete marker."""
+Versions = Counter[tuple[bool, bool]]
+"""How many versions a key has: whether in the second copy, and whether they are delete markers."""
 
 
-def compare_replica(
-    target: Target,
-    counts: Counter[str],
-    show: Callable[[Mapping[str, str | int]], None],
-    advance: Callable[[int], None],
-) -> None:
-    """Counts the keys of both buckets by verdict, and shows each that is not replicated."""
-    counts.update(dict.fromkeys(VERDICTS.values(), 0))
-    s3, archive, replica = target.s3(), target.output("CertificatesBucketName"), find_replica(target)
-    if replica is None:
-        raise CannotRun(f"Stack {target.name} has no second copy: its parameter ReplicaBucketArn is empty.")
+class Keys:
+    """The keys of the archive and, if it is to be compared, of the second copy."""
 
-    def list_copies() -> Iterator[tuple[str, bool, bool]]:
-        # If the bucket is in another region than the stack, boto3 learns that here.
-        with _reading(replica):
-            for key, is_marker in list_versions(s3, replica):
-                yield key, True, is_marker
+    def __init__(self, stack: DeployedStack, *, with_replica: bool) -> None:
+        self._s3 = stack.s3()
+        self._archive = stack.output("CertificatesBucketName")
+        self._replica = find_replica(stack) if with_replica else None
+        if with_replica and self._replica is None:
+            raise CannotRun(f"Stack {stack.name} has no second copy: its parameter ReplicaBucketArn is empty.")
 
-    def judge(found: tuple[str, Counter[tuple[bool, bool]]]) -> str:
-        """The two lists are not of the same moment: only what the two keys are now decides whether one is missing."""
-        key, numbers = found
+    def check_all(self, checkpoint: Checkpoint, output: Output, advance: Callable[[int], None]) -> None:
+        """Counts the keys by verdict and reports each that is not as it should be. Saves the checkpoint after each
+        step."""
+        if checkpoint.listing.is_done:
+            return
+        with ThreadPoolExecutor(CONNECTIONS) as readers:
+            for step in batched(self._list(checkpoint.listing.after or ""), STEP_KEYS, strict=False):
+                for counts, findings in readers.map(lambda found: self.check(*found), step):
+                    for finding in findings:
+                        output.write_finding(finding)
+                    checkpoint.add(counts)
+                checkpoint.listing = Part(after=step[-1][0])
+                checkpoint.save()
+                advance(len(step))
+        checkpoint.listing = Part(is_done=True)
+        checkpoint.save()
+
+    def check_one(self, key: str) -> tuple[Counter[str], list[Finding]]:
+        found = dict(self._list(prefix=key))
+        return self.check(key, found.get(key, Counter()))
+
+    def check(self, key: str, numbers: Versions) -> tuple[Counter[str], list[Finding]]:
+        """An intact key has one version and no delete marker, in both buckets."""
+        counts: Counter[str] = Counter()
+        findings: list[Finding] = []
+
+        def report(problem: str, *, in_replica: bool) -> None:
+            versions = {"versions": numbers[in_replica, False], "deleteMarkers": numbers[in_replica, True]}
+            findings.append({"problem": problem, "key": key, **versions})
+
+        if numbers[False, True] or numbers[False, False] > 1:
+            counts["altered"] = 1
+            report("altered", in_replica=False)
+        if self._replica is None:
+            return counts, findings
         if numbers[True, True] or numbers[True, False] > 1:
-            return "replica_altered"
-        return _judge(_describe(s3, archive, key), _describe(s3, replica, key))
+            verdict = "replica_altered"
+            report(verdict, in_replica=True)
+        else:
+            # The two lists are not of the same moment: only what the two keys are now decides whether one is missing.
+            verdict = _judge(_describe(self._s3, self._archive, key), _describe(self._s3, self._replica, key))
+            if verdict != "replicated":
+                findings.append({"problem": verdict, "key": key})
+        counts[VERDICTS[verdict]] = 1
+        return counts, findings
 
-    originals = ((key, False, is_marker) for key, is_marker in list_versions(s3, archive))
-    merged = groupby(heapq.merge(originals, list_copies()), key=itemgetter(0))
-    numbered = ((key, Counter((is_copy, is_marker) for _, is_copy, is_marker in entries)) for key, entries in merged)
-    with ThreadPoolExecutor(CONNECTIONS) as readers:
-        for batch in batched(numbered, _KEYS, strict=False):
-            for (key, numbers), verdict in zip(batch, readers.map(judge, batch), strict=True):
-                counts[VERDICTS[verdict]] += 1
-                if verdict == "replica_altered":
-                    versions = {"versions": numbers[True, False], "deleteMarkers": numbers[True, True]}
-                    show({"problem": verdict, "key": key} | versions)
-                elif verdict != "replicated":
-                    show({"problem": verdict, "key": key})
-            advance(len(batch))
+    def _list(self, after: str = "", prefix: str = "") -> Iterator[tuple[str, Versions]]:
+        lists = [self._list_versions(self._archive, after, prefix, in_replica=False)]
+        if self._replica:
+            lists.append(self._list_versions(self._replica, after, prefix, in_replica=True))
+        for key, entries in groupby(heapq.merge(*lists), key=itemgetter(0)):
+            yield key, Counter((in_replica, is_marker) for _, in_replica, is_marker in entries)
+
+    def _list_versions(
+        self, bucket: str, after: str, prefix: str, *, in_replica: bool
+    ) -> Iterator[tuple[str, bool, bool]]:
+        """Sorted: S3 lists keys in UTF-8 order, which is the order of code points. AWS does not document whether a list
+        includes the key at which it starts."""
+        start = {"KeyMarker": after} if after else {}
+        paginator = self._s3.get_paginator("list_object_versions")
+        pages = paginator.paginate(Bucket=bucket, Prefix=prefix, **start)  # type: ignore[arg-type]
+        with _reading(bucket):  # if the bucket is in another region than the stack, boto3 learns that here
+            for page in check_pages(pages):
+                entries = [(version["Key"], in_replica, False) for version in page.get("Versions", [])]
+                entries += [(marker["Key"], in_replica, True) for marker in page.get("DeleteMarkers", [])]
+                yield from sorted(entry for entry in entries if entry[0] > after)
 
 
-def find_replica(target: Target) -> str | None:
+def find_replica(stack: DeployedStack) -> str | None:
     """Returns the bucket of the second copy, if the stack has one."""
-    return target.parameters.get("ReplicaBucketArn", "").rpartition(":")[2] or None
-
-
-def list_versions(s3: "S3Client", bucket: str) -> Iterator[Entry]:
-    """Yields all versions. Sorted: S3 lists keys in UTF-8 order, which is the order of code points."""
-    for page in check_pages(s3.get_paginator("list_object_versions").paginate(Bucket=bucket)):
-        entries = [(version["Key"], False) for version in page.get("Versions", [])]
-        entries += [(marker["Key"], True) for marker in page.get("DeleteMarkers", [])]
-        yield from sorted(entries)
+    return stack.parameters.get("ReplicaBucketArn", "").rpartition(":")[2] or None
 
 
 def _judge(original: "HeadObjectOutputTypeDef | None", copy: "HeadObjectOutputTypeDef | None") -> str:

@@ -2,35 +2,43 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
-from threading import Event
+from itertools import batched
+from threading import Event, Lock
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.errors import InvalidRecord, RecordsUnavailable
 from certificates.models import SignatureRequest
-from operate.stack import Target
+from operate.checkpoint import Checkpoint, Part
+from operate.output import Output
+from operate.stack import DeployedStack
 
 PAGE_ITEMS = 1000
+STEP_ITEMS = 50
+"""A run that was killed repeats at most one step of each segment."""
+
+Finding = Mapping[str, str | int]
+"""A `problem`, and the signature request or the key that has it."""
 
 
 @dataclass(frozen=True)
-class Page:
-    """`scanned` counts all items. `available` holds those with a certificate, `broken` a line about each item that
-    breaks the rules of the table. `last_id` is where the next page begins; None at the end of the segment."""
+class Step:
+    """Some items of a page. `available` holds those with a certificate, `broken` a line about each item that breaks the
+    rules of the table. `last_id` is where the next step begins; None once the segment has been read."""
 
-    scanned: int
-    available: list[SignatureRequest]
-    broken: list[str]
     last_id: str | None
+    scanned: int
+    available: list[SignatureRequest] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
 class SignatureRequests:
-    def __init__(self, target: Target) -> None:
-        self._dynamodb = target.dynamodb()
-        self._table = target.output("SignaturesTableName")
+    def __init__(self, stack: DeployedStack) -> None:
+        self._dynamodb = stack.dynamodb()
+        self._table = stack.output("SignaturesTableName")
         self._deserialize = TypeDeserializer().deserialize
 
     def describe_table(self) -> tuple[str, int]:
@@ -40,8 +48,37 @@ class SignatureRequests:
         created = table["CreationDateTime"].astimezone(UTC).isoformat(timespec="seconds")
         return f"{table['TableArn']} of {created}", table["ItemCount"]
 
-    def pages(self, segment: int, segments: int, after: str | None = None) -> Iterator[Page]:
-        """Yields the pages of one segment after the item with the id `after`.
+    def process_all(
+        self,
+        checkpoint: Checkpoint,
+        process: Callable[[list[SignatureRequest]], tuple[Mapping[str, int], list[Finding]]],
+        output: Output,
+        advance: Callable[[int], None],
+    ) -> None:
+        """Processes the requests with a certificate in steps, from several threads, and saves the checkpoint after each
+        step. `process` returns its numbers and findings. After Ctrl-C or an error, each thread ends its step."""
+        saving = Lock()
+
+        def work(segment: int, stop: Event) -> None:
+            for step in self.steps(segment, len(checkpoint.segments), checkpoint.segments[segment].after):
+                if stop.is_set():
+                    return
+                counts, findings = process(step.available)
+                with saving:
+                    for line in step.broken:
+                        output.remark(line)
+                    for finding in findings:
+                        output.write_finding(finding)
+                    numbers = {"scanned": step.scanned, "available": len(step.available), "broken": len(step.broken)}
+                    checkpoint.add({**numbers, **counts})
+                    checkpoint.segments[segment] = Part(after=step.last_id, is_done=step.last_id is None)
+                    checkpoint.save()
+                    advance(step.scanned)
+
+        run_in_parallel([n for n, segment in enumerate(checkpoint.segments) if not segment.is_done], work)
+
+    def steps(self, segment: int, segments: int, after: str | None = None) -> Iterator[Step]:
+        """Yields the items of one segment after the one with the id `after`.
 
         Reads are eventually consistent, at half the price: the stream takes care of the latest writes.
         """
@@ -56,22 +93,23 @@ class SignatureRequests:
             **start,  # type: ignore[arg-type]
         )
         for page in pages:
-            last_key = page.get("LastEvaluatedKey")
-            yield self._read_page(read_items(page), last_key["id"]["S"] if last_key else None)
+            for items in batched(read_items(page), STEP_ITEMS, strict=False):
+                yield self._read_step(items)
+        yield Step(None, 0)
 
-    def _read_page(self, items: list[dict[str, Any]], last_id: str | None) -> Page:
-        available, broken = [], []
+    def _read_step(self, items: tuple[dict[str, Any], ...]) -> Step:
+        step = Step(items[-1]["id"]["S"], len(items))
         for item in items:
             plain = {name: self._deserialize(value) for name, value in item.items()}
             try:
-                signature = SignatureRequest.from_item(plain)
+                request = SignatureRequest.from_item(plain)
             except InvalidRecord as error:
                 rules = ", ".join(f"{name}: {rule}" for name, rule in error.problems.items())
-                broken.append(f"broken item {plain['id']} ({rules})")
+                step.broken.append(f"broken item {plain['id']} ({rules})")
             else:
-                if signature.certificate_url is not None:
-                    available.append(signature)
-        return Page(len(items), available, broken, last_id)
+                if request.certificate_url is not None:
+                    step.available.append(request)
+        return step
 
 
 def read_items(response: Mapping[str, Any]) -> list[dict[str, Any]]:

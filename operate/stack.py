@@ -40,8 +40,8 @@ _LOCAL_REGION = "eu-central-1"
 
 
 @dataclass(frozen=True)
-class Target:
-    """`name` is the name of the stack, even if its ARN was given; `options` are those of every client."""
+class DeployedStack:
+    """`name` is the stack's name, even if its ARN was given; `options` are those of every client."""
 
     name: str
     session: boto3.Session
@@ -105,13 +105,12 @@ def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--port needs --local.")
         if region and not stack:
             raise click.UsageError("--region needs --stack.")
-        target = find_deployed(stack, region) if stack else find_local(port or _LOCAL_PORT)
-        command(target, **options)
+        command(find_deployed(stack, region) if stack else find_local(port or _LOCAL_PORT), **options)
 
     return run
 
 
-def find_deployed(name: str, region: str | None) -> Target:
+def find_deployed(name: str, region: str | None) -> DeployedStack:
     session = boto3.Session(region_name=region)
     try:
         return _find(session, name)
@@ -125,8 +124,8 @@ def find_deployed(name: str, region: str | None) -> Target:
         raise CannotRun(f"{words}. Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.") from error
 
 
-def find_local(port: int) -> Target:
-    """`make run` answers for AWS on the port after its own. The user's AWS configuration is not read: it is for other
+def find_local(port: int) -> DeployedStack:
+    """`make run` serves AWS's APIs on the port after its own. The user's AWS configuration is not read: it is for other
     accounts, and may be malformed."""
     # botocore's form of a setting: key in a file, environment variable, default, conversion.
     no_file = (None, None, os.devnull, None)
@@ -140,14 +139,17 @@ def find_local(port: int) -> Target:
         raise CannotRun(f"No local service runs on port {port}. {words}") from error
 
 
-def _find(session: boto3.Session, name: str, endpoint_url: str | None = None) -> Target:
+def _find(session: boto3.Session, name: str, endpoint_url: str | None = None) -> DeployedStack:
     config = _LOCAL_CONFIG if endpoint_url else Config()
     cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_FIRST_CONFIG.merge(config))
     (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    return Target(
+    return DeployedStack(
         stack["StackName"],
         session,
         options={"endpoint_url": endpoint_url, "config": _CONFIG.merge(config)},
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         parameters={one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])},
     )
+
+
+Target = DeployedStack

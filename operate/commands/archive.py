@@ -10,28 +10,28 @@ from operate.commands.reconcile import reconcile
 from operate.commands.verify import verify
 from operate.output import Output
 from operate.signature_requests import SignatureRequests
-from operate.stack import Target, on_a_stack
+from operate.stack import DeployedStack, on_a_stack
 
 
 @click.command(epilog=examples("certificates archive status --local --port 4000"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @on_a_stack
-def status(target: Target, *, as_json: bool) -> None:
+def status(stack: DeployedStack, *, as_json: bool) -> None:
     """Show how many certificates wait to be archived. All numbers are approximate.
 
     Messages in flight are being processed or wait for their next try. DynamoDB counts signature requests every six
     hours.
     """
-    waiting, in_flight, delayed = _count_messages(target, "ArchiveQueueUrl")
+    waiting, in_flight, delayed = _count_messages(stack, "ArchiveQueueUrl")
     numbers = {
         "waiting": waiting,
         "inFlight": in_flight,
         "delayed": delayed,
-        "deadLetters": sum(_count_messages(target, "ArchiveDeadLetterQueueUrl")),
-        "oldestMessageSeconds": _measure_oldest_message(target),
-        "signatureRequests": SignatureRequests(target).describe_table()[1],
+        "deadLetters": sum(_count_messages(stack, "ArchiveDeadLetterQueueUrl")),
+        "oldestMessageSeconds": _measure_oldest_message(stack),
+        "signatureRequests": SignatureRequests(stack).describe_table()[1],
     }
-    Output().write_numbers(numbers, as_json=as_json)
+    Output(as_json=as_json).write_numbers(numbers)
 
 
 @click.group(
@@ -42,9 +42,9 @@ def archive() -> None:
     """Check which certificates are archived, and enqueue missing ones."""
 
 
-def _count_messages(target: Target, output: str) -> tuple[int, int, int]:
+def _count_messages(stack: DeployedStack, output: str) -> tuple[int, int, int]:
     """Counts messages that wait, are in flight (processed or kept for the next try), and were sent with a delay."""
-    attributes = target.sqs().get_queue_attributes(QueueUrl=target.output(output), AttributeNames=["All"])["Attributes"]
+    attributes = stack.sqs().get_queue_attributes(QueueUrl=stack.output(output), AttributeNames=["All"])["Attributes"]
     return (
         int(attributes["ApproximateNumberOfMessages"]),
         int(attributes["ApproximateNumberOfMessagesNotVisible"]),
@@ -52,15 +52,15 @@ def _count_messages(target: Target, output: str) -> tuple[int, int, int]:
     )
 
 
-def _measure_oldest_message(target: Target) -> int | None:
+def _measure_oldest_message(stack: DeployedStack) -> int | None:
     """Returns the latest value of the last 15 minutes. None if there is none: for a local service, for a queue that
     has long been empty, or without the permission."""
     now = datetime.now(UTC)
     try:
-        response = target.cloudwatch().get_metric_statistics(
+        response = stack.cloudwatch().get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
-            Dimensions=[{"Name": "QueueName", "Value": target.output("ArchiveQueueUrl").rpartition("/")[2]}],
+            Dimensions=[{"Name": "QueueName", "Value": stack.output("ArchiveQueueUrl").rpartition("/")[2]}],
             StartTime=now - timedelta(minutes=15),
             EndTime=now,
             Period=60,

@@ -13,7 +13,7 @@ from certificates.models import parse_signature_id
 from operate.command_line import TIME, CannotRun, examples
 from operate.evidence import require_packages
 from operate.output import Output
-from operate.stack import Target, on_a_stack
+from operate.stack import DeployedStack, on_a_stack
 
 
 @click.command(
@@ -23,7 +23,7 @@ from operate.stack import Target, on_a_stack
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="A new or empty folder.")
 @click.option("--since", type=TIME, metavar="TIME", help="Read log lines from this time on: 2026-06-05T00:00:00Z.")
 @on_a_stack
-def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> None:
+def evidence(stack: DeployedStack, *, id_: str, out: Path, since: datetime | None) -> None:
     """Collect the evidence about one certificate in a folder.
 
     ID is a signature request. The folder gets the certificate, evidence.json, evidence.pdf, and README.txt with
@@ -45,7 +45,7 @@ def evidence(target: Target, *, id_: str, out: Path, since: datetime | None) -> 
 
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        found, content = Collection(target, id_).collect(folder, since)
+        found, content = Collection(stack, id_).collect(folder, since)
         (folder / "evidence.json").write_text(json.dumps(found.model_dump(mode="json", by_alias=True), indent=2) + "\n")
         (folder / "evidence.pdf").write_bytes(render_evidence(found))
         (folder / "README.txt").write_text(write_instructions(found, content), encoding="utf-8")

@@ -19,7 +19,7 @@ from operate.command_line import examples
 from operate.commands.parameters import check_parameters, read_settings
 from operate.commands.refresh import describe_age, refresh_command
 from operate.output import Output
-from operate.stack import Target, on_a_stack
+from operate.stack import DeployedStack, on_a_stack
 
 ADVICE = {
     "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, including a second try.",
@@ -85,7 +85,7 @@ provider.add_command(refresh_command)
 
 @click.option("--request", "request_id", metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
-def _fetch(target: Target, *, request_id: str) -> None:
+def _fetch(target: DeployedStack, *, request_id: str) -> None:
     output = Output()
     settings = read_settings(ProviderSettings, target.parameters)
     if target.parameters.get("ProviderTokenUrl"):

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationErro
 from certificates.aws import AwsError, error_code
 from operate.command_line import CannotRun, examples
 from operate.output import Output
-from operate.stack import Target, on_a_stack
+from operate.stack import DeployedStack, on_a_stack
 
 _CONSENT = "Give consent again; a new refresh token belongs in ProviderOAuthSecretName."
 _CLIENT = "Check the client in ProviderOAuthSecretName, and with jwt_bearer the public key at the provider."
@@ -42,7 +42,7 @@ _REPLY: TypeAdapter[Refreshed | Failed] = TypeAdapter(Refreshed | Failed)
 
 @click.command("refresh", epilog=examples("certificates provider refresh --stack craftkit-certificates"))
 @on_a_stack
-def refresh_command(target: Target) -> None:
+def refresh_command(target: DeployedStack) -> None:
     """Fetch and store a new access token now, as the schedule does.
 
     Exit code 1: there is no new access token.
@@ -55,7 +55,7 @@ def refresh_command(target: Target) -> None:
     Output().write(f"New access token{lifetime}{'; a new refresh token was stored' if reply.rotated else ''}.")
 
 
-def _invoke(target: Target) -> Refreshed | Failed:
+def _invoke(target: DeployedStack) -> Refreshed | Failed:
     if "RefreshCredentialFunctionName" not in target.outputs:
         raise CannotRun(f"Stack {target.name} has no ProviderTokenUrl: there are no access tokens to refresh.")
     name = target.outputs["RefreshCredentialFunctionName"]
@@ -69,7 +69,7 @@ def _invoke(target: Target) -> Refreshed | Failed:
         raise CannotRun("Another run is in progress, or Lambda has no free concurrency. Try again soon.") from error
 
 
-def describe_age(target: Target, secret: str) -> str:
+def describe_age(target: DeployedStack, secret: str) -> str:
     """Compares the age with the schedule: only the provider and the run that fetched the token know when it expires."""
     try:
         created = target.secrets_manager().get_secret_value(SecretId=secret)["CreatedDate"]

@@ -1,12 +1,10 @@
 """`archive verify`: reads every available certificate, and finds keys that were deleted or overwritten."""
 
-import threading
+import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
-from operator import itemgetter
+from pathlib import Path
 
 import click
 from botocore.exceptions import ClientError
@@ -15,43 +13,55 @@ from certificates.archive import Archive
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
-from operate.command_line import Interrupted, examples
+from operate.checkpoint import Checkpoint, resuming
+from operate.command_line import examples
 from operate.evidence import require_packages
 from operate.output import Output
-from operate.replica import compare_replica, list_versions
-from operate.signature_requests import Page, SignatureRequests, run_in_parallel
-from operate.stack import Target, on_a_stack
+from operate.replica import VERDICTS, Keys
+from operate.sampling import Sample
+from operate.signature_requests import Finding, SignatureRequests
+from operate.stack import DeployedStack, on_a_stack
 
-SEGMENTS = 4
 READERS = 8
 """Maximum number of certificates in memory."""
 
 READ_ATTEMPTS = 3
 
+NUMBERS = ("scanned", "available", "intact", "missing", "damaged", "altered", "broken")
+SIGNATURE_NUMBERS = ("signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned")
 FAULTS = (
     *("missing", "damaged", "altered"),
     *("replicaFailed", "replicaMissing", "replicaDiffers", "replicaAltered", "onlyInReplica"),
 )
 """The numbers that must be 0."""
 
-NUMBERS = {"missing": "missing", "signatures_not_determined": "signaturesNotDetermined"}
+SIGNATURE_PROBLEMS = {"signaturesBroken": "broken_signature", "signaturesNotDetermined": "signatures_not_determined"}
+STATES = {None: "intact", "signatures_not_determined": "intact", "missing": "missing"}
 """The number that counts a certificate with this problem. Any other problem counts as damaged."""
-
-Finding = Mapping[str, str | int]
-"""A `problem`, and the signature request or the key that has it."""
 
 
 @click.command(epilog=examples("certificates archive verify --stack craftkit-certificates --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the numbers.")
 @click.option("--replica", "with_replica", is_flag=True, help="Compare the archive with its second copy, too.")
-@click.option("--signatures", "check_digital_signatures", is_flag=True, help="Check the PDFs' digital signatures, too.")
+@click.option("--signatures", "with_signatures", is_flag=True, help="Check the PDFs' digital signatures, too.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Check N certificates that are chosen at random.")
+@click.option("--seed", metavar="TEXT", help="Choose the same certificates as the sample with this seed.")
 @on_a_stack
-def verify(target: Target, *, as_json: bool, with_replica: bool, check_digital_signatures: bool) -> None:
+def verify(  # noqa: PLR0913 - an argument for each option
+    stack: DeployedStack,
+    *,
+    as_json: bool,
+    with_replica: bool,
+    with_signatures: bool,
+    sample: int | None,
+    seed: str | None,
+) -> None:
     """Read every available certificate from the archive and check it.
 
     Checks that it exists, matches its checksum and digest and is a whole PDF, and that no key of the archive was ever
     deleted or overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than
-    one version. Needs the permission s3:ListBucketVersions.
+    one version. Needs the permission s3:ListBucketVersions. After an interruption, run it again in the same folder: it
+    resumes where it stopped, and its numbers include what was found before.
 
     With --replica, also if a certificate is missing in the second copy, could not be copied, differs there, was
     overwritten or deleted there, or exists only there. One that is still waiting to be copied is only reported. Needs
@@ -59,134 +69,105 @@ def verify(target: Target, *, as_json: bool, with_replica: bool, check_digital_s
 
     With --signatures, a certificate is also damaged if a digital signature in it is broken or hidden, or a forbidden
     change was made after it. Signatures and changes about which this can't be determined are reported and counted.
+
+    With --sample, only N certificates and their keys are checked, and the result says what share of all certificates
+    has defects at most. The whole table is read to choose them. A sample is not resumed: give its seed again.
     """
-    output, started = Output(), time.monotonic()
-    signatures = SignatureRequests(target)
-    _, total = signatures.describe_table()
-    counts = Counter(dict.fromkeys(("scanned", "available", "intact", "missing", "damaged", "altered", "broken"), 0))
-    find_more = _checking_signatures(counts) if check_digital_signatures else _find_nothing
-
-    def show(finding: Finding) -> None:
-        """Writes a finding at once. None is kept: there may be one per certificate."""
-        if as_json:
-            output.write_json(finding)
+    if seed and not sample:
+        raise click.UsageError("--seed needs --sample.")
+    output, started = Output(as_json=as_json), time.monotonic()
+    requests = SignatureRequests(stack)
+    keys = Keys(stack, with_replica=with_replica)
+    checker = Checker(stack, with_signatures=with_signatures)
+    table, total = requests.describe_table()
+    work = f"verify, replica {with_replica}, signatures {with_signatures}, {table}"
+    names = NUMBERS + tuple(VERDICTS.values()) * with_replica + SIGNATURE_NUMBERS * with_signatures
+    file = None if sample else Path(f".verify-{stack.name}.json")
+    with resuming(file, work, names, output) as checkpoint, checker:
+        statement = None
+        if sample:
+            picked = Sample(sample, seed or secrets.token_hex(4))
+            with output.progress("Choosing", total) as advance:
+                requests.process_all(checkpoint, picked.add, output, advance)
+            defects = _check_sample(picked.chosen, keys, checker, checkpoint, output)
+            statement = picked.state_result(defects, checkpoint.counts["available"])
         else:
-            output.write("  ".join(f"{name}={value}" for name, value in finding.items()))
-
-    try:
-        with output.progress("Listing", total) as advance:
-            for altered in _find_altered(target, advance):
-                counts["altered"] += 1
-                show(altered)
-        if with_replica:
-            with output.progress("Comparing", total) as advance:
-                compare_replica(target, counts, show, advance)
-        with output.progress("Verifying", total) as advance:
-
-            def report(page: Page, findings: list[Finding]) -> None:
-                for line in page.broken:
-                    output.remark(line)
-                for finding in findings:
-                    counts[NUMBERS.get(str(finding["problem"]), "damaged")] += 1
-                    show(finding)
-                counts.update(scanned=page.scanned, available=len(page.available), broken=len(page.broken))
-                counts["intact"] = counts["available"] - counts["missing"] - counts["damaged"]
-                advance(page.scanned)
-
-            _read_all(target, signatures, find_more, report)
-    except KeyboardInterrupt as error:
-        raise Interrupted(f"Interrupted after {counts['scanned']:,} items.") from error
-    output.write_numbers({**counts, "seconds": round(time.monotonic() - started)}, as_json=as_json)
-    if any(counts[name] for name in FAULTS):
+            with output.progress("Listing", total) as advance:
+                keys.check_all(checkpoint, output, advance)
+            with output.progress("Verifying", total - checkpoint.counts["scanned"]) as advance:
+                requests.process_all(checkpoint, checker.check_all, output, advance)
+        output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)}, statement)
+    if any(checkpoint.counts.get(name) for name in FAULTS):
         raise click.exceptions.Exit(1)
 
 
-def _checking_signatures(counts: Counter[str]) -> Callable[[bytes], str | None]:
-    """Returns a function for any thread: it counts a certificate by its digital signatures and returns its problem."""
-    from operate.evidence.signature_checks import judge_signatures  # noqa: PLC0415 - only with --signatures
+def _check_sample(
+    chosen: list[SignatureRequest], keys: Keys, checker: "Checker", checkpoint: Checkpoint, output: Output
+) -> int:
+    """Returns how many of the certificates have a fault."""
+    defects = 0
 
-    require_packages()
-    problems = {"signaturesBroken": "broken_signature", "signaturesNotDetermined": "signatures_not_determined"}
-    counts.update(dict.fromkeys(("signaturesIntact", *problems, "unsigned"), 0))
-    counting = threading.Lock()
+    def check(request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
+        (altered, first), (counts, rest) = keys.check_one(request.object_key), checker.check_all([request])
+        return altered + counts, first + rest
 
-    def find_problem(content: bytes) -> str | None:
-        state = judge_signatures(content)
-        if state != "signaturesNotDetermined":
-            with counting:
-                counts[state] += 1
-        return problems.get(state)
-
-    return find_problem
-
-
-def _find_nothing(_: bytes) -> None:
-    """Finds no further problem in a certificate."""
+    with ThreadPoolExecutor(READERS) as readers, output.progress("Verifying", len(chosen)) as advance:
+        for counts, findings in readers.map(check, chosen):
+            for finding in findings:
+                output.write_finding(finding)
+            checkpoint.add(counts)
+            defects += any(counts[name] for name in FAULTS)
+            advance(1)
+    return defects
 
 
-def _find_altered(target: Target, advance: Callable[[int], None]) -> Iterator[Finding]:
-    """Finds keys that were deleted or overwritten: an intact key has one version and no delete marker.
+class Checker(ThreadPoolExecutor):
+    """Reads certificates and checks them. For several threads."""
 
-    Lists the versions of all objects once, page by page. `advance` gets the number of listed versions.
-    """
-    listing = list_versions(target.s3(), target.output("CertificatesBucketName"))
-    for key, entries in groupby(listing, key=itemgetter(0)):
-        numbers = Counter(is_marker for _, is_marker in entries)
-        if numbers[True] or numbers[False] > 1:
-            yield {"problem": "altered", "key": key, "versions": numbers[False], "deleteMarkers": numbers[True]}
-        advance(numbers.total())
+    def __init__(self, stack: DeployedStack, *, with_signatures: bool) -> None:
+        super().__init__(READERS)
+        self._archive = Archive(stack.s3(), stack.output("CertificatesBucketName"))
+        self._judge_signatures = None
+        if with_signatures:
+            require_packages()
+            from operate.evidence.signature_checks import judge_signatures  # noqa: PLC0415 - takes seconds
 
+            self._judge_signatures = judge_signatures
 
-def _read_all(
-    target: Target,
-    signatures: SignatureRequests,
-    find_more: Callable[[bytes], str | None],
-    report: Callable[[Page, list[Finding]], None],
-) -> None:
-    """Reports pages one at a time, from several threads."""
-    archive = Archive(target.s3(), target.output("CertificatesBucketName"))
-    reporting = threading.Lock()
+    def check_all(self, requests: list[SignatureRequest]) -> tuple[Counter[str], list[Finding]]:
+        counts: Counter[str] = Counter()
+        findings: list[Finding] = []
+        for request, (numbers, problem) in zip(requests, self.map(self._check, requests), strict=True):
+            counts.update(numbers)
+            if problem:
+                findings.append({"problem": problem, "signatureRequestId": request.id, "projectId": request.project_id})
+        return counts, findings
 
-    with ThreadPoolExecutor(READERS) as readers:
+    def _check(self, request: SignatureRequest) -> tuple[list[str], str | None]:
+        """Returns the names of the numbers that count the certificate, and its problem."""
+        problem, content = self._read(request.object_key)
+        numbers = []
+        if problem is None and self._judge_signatures:
+            numbers = [self._judge_signatures(content)]
+            problem = SIGNATURE_PROBLEMS.get(numbers[0])
+        return [*numbers, STATES.get(problem, "damaged")], problem
 
-        def work(segment: int, stop: threading.Event) -> None:
-            def check(signature: SignatureRequest) -> str | None:
-                return None if stop.is_set() else _find_problem(archive, signature, find_more)
-
-            for page in signatures.pages(segment, SEGMENTS):
-                checks = zip(page.available, readers.map(check, page.available), strict=True)
-                findings: list[Finding] = [
-                    {"problem": problem, "signatureRequestId": signature.id, "projectId": signature.project_id}
-                    for signature, problem in checks
-                    if problem
-                ]
-                if stop.is_set():
-                    return
-                with reporting:
-                    report(page, findings)
-
-        run_in_parallel(list(range(SEGMENTS)), work)
-
-
-def _find_problem(
-    archive: Archive, signature: SignatureRequest, find_more: Callable[[bytes], str | None]
-) -> str | None:
-    """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the way,
-    and boto3 repeats failed requests only."""
-    for attempt in range(READ_ATTEMPTS):
-        is_last = attempt == READ_ATTEMPTS - 1
-        try:
-            version = archive.read_version(signature.object_key)
-        except NotArchived:
-            return "missing"
-        except ArchiveUnavailable as error:
-            if is_last or isinstance(error.__cause__, ClientError):
-                raise
-            continue
-        if version.sha256 is None:
-            return "no_checksum"
-        if version.sha256 == Certificate(version.content).sha256:
-            if version.digest not in (None, version.sha256):
-                return "wrong_digest"
-            return find_more(version.content) if is_whole_pdf(version.content) else "not_a_pdf"
-    return "wrong_checksum"
+    def _read(self, key: str) -> tuple[str | None, bytes]:
+        """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the
+        way, and boto3 repeats failed requests only."""
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                version = self._archive.read_version(key)
+            except NotArchived:
+                return "missing", b""
+            except ArchiveUnavailable as error:
+                if attempt == READ_ATTEMPTS - 1 or isinstance(error.__cause__, ClientError):
+                    raise
+                continue
+            if version.sha256 is None:
+                return "no_checksum", b""
+            if version.sha256 == Certificate(version.content).sha256:
+                if version.digest not in (None, version.sha256):
+                    return "wrong_digest", b""
+                return None if is_whole_pdf(version.content) else "not_a_pdf", version.content
+        return "wrong_checksum", b""

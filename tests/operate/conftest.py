@@ -1,5 +1,6 @@
 """The operator's commands, on a stack that moto holds."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from develop.template import Stack
 from tests.support.operator import Operator, ScriptAws, operator_in, scripted_services
+
+gc.freeze()  # each full collection would visit all that the imports have made
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import json
 import re
 
-import pytest
-
 from develop.fakes.server import Response, reply
 from tests.support.deployed import SQS
 from tests.support.operator import Operator, ScriptAws, summary
@@ -48,7 +46,7 @@ def test_status_counts_what_waits_what_is_in_flight_and_what_is_dead(operate: Op
 
 
 def points(*values: tuple[int, float]) -> Response:
-    """CloudWatch's answer: the maximum at each time."""
+    """CloudWatch's response: the maximum at each time."""
     datapoints = [{"Timestamp": time, "Maximum": value} for time, value in values]
     return reply(200, json.dumps({"Label": "x", "Datapoints": datapoints}).encode())
 
@@ -66,7 +64,6 @@ def test_status_does_without_the_permission_to_read_metrics(operate: Operator, s
     assert (result.exit_code, json.loads(result.stdout)["oldestMessageSeconds"]) == (0, None)
 
 
-@pytest.mark.parametrize("command", ["reconcile", "verify"])
-def test_long_work_ends_with_the_time_that_it_took(operate: Operator, command: str) -> None:
-    operate.seed(1)
-    assert re.fullmatch(r"seconds +\d+", operate("archive", command).stdout.splitlines()[-1])
+def test_long_work_ends_with_the_time_that_it_took(operate: Operator) -> None:
+    for command in ("reconcile", "verify"):
+        assert re.fullmatch(r"seconds +\d+", operate("archive", command).stdout.splitlines()[-1])

@@ -47,22 +47,15 @@ def put_key(operate: Operator, key_hash: str, **texts: str) -> None:
     DYNAMODB.put_item(TableName=operate.name("ApiKeysTable"), Item=item)
 
 
-# ── what the tables and the bucket hold ──────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("attribute", ["projectId", "prefix", "name", "createdAt", "expiresAt"])
-def test_the_attributes_of_a_key_are_listed_printable(operate: Operator, attribute: str) -> None:
-    put_key(operate, "a", **{attribute: HOSTILE})
-    assert_shown_and_printable(operate("keys", "list"))
-
-
-def test_json_about_keys_is_escaped_and_keeps_every_character(operate: Operator) -> None:
+def test_the_attributes_of_a_key_are_listed_printable_and_json_keeps_every_character(operate: Operator) -> None:
     attributes = ("projectId", "prefix", "name", "createdAt", "expiresAt", "revokedAt")
     put_key(operate, "a", **dict.fromkeys(attributes, HOSTILE))
-    text = operate("keys", "list", "--json").stdout
-    assert json_lines(text) == [dict.fromkeys(attributes, HOSTILE) | {"state": "broken"}]
-    assert text.isascii()
-    assert unprintable(text) == set()
+    table, as_json = operate("keys", "list"), operate("keys", "list", "--json").stdout
+    assert_shown_and_printable(table)
+    assert table.stdout.count("owned") == 3 * HOSTILE.count("owned") + 2  # the two times are cut
+    assert json_lines(as_json) == [dict.fromkeys(attributes, HOSTILE) | {"state": "broken"}]
+    assert as_json.isascii()
+    assert unprintable(as_json) == set()
 
 
 def test_the_questions_and_messages_of_revoke_are_printable(operate: Operator) -> None:
@@ -76,92 +69,63 @@ def test_the_questions_and_messages_of_revoke_are_printable(operate: Operator) -
     assert_shown_and_printable(no, yes, again, several)
 
 
-@pytest.mark.parametrize("command", ["reconcile", "verify", "verify --json"])
-def test_the_id_of_a_broken_item_is_printable(operate: Operator, command: str) -> None:
+def test_the_id_of_a_broken_item_is_printable(operate: Operator) -> None:
     operate.seed(1, id={"S": HOSTILE}, **WRONG_STATUS)
-    result = operate(*COMMANDS[command])
-    assert result.exit_code == 0
-    assert_shown_and_printable(result)
+    results = [operate(*COMMANDS[command]) for command in ("reconcile", "verify", "verify --json")]
+    assert [result.exit_code for result in results] == [0, 0, 0]
+    assert_shown_and_printable(*results)
 
 
-@pytest.mark.parametrize("command", ["verify", "verify --json"])
-def test_the_key_of_an_altered_object_is_printable(operate: Operator, script_aws: ScriptAws, command: str) -> None:
+def test_the_key_of_an_altered_object_is_printable(operate: Operator, script_aws: ScriptAws) -> None:
     marker = f"<DeleteMarker><Key>{quote(HOSTILE)}</Key></DeleteMarker>"
     listing = f"<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>{marker}"
     script_aws("S3", reply(200, f"<ListVersionsResult>{listing}</ListVersionsResult>".encode()))
-    result = operate(*COMMANDS[command])
-    assert result.exit_code == 1
-    assert_shown_and_printable(result)
-    if "--json" in command:
-        assert json_lines(result.stdout)[0]["key"] == HOSTILE
-
-
-# ── what AWS answers ─────────────────────────────────────────────────────────────────────────────────────────────────
+    table, as_json = operate(*COMMANDS["verify"]), operate(*COMMANDS["verify --json"])
+    assert (table.exit_code, as_json.exit_code, json_lines(as_json.stdout)[0]["key"]) == (1, 1, HOSTILE)
+    assert_shown_and_printable(table, as_json)
 
 
 @pytest.mark.parametrize(
-    ("service", "command"),
+    ("service", "commands"),
     [
-        *(("DYNAMODB", command) for command in COMMANDS if command != "status"),
-        ("SQS", "reconcile"),
-        ("SQS", "status"),
+        ("DYNAMODB", COMMANDS.keys() - {"status"}),
+        ("SQS", {"reconcile", "status"}),
+        ("S3", {"verify", "verify --json"}),
+        ("CLOUDFORMATION", COMMANDS.keys()),
     ],
 )
-def test_the_message_of_an_aws_error_in_json_is_printable(
-    operate: Operator, script_aws: ScriptAws, service: str, command: str
+def test_the_message_of_an_aws_error_is_printable(
+    operate: Operator, script_aws: ScriptAws, service: str, commands: set[str]
 ) -> None:
     operate.seed(1)
-    script_aws(service, reply(403, json.dumps({"__type": "AccessDenied", "message": HOSTILE}).encode()))
-    result = operate(*COMMANDS[command])
-    assert result.exit_code == 2
-    assert_shown_and_printable(result)
-
-
-@pytest.mark.parametrize(
-    ("service", "command"),
-    [
-        ("S3", "verify"),
-        ("S3", "verify --json"),
-        *(("CLOUDFORMATION", command) for command in COMMANDS),
-    ],
-)
-def test_the_message_of_an_aws_error_in_xml_is_printable(
-    operate: Operator, script_aws: ScriptAws, service: str, command: str
-) -> None:
     error = f"<Error><Code>AccessDenied</Code><Message>{IN_XML}</Message></Error>"
-    script_aws(service, reply(403, (error if service == "S3" else f"<ErrorResponse>{error}</ErrorResponse>").encode()))
-    result = operate(*COMMANDS[command])
-    assert result.exit_code == 2
-    assert_shown_and_printable(result)
+    body = {
+        "S3": error,
+        "CLOUDFORMATION": f"<ErrorResponse>{error}</ErrorResponse>",
+    }.get(service, json.dumps({"__type": "AccessDenied", "message": HOSTILE}))
+    script_aws(service, reply(403, body.encode()))
+    for command in commands:
+        result = operate(*COMMANDS[command])
+        assert result.exit_code == 2
+        assert_shown_and_printable(result)
 
 
-# ── what is typed, pasted or configured ──────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_the_arguments_that_an_error_repeats_are_printable(operate: Operator) -> None:
+    assert operate
+    for arguments in (
         (f"--{HOSTILE}",),
         (f"a{HOSTILE}",),
         ("keys", f"a{HOSTILE}"),
         ("keys", "list", HOSTILE),
         ("keys", "list", f"--{HOSTILE}"),
         ("keys", "list", "--local", "--port", HOSTILE),
-        ("archive", "reconcile", "--segments", HOSTILE),
-        ("archive", "reconcile", "--stack", "craftkit-test", "--state", f"{HOSTILE}/state"),
         ("archive", "status", "--stack", IN_XML),
         ("archive", "status", "--stack", "a", "--region", HOSTILE),
         ("smoke", "--url", "http://127.0.0.1:1", "--id", HOSTILE),
-    ],
-)
-def test_the_arguments_that_an_error_repeats_are_printable(operate: Operator, arguments: tuple[str, ...]) -> None:
-    assert operate
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert_shown_and_printable(result)
-
-
-# ── what a deployment answers ────────────────────────────────────────────────────────────────────────────────────────
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert_shown_and_printable(result)
 
 
 def test_the_headers_that_smoke_repeats_are_printable() -> None:

@@ -23,7 +23,7 @@ from operate import stack as target
 from operate.cli import main
 from operate.commands import refresh as access_token
 from operate.commands.provider import ADVICE
-from operate.stack import Target
+from operate.stack import DeployedStack
 from tests.support.operator import Operator, ScriptAws, deploy
 from tests.support.operator import run as run_program
 from tests.support.pdf import pdf
@@ -49,7 +49,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
             monkeypatch.setattr(access_token, "time", SimpleNamespace(time=lambda: now))
             url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
             defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
-            stack = Target("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
+            stack = DeployedStack("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
             monkeypatch.setattr(target, "find_deployed", lambda *_: stack)
             return CliRunner().invoke(main, ["provider", "check", "--stack", "s", "--request", "a/1"]), server
 

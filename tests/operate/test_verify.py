@@ -1,13 +1,20 @@
 """`certificates archive verify`, on resources made from the template."""
 
+import json
+import math
 from collections.abc import Mapping
+from fractions import Fraction
 from operator import itemgetter
+from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from certificates.certificate import Certificate
 from develop.fakes.server import Response, reply
+from operate import checkpoint, replica, signature_requests
+from operate.sampling import find_upper_bound
 from tests.support.deployed import S3
 from tests.support.operator import (
     NO_URL,
@@ -17,6 +24,9 @@ from tests.support.operator import (
     before,
     interrupt,
     json_lines,
+    kill_when,
+    local_operator,
+    run,
     signature_id,
     summary,
 )
@@ -24,6 +34,7 @@ from tests.support.pdf import pdf
 from tests.support.responses import digest
 
 NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
+STATE = Path(".verify-craftkit-test.json")
 DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
 
 
@@ -115,7 +126,7 @@ def test_each_key_that_was_deleted_or_overwritten_is_found(operate: Operator) ->
     assert summary("\n".join(lines[5:])) == {name: str(value) for name, value in counts.items()}
 
 
-@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+@pytest.mark.parametrize("page", [1, 3])
 def test_the_versions_of_a_key_are_counted_across_pages(
     operate: Operator, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
@@ -133,22 +144,6 @@ def test_the_versions_of_a_key_are_counted_across_pages(
         {"problem": "altered", "key": f"prj_1/{signature_id(2)}.pdf", "versions": 4, "deleteMarkers": 3}
     ]
     assert (result.exit_code, len(calls)) == (1, -(-9 // page))
-
-
-@pytest.mark.parametrize("id_", ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"])
-def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken_and_stops_nothing(operate: Operator, id_: str) -> None:
-    url = {"certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{id_}/certificate"}}
-    operate.seed(1, id={"S": id_}, **url)
-    operate.seed(2)
-    operate.archive(2)
-    result = operate("archive", "verify")
-    counts = {"scanned": 2, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "altered": 0, "broken": 1}
-    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in id_)
-    assert (result.exit_code, summary(result.stdout), result.stderr) == (
-        0,
-        {name: str(value) for name, value in counts.items()},
-        f"broken item {shown} (id: string_pattern_mismatch)\n",
-    )
 
 
 def stored(content: bytes, announced: int | None = None) -> Response:
@@ -185,8 +180,141 @@ def test_an_archive_that_can_not_be_read_is_neither_intact_nor_damaged(
     assert message in result.stderr
 
 
+def test_an_interrupted_run_resumes_and_counts_what_was_found_before(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SEGMENTS", 1)
+    monkeypatch.setattr(signature_requests, "STEP_ITEMS", 2)
+    for number in range(9):
+        operate.seed(number)
+        operate.archive(number, b"damaged" if number == 1 else pdf())
+    delete(operate, 0)
+
+    def fail(number: int) -> None:
+        if number == 4:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+
+    with monkeypatch.context() as first_run:
+        before(first_run, "s3.GetObject", fail)
+        first = operate("archive", "verify", "--json")
+    assert (first.exit_code, first.stderr.endswith(f" Run it again to resume ({STATE}).\n")) == (2, True)
+    problems = [finding["problem"] for finding in json_lines(first.stdout)]
+    assert problems == ["altered", "missing", "not_a_pdf"]
+
+    other = operate("archive", "verify", "--signatures")
+    assert (other.exit_code, other.stderr.startswith(f"Error: {STATE} belongs to another table or to")) == (2, True)
+    read: list[int] = []
+    before(monkeypatch, "s3.ListObjectVersions", fail_if_called)
+    before(monkeypatch, "s3.GetObject", read.append)
+    again = operate("archive", "verify", "--json")
+    assert (again.exit_code, again.stderr, len(read)) == (1, f"Resuming after 2 items ({STATE}).\n", 7)
+    counts = {"scanned": 9, "available": 9, "intact": 7, "missing": 1, "damaged": 1, "altered": 1, "broken": 0}
+    assert json_lines(again.stdout) == [counts | {"seconds": ANY}]
+    assert not STATE.exists()
+
+
+def test_an_interrupted_list_resumes(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
+    monkeypatch.setattr(replica, "STEP_KEYS", 2)
+    for number in [*range(9)] * 3:
+        operate.archive(number)
+
+    def fail(number: int) -> None:
+        if number == 4:
+            raise ConnectTimeoutError(endpoint_url="https://s3.example")
+
+    with monkeypatch.context() as first_run:
+        before(first_run, "s3.ListObjectVersions", fail)
+        first = operate("archive", "verify", "--json")
+    calls: list[int] = []
+    before(monkeypatch, "s3.ListObjectVersions", calls.append)
+    again = operate("archive", "verify", "--json")
+    *findings, numbers = [*json_lines(first.stdout), *json_lines(again.stdout)]
+    assert (first.exit_code, again.exit_code, numbers["altered"], len(calls)) == (2, 1, 9, 8)
+    assert [finding["key"] for finding in findings] == [f"prj_1/{signature_id(number)}.pdf" for number in range(9)]
+
+
+def fail_if_called(_: int) -> None:
+    raise AssertionError
+
+
 def test_verify_is_interrupted(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     operate.seed(1)
     interrupt(monkeypatch, "s3.GetObject")
     result = operate("archive", "verify")
-    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted after 0 items.\n")
+    message = f"Error: Interrupted. Run it again to resume ({STATE}).\n"
+    assert (result.exit_code, result.stderr, STATE.exists()) == (2, message, True)
+
+
+@pytest.mark.threat("lost-certificate")
+def test_a_run_that_was_killed_resumes_and_counts_what_was_found_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = Path(".verify-craftkit-local.json")
+
+    def count() -> int:
+        return int(json.loads(state.read_text())["counts"]["missing"]) if state.exists() else 0
+
+    with local_operator() as (operate, local):
+        for number in range(200):
+            operate.seed(number)
+        kill_when(lambda: count() > 0, "archive", "verify", *local)
+        first = count()
+        again = run("archive", "verify", "--json", *local)
+    *findings, numbers = json_lines(again.stdout)
+    assert (again.exit_code, again.stderr) == (1, f"Resuming after {first} items ({state}).\n")
+    assert (numbers["scanned"], numbers["missing"], len(findings)) == (200, 200, 200 - first)
+    assert 0 < first < 200
+
+
+# ── a sample ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sample_reads_exactly_so_many_certificates_and_the_same_ones_for_the_same_seed(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        operate.seed(number)
+    read: list[int] = []
+    before(monkeypatch, "s3.GetObject", read.append)
+    verify = ("archive", "verify", "--json", "--sample", "12")
+    results = [operate(*verify, "--seed", seed) for seed in ("7", "7", "8")]
+    results.append(operate(*verify))
+    *_, last = numbers = [json_lines(result.stdout)[-1] for result in results]
+    first, same, other, random = [sorted(map(str, json_lines(result.stdout)[:-1])) for result in results]
+    assert (first == same, len({*map(str, (first, other, random))}), len(first), len(read)) == (True, 3, 12, 48)
+    counts = {"scanned": 40, "available": 40, "intact": 0, "missing": 12, "damaged": 0, "altered": 0, "broken": 0}
+    statement = {"sample": 12, "seed": "7", "defects": 12, "atMost": 1.0}
+    words = {"statement": "12 defects among 12: at most 100 % at 95 % (seed 7)"}
+    assert numbers[0] == {**counts, "seconds": ANY, **statement, **words}
+    assert operate(*verify, "--seed", last["seed"]).stdout.splitlines()[:-1] == results[-1].stdout.splitlines()[:-1]
+    assert ({result.exit_code for result in results}, list(Path().iterdir())) == ({1}, [])
+
+
+def test_a_sample_states_what_it_allows_to_say(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        operate.seed(number)
+        operate.archive(number)
+    STATE.write_text("of a run that was interrupted")
+    result = operate("archive", "verify", "--sample", "3", "--seed", "a")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
+        0,
+        "no defect among 3: at most 64 % at 95 % (seed a)",
+    )
+    operate.archive(2)
+    result = operate("archive", "verify", "--sample", "9", "--seed", "a", "--json")
+    altered, numbers = json_lines(result.stdout)
+    assert (altered["key"], altered["problem"]) == (f"prj_1/{signature_id(2)}.pdf", "altered")
+    assert (result.exit_code, numbers["statement"], numbers["atMost"]) == (1, "1 defect among all 5 (seed a)", 0.2)
+    assert STATE.read_text() == "of a run that was interrupted"
+    before(monkeypatch, "dynamodb.Scan", fail_if_called)
+    result = operate("archive", "verify", "--seed", "a")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: --seed needs --sample.")
+
+
+@pytest.mark.parametrize(("defects", "size"), [(0, 1), (0, 3000), (1, 10), (3, 100), (99, 100), (10, 10)])
+def test_a_greater_share_of_defects_would_show_in_95_of_100_samples(defects: int, size: int) -> None:
+    bound = Fraction(find_upper_bound(defects, size))
+    most = sum(math.comb(size, n) * bound**n * (1 - bound) ** (size - n) for n in range(defects + 1))
+    assert float(most) == pytest.approx(0.05 if defects < size else 1)

@@ -3,20 +3,27 @@
 import io
 import json
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import botocore.handlers
+import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
 from develop.fakes.server import Response, ScriptedServer
-from develop.local.resources import create_queues
+from develop.local.aws import serve_aws
+from develop.local.resources import create_queues, create_resources
+from develop.local.stack import make_stack, serving
 from develop.template import Stack
 from operate import signature_requests as signatures
 from operate.cli import main
@@ -115,6 +122,29 @@ def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     with operator(stack) as found:
         yield found
+
+
+@contextmanager
+def local_operator() -> Iterator[tuple[Operator, tuple[str, ...]]]:
+    """The local service without its functions, and the options that choose it."""
+    stack = make_stack(provider_port=1)
+    server = serve_aws(stack, "127.0.0.1", 0, {})
+    with moto.mock_aws(), serving(server):
+        url = f"http://127.0.0.1:{server.port}"
+        create_resources(stack, "secret", boto3.Session(), url)
+        create_queues(stack, boto3.Session(), url)
+        yield Operator(stack), ("--local", "--port", str(server.port - 1))
+
+
+def kill_when(is_time: Callable[[], bool], *arguments: str) -> None:
+    """Runs the program in a process of its own, and kills it at some time."""
+    program = Path(sys.executable).with_name("certificates")
+    with subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not is_time():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
 
 
 @contextmanager

@@ -1,0 +1,101 @@
+"""`hold`: sets, releases and lists legal holds."""
+
+import click
+
+from certificates.errors import InvalidRecord
+from certificates.models import Owned, parse_signature_id
+from certificates.records import Records
+from operate.command_line import CannotRun, Text, examples
+from operate.commands.keys import PROJECT
+from operate.holds import Action, Holds, Scope
+from operate.output import Output
+from operate.stack import DeployedStack, on_a_stack
+
+_REASON = Text(r"(?=.*\S).+", "give one line of text")
+_HEADINGS = ("PROJECT", "SIGNATURE REQUEST", "AT", "ACTION", "COMPLETED", "BY", "REASON")
+
+
+@click.group(epilog=examples("certificates hold list --stack craftkit-certificates"))
+def hold() -> None:
+    """Set, release and list legal holds.
+
+    Nobody can delete a certificate that is held, even after its retention has ended.
+    """
+
+
+def _make_command(action: Action, text: str, *lines: str) -> None:
+    @hold.command(action, help=text, epilog=examples(*lines))
+    @click.argument("ids", metavar="[ID]...", nargs=-1)
+    @click.option("--project", type=PROJECT, metavar="ID", help="All archived certificates of this project.")
+    @click.option("--reason", required=True, type=_REASON, metavar="TEXT", help="Recorded, with the time and your ARN.")
+    @on_a_stack
+    def change(stack: DeployedStack, *, ids: tuple[str, ...], project: str | None, reason: str) -> None:
+        if bool(ids) == bool(project):
+            raise click.UsageError("Give either IDs or --project ID.")
+        output, holds, failed = Output(), Holds(stack), False
+        requests = Records(stack.dynamodb(), stack.output("SignaturesTableName"))
+        for id_ in ids or ("",):
+            try:
+                scope = Scope(project) if project else _find_scope(requests, id_)
+                counts, failures = holds.change(scope, action, reason)
+            except CannotRun as error:
+                failures = [error.message]
+            else:
+                output.write(f"{scope}: {counts['changed']:,} changed, {counts['unchanged']:,} unchanged.")
+            for line in failures:
+                output.remark(line)
+            failed = failed or bool(failures)
+        if failed:
+            raise click.exceptions.Exit(1)
+
+
+_make_command(
+    "set",
+    """Hold the certificates of signature requests or of a project.
+
+    After an interruption, run it again. Run it again for a project's newer certificates, too. Exit code 1: some
+    certificates are not held; each has a line on standard error.
+    """,
+    "certificates hold set --local d23f0824-128b-4f33-8c5c-7fd0a6a3a450 \\",
+    "  --reason 'Case 7 O 12/26'",
+    "certificates hold set --local --project prj_1 --reason Audit",
+)
+_make_command(
+    "release",
+    """Release the holds on signature requests or on a project.
+
+    Ends every hold that was set on the same ID or project. A certificate that another hold covers stays held. After an
+    interruption, run it again. Exit code 1: there was no hold, or S3 refused; each has a line on standard error.
+    """,
+    "certificates hold release --local --project prj_1 --reason 'Audit ended'",
+)
+
+
+@hold.command("list", epilog=examples("certificates hold list --local --json"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per record and line.")
+@on_a_stack
+def list_command(stack: DeployedStack, *, as_json: bool) -> None:
+    """List who set the holds, when and why.
+
+    The oldest of each project and signature request is first. If the last one is not completed, its run was interrupted
+    or refused: run it again.
+    """
+    output, rows = Output(), [_HEADINGS]
+    for scope, records in Holds(stack).find().items():
+        for record in records:
+            shown: dict[str, object] = {"projectId": scope.project_id, "signatureRequestId": scope.signature_request_id}
+            shown |= {"at": record.at.isoformat(), "action": record.action, "completed": record.is_completed}
+            shown |= {"by": record.by, "reason": record.reason}
+            if as_json:
+                output.write_json(shown)
+            rows.append(tuple("" if value is None else str(value) for value in shown.values()))  # type: ignore[arg-type]
+    if not as_json:
+        output.write_table(rows)
+
+
+def _find_scope(requests: Records, id_: str) -> Scope:
+    try:
+        item = requests.signature(parse_signature_id(id_))
+        return Scope(Owned.from_item(item or {}).project_id, parse_signature_id(id_))
+    except (ValueError, InvalidRecord):
+        raise CannotRun(f"{id_}: there is no such signature request, or its item is broken.") from None

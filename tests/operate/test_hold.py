@@ -1,0 +1,256 @@
+"""`certificates hold`, on resources made from the template. Moto refuses to delete a version that is held, but does not
+evaluate bucket policies, and asks no permission for a hold."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from unittest.mock import ANY
+
+import botocore.handlers
+import pytest
+from botocore.exceptions import ClientError
+
+from operate.holds import Holds
+from operate.stack import find_deployed
+from tests.support.deployed import S3
+from tests.support.operator import Operator, before, json_lines, kill_when, local_operator, run, signature_id
+
+ARN = "arn:aws:sts::123456789012:user/moto"
+
+
+MEANWHILE = "another run has changed its holds. See `hold list`, and run the command again."
+
+
+def certificates(operate: Operator) -> list[tuple[str, str]]:
+    pages = S3.get_paginator("list_object_versions").paginate(Bucket=operate.name("CertificatesBucket"))
+    versions = [(one["Key"], one["VersionId"]) for page in pages for one in page.get("Versions", [])]
+    return [version for version in versions if not version[0].startswith(".")]
+
+
+def held(operate: Operator) -> list[str]:
+    """The keys of the certificates of which S3 holds a version, one for each version."""
+    bucket = operate.name("CertificatesBucket")
+    found = []
+    for key, version_id in certificates(operate):
+        described = S3.head_object(Bucket=bucket, Key=key, VersionId=version_id)
+        found += [key] * (described.get("ObjectLockLegalHoldStatus") == "ON")
+    return found
+
+
+def key(number: int, project: str = "prj_1") -> str:
+    return f"{project}/{signature_id(number)}.pdf"
+
+
+def listed(operate: Operator) -> list[tuple[object, ...]]:
+    """Whose hold, the action, its reason, and whether it is completed."""
+    lines = json_lines(operate("hold", "list", "--json").stdout)
+    names = ("signatureRequestId", "action", "reason", "completed")
+    return [(line["projectId"], *(line[name] for name in names)) for line in lines]
+
+
+def respond(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Responds to this AWS call with nothing, as a proxy could. S3 does not get it."""
+    parsed = {"ResponseMetadata": {"HTTPStatusCode": 200}}
+    response = SimpleNamespace(status_code=200), parsed
+    handlers = [*botocore.handlers.BUILTIN_HANDLERS, (f"before-call.{call}", lambda **_: response)]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
+
+
+def refuse(code: str, number: int = 1) -> Callable[[int], None]:
+    def act(call: int) -> None:
+        if call == number:
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObjectLegalHold")
+
+    return act
+
+
+def test_a_hold_is_set_recorded_listed_and_released(operate: Operator) -> None:
+    operate.seed(1)
+    operate.archive(1)
+    operate.archive(2)
+    result = operate("hold", "set", signature_id(1).upper(), "--reason", "Case 7 \u202e")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"{signature_id(1)}: 1 changed, 0 unchanged.\n", "")
+    assert held(operate) == [key(1)]
+    (shown,) = json_lines(operate("hold", "list", "--json").stdout)
+    hold = {"projectId": "prj_1", "signatureRequestId": signature_id(1), "at": ANY, "action": "set", "completed": True}
+    assert shown == hold | {"by": ARN, "reason": "Case 7 \u202e"}
+    table = operate("hold", "list").stdout.splitlines()
+    assert table[0].split() == ["PROJECT", "SIGNATURE", "REQUEST", "AT", "ACTION", "COMPLETED", "BY", "REASON"]
+    assert table[1].split() == [
+        *("prj_1", signature_id(1), shown["at"], "set", "True", ARN, "Case", "7", "\N{REPLACEMENT CHARACTER}")
+    ]
+
+    version = dict(certificates(operate))[key(1)]
+    bucket = operate.name("CertificatesBucket")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        S3.delete_object(Bucket=bucket, Key=key(1), VersionId=version, BypassGovernanceRetention=True)
+    result = operate("hold", "release", signature_id(1), "--reason", "Case closed")
+    assert (result.exit_code, result.stdout, held(operate)) == (0, f"{signature_id(1)}: 1 changed, 0 unchanged.\n", [])
+    assert listed(operate) == []
+    S3.delete_object(Bucket=bucket, Key=key(1), VersionId=version, BypassGovernanceRetention=True)
+
+
+def test_a_projects_hold_covers_its_certificates_of_this_moment_and_no_other_projects(operate: Operator) -> None:
+    for number in (1, 2):
+        operate.archive(number)
+    operate.archive(2)  # a second version is held, too: the first one is the certificate
+    S3.put_object(Bucket=operate.name("CertificatesBucket"), Key=key(3, "prj_10"), Body=b"")
+    hold = ("hold", "set", "--project", "prj_1", "--reason", "Audit")
+    assert operate(*hold).stdout == "project prj_1: 3 changed, 0 unchanged.\n"
+    operate.archive(4)
+    assert held(operate) == [key(1), key(2), key(2)]
+    assert operate(*hold).stdout == "project prj_1: 1 changed, 3 unchanged.\n"
+    assert held(operate) == [key(1), key(2), key(2), key(4)]
+    assert listed(operate) == [("prj_1", None, "set", "Audit", True)] * 2
+
+
+def test_a_certificate_stays_held_as_long_as_one_hold_covers_it(operate: Operator) -> None:
+    id_ = operate.seed(1)
+    operate.archive(1)
+    operate.archive(2)
+    one, project = (id_, "--reason", "Case"), ("--project", "prj_1", "--reason", "Audit")
+    for covered in (one, project):
+        assert operate("hold", "set", *covered).exit_code == 0
+    found = Holds(find_deployed(operate.stack.name, None)).find_for("prj_1", id_)
+    assert sorted((record.reason, record.by, record.is_completed) for record in found) == [
+        ("Audit", ARN, True),
+        ("Case", ARN, True),
+    ]
+    assert operate("hold", "release", *project).stdout == "project prj_1: 1 changed, 1 unchanged.\n"
+    assert (held(operate), listed(operate)) == ([key(1)], [("prj_1", id_, "set", "Case", True)])
+    operate("hold", "set", *project)
+    assert operate("hold", "release", *one).stdout == f"{id_}: 0 changed, 1 unchanged.\n"
+    assert (held(operate), listed(operate)) == ([key(1), key(2)], [("prj_1", None, "set", "Audit", True)])
+    operate("hold", "release", *project)
+    result = operate("hold", "release", *project)
+    assert (result.exit_code, result.stderr, held(operate)) == (1, "project prj_1: there is no hold.\n", [])
+
+
+def test_each_certificate_that_is_not_held_has_a_line_and_changes_the_exit_code(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        operate.seed(number)
+    operate.archive(1)
+    operate.archive(2)
+    before(monkeypatch, "s3.PutObjectLegalHold", refuse("AccessDenied"))
+    ids = (signature_id(1), signature_id(2), signature_id(3), signature_id(4), "none")
+    result = operate("hold", "set", *ids, "--reason", "Case")
+    version = dict(certificates(operate))[key(1)]
+    assert (result.exit_code, held(operate)) == (1, [key(2)])
+    assert result.stderr.splitlines() == [
+        f"{key(1)} (version {version}): AWS refused PutObjectLegalHold: no.",
+        f"{ids[2]}: no certificate is archived.",
+        f"{ids[3]}: there is no such signature request, or its item is broken.",
+        "none: there is no such signature request, or its item is broken.",
+    ]
+    assert [(line[1], line[4]) for line in listed(operate)] == [(ids[0], False), (ids[1], True)]
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken"])
+def test_a_run_that_fails_is_shown_and_completed_by_the_next(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    for number in range(5):
+        operate.archive(number)
+    for action, wanted in (("set", 5), ("release", 0)):
+        command = ("hold", action, "--project", "prj_1", "--reason", "Audit")
+        with monkeypatch.context() as first_run:
+            before(first_run, "s3.PutObjectLegalHold", refuse(code, 3))
+            result = operate(*command)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("Error: AWS refused PutObjectLegalHold: no.")
+        assert listed(operate)[-1][2:] == (action, "Audit", False)
+        assert operate(*command).exit_code == 0
+        assert len(held(operate)) == wanted
+    assert listed(operate) == []
+
+
+def test_a_response_that_changes_nothing_is_not_a_hold(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    operate.archive(1)
+    with monkeypatch.context() as first_run:
+        respond(first_run, "s3.PutObjectLegalHold")
+        result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
+    version = dict(certificates(operate))[key(1)]
+    assert (result.exit_code, result.stderr) == (1, f"{key(1)} (version {version}): S3 did not keep the change.\n")
+    with monkeypatch.context() as first_run:
+        respond(first_run, "s3.PutObject")
+        result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
+    assert (result.exit_code, result.stderr) == (1, f"project prj_1: {MEANWHILE}\n")
+    with monkeypatch.context() as first_run:
+        respond(first_run, "sts.GetCallerIdentity")
+        result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
+    message = "Error: The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL.\n"
+    assert (result.exit_code, result.stderr) == (2, message)
+    respond(monkeypatch, "s3.GetObjectLegalHold")
+    result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
+    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")
+
+
+@pytest.mark.parametrize("action", ["set", "release"])
+def test_two_runs_at_once_are_reported(operate: Operator, monkeypatch: pytest.MonkeyPatch, action: str) -> None:
+    id_ = operate.seed(1)
+    operate.archive(1)
+    assert operate("hold", "set", id_, "--reason", "Case").exit_code == 0
+    other = (id_,) if action == "set" else ("--project", "prj_1")
+
+    def set_another(call: int) -> None:
+        if call == 1:
+            assert operate("hold", "set", *other, "--reason", "Other").exit_code == 0
+
+    before(monkeypatch, "s3.GetObjectLegalHold", set_another)
+    result = operate("hold", action, id_, "--reason", "Case")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"{id_}: {MEANWHILE}\n")
+
+
+def test_only_one_of_two_records_of_the_same_number_is_created(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operate.archive(1)
+    bucket = operate.name("CertificatesBucket")
+
+    def create(call: int) -> None:
+        if call == 1:
+            S3.put_object(Bucket=bucket, Key=".holds/prj_1/project/000001.json", Body=b"{}", IfNoneMatch="*")
+
+    hold = ("hold", "set", "--project", "prj_1", "--reason", "Audit")
+    with monkeypatch.context() as first_run:
+        before(first_run, "s3.PutObject", create)
+        result = operate(*hold)
+    assert (result.exit_code, result.stderr, held(operate)) == (1, f"project prj_1: {MEANWHILE}\n", [])
+    malformed = "Error: .holds/prj_1/project/000001.json is not a record of a hold.\n"
+    for command in (hold, ("hold", "list")):
+        result = operate(*command)
+        assert (result.stdout, result.stderr.removeprefix("Error: ")) == ("", malformed.removeprefix("Error: "))
+
+
+@pytest.mark.parametrize("arguments", [(), ("1", "--project", "prj_1"), ("--project", "prj_1", "--reason", " ")])
+def test_invalid_options_record_nothing(operate: Operator, arguments: tuple[str, ...]) -> None:
+    operate.archive(1)
+    result = operate("hold", "set", "--reason", "a", *arguments)
+    assert (result.exit_code, result.stdout, listed(operate)) == (2, "", [])
+
+
+CERTIFICATES = 100
+
+
+@pytest.mark.threat("lost-certificate")
+def test_a_run_that_was_killed_is_shown_and_completed_by_the_next() -> None:
+    with local_operator() as (operate, local):
+        bucket = operate.name("CertificatesBucket")
+        for number in range(CERTIFICATES):
+            S3.put_object(Bucket=bucket, Key=key(number), Body=b"")
+
+        def has_started() -> bool:
+            return "ObjectLockLegalHoldStatus" in S3.head_object(Bucket=bucket, Key=key(CERTIFICATES // 3))
+
+        hold = ("hold", "set", "--project", "prj_1", "--reason", "Audit", *local)
+        kill_when(has_started, *hold)
+        (line,) = json_lines(run("hold", "list", "--json", *local).stdout)
+        first = len(held(operate))
+        second, records = run(*hold), json_lines(run("hold", "list", "--json", *local).stdout)
+        all_held = held(operate)
+    assert 0 < first < CERTIFICATES
+    assert (line["completed"], line["by"]) == (False, "local")
+    words = f"{CERTIFICATES - first:,} changed, {first:,} unchanged"
+    assert (second.exit_code, second.stdout) == (0, f"project prj_1: {words}.\n")
+    assert (len(all_held), [record["completed"] for record in records]) == (CERTIFICATES, [False, True])
