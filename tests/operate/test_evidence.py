@@ -322,5 +322,5 @@ def test_an_interruption_leaves_no_folder(case: Case, monkeypatch: pytest.Monkey
     case.seed()
     before(monkeypatch, "s3.GetObject", interrupt)
     result = case.operate("evidence", case.id, "--out", "out")
-    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: Interrupted.\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", "Error: Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
