@@ -7,6 +7,7 @@ import click
 from certificates.aws import AwsError
 from operate.command_line import examples
 from operate.commands.reconcile import reconcile
+from operate.commands.seal import seal
 from operate.commands.verify import verify
 from operate.output import Output
 from operate.signature_requests import SignatureRequests
@@ -35,7 +36,7 @@ def status(target: Target, *, as_json: bool) -> None:
 
 
 @click.group(
-    commands=[reconcile, verify, status],
+    commands=[reconcile, seal, verify, status],
     epilog=examples("certificates archive reconcile --stack craftkit-certificates"),
 )
 def archive() -> None:

@@ -1,0 +1,97 @@
+"""`archive seal`: compares the archive with its seals, and seals what none of them has."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+
+import click
+
+from certificates.https import run_within
+from operate.command_line import CannotRun, examples
+from operate.output import Output
+from operate.stack import Target, on_a_stack
+
+if TYPE_CHECKING:
+    from operate.seals.time_stamp import Authority
+
+_ATTEMPTS = 5
+_RENEW_BEFORE = timedelta(days=90)
+
+
+@click.command(
+    epilog=examples(
+        "certificates archive seal --stack craftkit-certificates --tsa http://tsa.example.com",
+        "certificates archive seal --local",
+    )
+)
+@click.option("--tsa", metavar="URL", help="The time-stamping authority (RFC 3161), by https or http.")
+@click.option(
+    "--tsa-ca", type=click.File("rb"), metavar="FILE", help="Who to trust, in PEM; else as this machine does."
+)
+@click.option("--renew", is_flag=True, help="Stamp the time stamps of all earlier seals again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the newest seal.")
+@on_a_stack
+def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: bool, as_json: bool) -> None:
+    """Seal all certificates that no seal has yet, with one time stamp.
+
+    First compares the archive with all seals. Exit code 1: a sealed certificate or a seal is missing, hidden or
+    altered. Without a valid time stamp nothing is sealed, and the next run covers it.
+    """
+    from operate.seals.seals import Seals, name_list  # noqa: PLC0415 - takes a second to import
+
+    authority, output = _find_authority(target, tsa, tsa_ca), Output()
+    problems: set[tuple[str, str]] = set()
+
+    def show(facts: Mapping[str, object]) -> None:
+        if as_json:
+            output.write_json(facts)
+        else:
+            output.write("  ".join(f"{name}={value}" for name, value in facts.items()))
+
+    def report(problem: str, key: str) -> None:
+        if (problem, key) not in problems:
+            problems.add((problem, key))
+            show({"problem": problem, "key": key})
+
+    for _ in range(_ATTEMPTS):
+        seals = Seals(target.s3(), target.output("CertificatesBucketName"), report, authority.trusted)
+        unsealed = seals.find_unsealed()
+        seals.complete()
+        if not (unsealed or renew) or seals.create(unsealed, authority.stamp, renew=renew):
+            break
+    else:
+        raise CannotRun("Other runs were sealing at the same time. Run it again.")
+    facts: dict[str, object] = {"certificates": len(unsealed)}
+    if newest := seals.newest:
+        stamp = newest.stamp
+        facts |= {"seal": name_list(newest.number), "time": stamp.time.isoformat(), "authority": stamp.authority}
+        facts["token"] = hashlib.sha256(stamp.token).hexdigest()
+    show(facts | {"problems": len(problems)})
+    ends = min((stamp.expires for stamp in seals.not_renewed.values()), default=None)
+    if ends and ends - datetime.now(UTC) < _RENEW_BEFORE:
+        output.remark(f"The certificate of a time stamp ends at {ends.isoformat()}: run it with --renew before.")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+def _find_authority(target: Target, tsa: str | None, tsa_ca: BinaryIO | None) -> "Authority":
+    """The local service has an authority of its own, which it also says how to trust."""
+    from operate.evidence.pdf_trust import trusted_authorities  # noqa: PLC0415
+    from operate.seals.time_stamp import Authority, load_certificates, parse_url  # noqa: PLC0415
+
+    if tsa is None and not target.is_local:
+        raise click.UsageError("Give the URL of a time-stamping authority: --tsa URL.")
+    local = f"http://127.0.0.1:{(urlsplit(str(target.options['endpoint_url'])).port or 0) + 1}/time-stamps"
+    try:
+        url = parse_url(tsa or local)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--tsa") from None
+    if tsa_ca:
+        return Authority(url, load_certificates(tsa_ca.read()))
+    if tsa is None:
+        return Authority(
+            url, load_certificates(run_within(5, lambda exchange: exchange.send(url, {}, 10_000, {200}).content))
+        )
+    return Authority(url, trusted_authorities())
