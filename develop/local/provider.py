@@ -1,8 +1,8 @@
 """A stub of the provider. It renders each certificate again on every request, as some real providers do.
 
 After `POST /stop` it hangs up when asked for a certificate, after `POST /start` it answers again. `POST /complete`
-completes a new signature request. `POST /oauth/token` issues access tokens if the provider's credentials expire. `/time-stamps` is a
-time-stamping authority for `certificates archive seal`; GET returns its root certificate.
+completes a new signature request. `POST /oauth/token` issues access tokens if the provider's credentials expire.
+`POST /time-stamps` is a time-stamping authority.
 """
 
 import base64
@@ -11,14 +11,9 @@ import math
 import time
 import uuid
 from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from develop.local.guard import GuardedHandler, GuardedServer
-
-if TYPE_CHECKING:
-    from develop.local.time_stamps import TimeStampAuthority
 
 PATH = "/v1/requests/{providerRequestId}/certificate"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
@@ -44,13 +39,8 @@ class ProviderStub(GuardedServer):
         """The ids of the requests received for certificates, in order."""
         self.complete: Callable[[], str] = lambda: ""
         """Completes a new signature request and returns Craftkit's id for it."""
-
-    @cached_property
-    def time_stamps(self) -> "TimeStampAuthority":
-        """An authority of its own, made when it is first used: that takes seconds."""
-        from develop.local.time_stamps import TimeStampAuthority  # noqa: PLC0415
-
-        return TimeStampAuthority()
+        self.stamp: Callable[[bytes], bytes] = lambda _: b""
+        """Answers a query of the time-stamping authority."""
 
     def issue_token(self) -> str:
         token = str(uuid.uuid4())
@@ -73,14 +63,11 @@ class _Handler(GuardedHandler):
                 self._answer_token()
             case _ if self.path == TIME_STAMP_PATH:
                 query = self.rfile.read(int(self.headers["Content-Length"]))
-                self._send(200, "application/timestamp-reply", self.server.time_stamps.answer(query))
+                self._send(200, "application/timestamp-reply", self.server.stamp(query))
             case _:
                 self._send(404, "text/plain", b"not found\n")
 
     def do_GET(self) -> None:  # noqa: N802
-        if self.path == TIME_STAMP_PATH:
-            self._send(200, "application/x-pem-file", self.server.time_stamps.root)
-            return
         if self.server.is_stopped:
             self.close_connection = True
             return

@@ -4,11 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit
 
 import click
 
-from certificates.https import run_within
 from operate.command_line import CannotRun, examples
 from operate.output import Output
 from operate.stack import Target, on_a_stack
@@ -56,42 +54,34 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
             show({"problem": problem, "key": key})
 
     for _ in range(_ATTEMPTS):
-        seals = Seals(target.s3(), target.output("CertificatesBucketName"), report, authority.trusted)
+        seals = Seals(target.s3(), target.output("CertificatesBucketName"), authority.trusted, report)
         unsealed = seals.find_unsealed()
         seals.complete()
         if not (unsealed or renew) or seals.create(unsealed, authority.stamp, renew=renew):
             break
     else:
-        raise CannotRun("Other runs were sealing at the same time. Run it again.")
-    facts: dict[str, object] = {"certificates": len(unsealed)}
-    if newest := seals.newest:
-        stamp = newest.stamp
-        facts |= {"seal": name_list(newest.number), "time": stamp.time.isoformat(), "authority": stamp.authority}
+        raise CannotRun("Other runs are sealing at the same time. Run it again.")
+    facts: dict[str, object] = {"certificates": len(unsealed), "problems": len(problems)}
+    if seals.newest:
+        stamp = seals.newest.stamp
+        facts |= {"seal": name_list(seals.number), "time": stamp.time.isoformat(), "authority": stamp.authority}
         facts["token"] = hashlib.sha256(stamp.token).hexdigest()
-    show(facts | {"problems": len(problems)})
-    ends = min((stamp.expires for stamp in seals.not_renewed.values()), default=None)
+    show(facts)
+    ends = min((stamp.signer.not_valid_after for stamp in seals.not_renewed.values()), default=None)
     if ends and ends - datetime.now(UTC) < _RENEW_BEFORE:
-        output.remark(f"The certificate of a time stamp ends at {ends.isoformat()}: run it with --renew before.")
+        output.remark(f"The certificate of a time stamp ends at {ends.isoformat()}. Before then, run it with --renew.")
     if problems:
         raise click.exceptions.Exit(1)
 
 
 def _find_authority(target: Target, tsa: str | None, tsa_ca: BinaryIO | None) -> "Authority":
-    """The local service has an authority of its own, which it also says how to trust."""
-    from operate.evidence.pdf_trust import trusted_authorities  # noqa: PLC0415
-    from operate.seals.time_stamp import Authority, load_certificates, parse_url  # noqa: PLC0415
+    """The outputs of the local stack name an authority of its own."""
+    from operate.seals.time_stamp import Authority, find_trusted, parse_url  # noqa: PLC0415
 
-    if tsa is None and not target.is_local:
-        raise click.UsageError("Give the URL of a time-stamping authority: --tsa URL.")
-    local = f"http://127.0.0.1:{(urlsplit(str(target.options['endpoint_url'])).port or 0) + 1}/time-stamps"
-    try:
-        url = parse_url(tsa or local)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--tsa") from None
-    if tsa_ca:
-        return Authority(url, load_certificates(tsa_ca.read()))
+    tsa = tsa or target.outputs.get("TimeStampUrl")
     if tsa is None:
-        return Authority(
-            url, load_certificates(run_within(5, lambda exchange: exchange.send(url, {}, 10_000, {200}).content))
-        )
-    return Authority(url, trusted_authorities())
+        raise click.UsageError("Give the URL of a time-stamping authority: --tsa URL.")
+    try:
+        return Authority(parse_url(tsa), find_trusted(target, tsa_ca.read() if tsa_ca else b""))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

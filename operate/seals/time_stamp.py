@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from asn1crypto import cms, tsp, x509
 from pyhanko.keys import load_certs_from_pemder_data
-from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko_certvalidator import ValidationContext
 
@@ -19,6 +18,8 @@ from certificates.errors import ProviderFailed
 from certificates.https import run_within
 from certificates.urls import Url
 from operate.command_line import CannotRun
+from operate.evidence.pdf_trust import trusted_authorities
+from operate.stack import Target
 
 SECONDS = 50.0
 """The longest that an authority may take, whatever it does."""
@@ -33,96 +34,77 @@ for _name in ("pyhanko", "pyhanko_certvalidator"):
 Certificates = Sequence[x509.Certificate]
 
 
-class InvalidTimeStamp(Exception):
-    """The text says why, in words of our own."""
-
-
 @dataclass(frozen=True)
 class TimeStamp:
-    """What a token (DER) says, not verified. `imprint` is the SHA-256 that it stamps, `expires` the end of its signer's
-    certificate, and `authority` the name in it."""
+    """A token (DER), and what it says. `imprint` is the SHA-256 that it stamps, `signer` the certificate of its key,
+    `path` those from a trusted authority to it. `problem` says why the time stamp can't be trusted, or is None."""
 
     token: bytes
     imprint: bytes
     nonce: int | None
     time: datetime
-    authority: str
-    expires: datetime
+    signer: x509.Certificate
+    path: Certificates
+    problem: str | None
 
     @classmethod
-    def parse(cls, token: bytes) -> Self:
-        """Raises InvalidTimeStamp."""
+    def read(cls, token: bytes, trusted: Certificates, moment: datetime | None = None) -> Self:
+        """Verifies a token at a moment, by default its own time. Raises ValueError if it is malformed."""
         try:
             signed = cms.ContentInfo.load(token, strict=True)["content"]
             info = signed["encap_content_info"]["content"].parsed
             imprint, nonce, time = (info[name].native for name in ("message_imprint", "nonce", "gen_time"))
-            signer = extract_certificate_info(signed).signer_cert
-            name = signer.subject.native.get("common_name") or signer.subject.human_friendly
-            if imprint["hash_algorithm"]["algorithm"] != "sha256":
-                raise InvalidTimeStamp("it stamps no SHA-256")  # noqa: TRY301
-            return cls(token, imprint["hashed_message"], nonce, time, str(name), signer.not_valid_after)
-        except InvalidTimeStamp:
-            raise
-        except Exception as error:
-            raise InvalidTimeStamp("it is malformed") from error
+            sha256 = imprint["hashed_message"] if imprint["hash_algorithm"]["algorithm"] == "sha256" else b""
+            context = ValidationContext(trust_roots=list(trusted), allow_fetching=False, moment=moment or time)
+            found = asyncio.run(validate_tst_signed_data(signed, context, lambda _: sha256))
+            path = found["validation_path"].iter_certs(include_root=True) if found["validation_path"] else ()
+            return cls(token, sha256, nonce, time, found["signing_cert"], list(path), _find_problem(found))
+        except Exception as error:  # a hostile token makes the libraries raise anything
+            raise ValueError("not a time stamp") from error
 
-    def verify(self, trusted: Certificates, moment: datetime | None = None) -> list[x509.Certificate]:
-        """Returns the path from a trusted authority to the signer's certificate, which is for time stamps alone. Raises
-        InvalidTimeStamp unless all of it is valid at the moment, by default now."""
-        context = ValidationContext(trust_roots=list(trusted), allow_fetching=False, moment=moment)
-        try:
-            signed = cms.ContentInfo.load(self.token, strict=True)["content"]
-            found = asyncio.run(validate_tst_signed_data(signed, context, lambda _: self.imprint))
-            signer: Any = found["signing_cert"]
-            purposes, critical = signer.extended_key_usage_value, signer.critical_extensions
-        except Exception as error:
-            raise InvalidTimeStamp("it can't be verified") from error
-        if not (found["intact"] and found["valid"]):
-            raise InvalidTimeStamp("its signature is wrong")
-        if problem := found["trust_problem_indic"]:
-            raise InvalidTimeStamp(f"its authority is not trusted ({problem.name.replace('_', ' ').lower()})")
-        # RFC 3161, section 2.3. OpenSSL requires the same.
-        if purposes is None or purposes.native != ["time_stamping"] or "extended_key_usage" not in critical:
-            raise InvalidTimeStamp("its signer's certificate is not for time stamps alone")
-        return list(found["validation_path"].iter_certs(include_root=True))
+    @property
+    def authority(self) -> str:
+        return str(self.signer.subject.native.get("common_name") or self.signer.subject.human_friendly)
 
 
 @dataclass(frozen=True)
 class Authority:
-    """A time-stamping authority. `trusted` are the certificates that may have issued its own."""
+    """`trusted` are the certificates that may have issued its own."""
 
     url: Url
     trusted: Certificates
 
     def stamp(self, imprint: bytes) -> TimeStamp:
-        """Raises CannotRun unless the authority answers in time with a valid time stamp of the imprint."""
-        hashed = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}
-        request = {"version": 1, "message_imprint": hashed, "nonce": secrets.randbits(63), "cert_req": True}
-        query = tsp.TimeStampReq(request).dump()
+        """Raises CannotRun unless a valid time stamp of the imprint arrives in time."""
+        hashed, nonce = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}, secrets.randbits(63)
+        query = tsp.TimeStampReq({"version": 1, "message_imprint": hashed, "nonce": nonce, "cert_req": True}).dump()
         try:
             response = run_within(
                 SECONDS, lambda exchange: exchange.send(self.url, _HEADERS, _MAX_RESPONSE_BYTES, {200}, query).content
             )
-            stamp = TimeStamp.parse(_find_token(response))
-            if (stamp.imprint, stamp.nonce) != (imprint, request["nonce"]):
-                raise InvalidTimeStamp("it answers another request")  # noqa: TRY301
-            stamp.verify(self.trusted)
-            if abs(stamp.time - datetime.now(UTC)) > _CLOCK_DIFFERENCE:
-                raise InvalidTimeStamp("its time and this machine's are over 15 minutes apart")  # noqa: TRY301
+            token = tsp.TimeStampResp.load(response, strict=True)["time_stamp_token"].dump()
+            stamp = TimeStamp.read(token, self.trusted, datetime.now(UTC))
         except ProviderFailed as error:
-            cause = f"{error.reason} {error.upstream_status or ''}".strip()
-            raise CannotRun(f"The time-stamping authority gave no response: {cause}. Nothing was sealed.") from error
-        except InvalidTimeStamp as error:
-            raise CannotRun(f"The time stamp is refused: {error}. Nothing was sealed.") from error
+            cause = f"{error.reason} {error.upstream_status or ''}".rstrip()
+            raise CannotRun(f"The authority gave no response: {cause}. Nothing was sealed.") from error
+        except ValueError as error:
+            raise CannotRun("The authority's response has no time stamp. Nothing was sealed.") from error
+        problem = stamp.problem
+        if (stamp.imprint, stamp.nonce) != (imprint, nonce):
+            problem = "it answers another request"
+        elif abs(stamp.time - datetime.now(UTC)) > _CLOCK_DIFFERENCE:
+            problem = "its time and this machine's are more than 15 minutes apart"
+        if problem:
+            raise CannotRun(f"The time stamp is not valid: {problem}. Nothing was sealed.")
         return stamp
 
 
-def load_certificates(content: bytes) -> Certificates:
-    """Raises CannotRun unless the content is certificates in PEM or one in DER."""
-    try:
-        return list(load_certs_from_pemder_data(content))
-    except ValueError as error:
-        raise CannotRun("The file of trusted authorities has something else than certificates.") from error
+def find_trusted(target: Target, pem: bytes = b"") -> Certificates:
+    """Returns the authorities of a file or, if it is empty, those that this machine trusts, and the local stack's own.
+    Raises ValueError."""
+    own = pem or target.outputs.get("TimeStampRoot", "").encode()
+    found = list(load_certs_from_pemder_data(own)) if own else []
+    return found if pem else found + trusted_authorities()
 
 
 def parse_url(text: str) -> Url:
@@ -133,12 +115,16 @@ def parse_url(text: str) -> Url:
     return dataclasses.replace(url, scheme="http", port=80 if url.has_default_port else url.port)
 
 
-def _find_token(response: bytes) -> bytes:
-    try:
-        parsed = tsp.TimeStampResp.load(response, strict=True)
-        status, token = parsed["status"]["status"].native, parsed["time_stamp_token"]
-        if status in {"granted", "granted_with_mods"}:
-            return bytes(token.dump())
-    except Exception as error:
-        raise InvalidTimeStamp("the response is malformed") from error
-    raise InvalidTimeStamp(f"the authority answers {status}")
+def _find_problem(found: dict[str, Any]) -> str | None:
+    signer = found["signing_cert"]
+    if not (found["intact"] and found["valid"]):
+        return "its signature is wrong"
+    if found["trust_problem_indic"]:
+        return "its authority is not trusted, or a certificate has ended"
+    # RFC 3161, section 2.3. OpenSSL requires it, too.
+    if (
+        signer.extended_key_usage_value.native != ["time_stamping"]
+        or "extended_key_usage" not in signer.critical_extensions
+    ):
+        return "its certificate is not for time stamps alone"
+    return None
