@@ -7,7 +7,7 @@ import click
 from certificates.aws import AwsError
 from operate.command_line import examples
 from operate.commands.reconcile import reconcile
-from operate.commands.seal import seal
+from operate.commands.seal import count_unsealed, seal
 from operate.commands.verify import verify
 from operate.output import Output
 from operate.signature_requests import SignatureRequests
@@ -16,12 +16,15 @@ from operate.stack import Target, on_a_stack
 
 @click.command(epilog=examples("certificates archive status --local --port 4000"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option(
+    "--max-seal-age", type=int, metavar="HOURS", help="Exit code 1 if a certificate waits longer for its seal."
+)
 @on_a_stack
-def status(target: Target, *, as_json: bool) -> None:
+def status(target: Target, *, as_json: bool, max_seal_age: int | None) -> None:
     """Show how many certificates wait to be archived. All numbers are approximate.
 
     Messages in flight are being processed or wait for their next try. DynamoDB counts signature requests every six
-    hours.
+    hours. With --max-seal-age, the whole archive is listed to count the certificates that no seal has.
     """
     waiting, in_flight, delayed = _count_messages(target, "ArchiveQueueUrl")
     numbers = {
@@ -32,7 +35,13 @@ def status(target: Target, *, as_json: bool) -> None:
         "oldestMessageSeconds": _measure_oldest_message(target),
         "signatureRequests": SignatureRequests(target).describe_table()[1],
     }
+    hours = 0
+    if max_seal_age is not None:
+        unsealed, hours = count_unsealed(target)
+        numbers |= {"unsealed": unsealed, "oldestUnsealedHours": hours}
     Output().write_numbers(numbers, as_json=as_json)
+    if max_seal_age is not None and hours > max_seal_age:
+        raise click.exceptions.Exit(1)
 
 
 @click.group(

@@ -74,6 +74,15 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
         raise click.exceptions.Exit(1)
 
 
+def count_unsealed(target: Target) -> tuple[int, int]:
+    """Returns how many certificates no seal has, and how many hours ago the oldest was archived, rounded up."""
+    from operate.seals.seals import Seals  # noqa: PLC0415
+
+    unsealed = Seals(target.s3(), target.output("CertificatesBucketName"), (), lambda *_: None).find_unsealed()
+    now = datetime.now(UTC)
+    return len(unsealed), -((min((one.created for one in unsealed), default=now) - now) // timedelta(hours=1))
+
+
 def _find_authority(target: Target, tsa: str | None, tsa_ca: BinaryIO | None) -> "Authority":
     """The outputs of the local stack name an authority of its own."""
     from operate.seals.time_stamp import Authority, find_trusted, parse_url  # noqa: PLC0415

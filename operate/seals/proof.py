@@ -50,8 +50,7 @@ class Proof:
 
 
 def find_proofs(seals: Iterable[Seal], key: str) -> list[Proof]:
-    """Returns the first seal's proof of an object, if there is one, and the newest proof of that seal's token, if it was
-    renewed."""
+    """Returns the proof of an object and, if its seal was renewed, the newest proof of that seal's token."""
     found: list[Proof] = []
     for seal in seals:
         wanted = name_token(found[0].seal) if found else key

@@ -32,8 +32,8 @@ class OpensslAuthority(TimeStampAuthority):
 
     def answer_by_openssl(self, query: bytes) -> bytes:
         (self._folder / "query").write_bytes(query)
-        arguments = "ts -reply -config tsa.cnf -queryfile query -signer tsa.pem -inkey key.pem -out response"
-        subprocess.run(["openssl", *arguments.split()], cwd=self._folder, check=True, capture_output=True)
+        arguments = "openssl ts -reply -config tsa.cnf -queryfile query -signer tsa.pem -inkey key.pem -out response"
+        subprocess.run(arguments.split(), cwd=self._folder, check=True, capture_output=True)
         return (self._folder / "response").read_bytes()
 
 
