@@ -63,7 +63,7 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
         raise CannotRun("Other runs are sealing at the same time. Run it again.")
     facts: dict[str, object] = {"certificates": len(unsealed), "problems": len(problems)}
     if seals.newest:
-        stamp = seals.newest.stamp
+        stamp = seals.newest
         facts |= {"seal": name_list(seals.number), "time": stamp.time.isoformat(), "authority": stamp.authority}
         facts["token"] = hashlib.sha256(stamp.token).hexdigest()
     show(facts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asn1crypto.pem import armor
 
 from operate.seals.merkle import find_root
-from operate.seals.seals import Entry, Seal, name_token, write_leaves
+from operate.seals.seals import Entry, Seal, name_token
 from operate.seals.time_stamp import TimeStamp
 
 _COMMANDS = """\
@@ -54,8 +54,8 @@ def find_proofs(seals: Iterable[Seal], key: str) -> list[Proof]:
     found: list[Proof] = []
     for seal in seals:
         wanted = name_token(found[0].seal) if found else key
-        for index, entry in enumerate(seal.entries, 1):
+        for index, entry in enumerate(seal.entries(), 1):
             if entry.key == wanted:
-                path = find_root(write_leaves(seal.number, seal.previous, seal.entries), index)[1]
+                path = find_root(seal.lines, index)[1]
                 found[1:] = [Proof(seal.number, entry, path, seal.stamp)]
     return found

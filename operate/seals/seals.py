@@ -53,34 +53,31 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Seal:
-    """`previous` is the SHA-256 of the token of the seal before."""
+    """`lines` are the leaves. `previous` is the SHA-256 of the token of the seal before."""
 
     number: int
     previous: str | None
-    entries: Sequence[Entry]
+    lines: Sequence[bytes]
     stamp: TimeStamp
 
     @classmethod
     def parse(cls, number: int, content: bytes, trusted: Certificates) -> Self | None:
         """Returns None unless the content is the list of this number that was stamped."""
         try:
-            header, *entries, last = map(json.loads, content.splitlines())
-            stamp = TimeStamp.read(b64decode(last["token"]), trusted)
-            seal = cls(number, header["previous"], [Entry(**entry) for entry in entries], stamp)
+            *lines, last = content.splitlines()
+            header, stamp = json.loads(lines[0]), TimeStamp.read(b64decode(json.loads(last)["token"]), trusted)
+            seal = cls(number, header["previous"], lines, stamp)
+            is_stamped = find_root(lines)[0] == stamp.imprint and content == write_list(lines, stamp.token)
+            return seal if is_stamped and header["seal"] == number and all(seal.entries()) else None
         except (LookupError, TypeError, ValueError):
             return None
-        root = find_root(write_leaves(number, seal.previous, seal.entries))[0]
-        return seal if root == stamp.imprint and content == seal.write() else None
 
-    def write(self) -> bytes:
-        leaves = write_leaves(self.number, self.previous, self.entries)
-        last = json.dumps({"token": b64encode(self.stamp.token).decode()})
-        return b"\n".join([*leaves, last.encode(), b""])
+    def entries(self) -> Iterator[Entry]:
+        return (Entry(**json.loads(line)) for line in self.lines[1:])
 
 
-def write_leaves(number: int, previous: str | None, entries: Sequence[Entry]) -> list[bytes]:
-    lines = [{"seal": number, "previous": previous}, *(entry._asdict() for entry in entries)]
-    return [json.dumps(line).encode() for line in lines]
+def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
+    return b"\n".join([*lines, json.dumps({"token": b64encode(token).decode()}).encode(), b""])
 
 
 class Seals:
@@ -93,7 +90,7 @@ class Seals:
         self._last_token: bytes | None = None
         self.number = 0
         """The number of the newest seal."""
-        self.newest: Seal | None = None
+        self.newest: TimeStamp | None = None
         """None if there is no seal, or its list is missing or altered."""
         self.not_renewed: dict[str, TimeStamp] = {}
         """By the key of the token."""
@@ -107,15 +104,14 @@ class Seals:
             for some in batched(range(1, self.number + 1), CONNECTIONS, strict=False):
                 contents = [readers.map(self._read, map(name, some)) for name in (name_list, name_token)]
                 for number, content, token in zip(some, *contents, strict=True):
-                    self._check(number, content, token)
-                    if self.newest:
-                        yield self.newest
+                    if seal := self._check(number, content, token):
+                        yield seal
 
     def find_unsealed(self) -> list[Stored]:
         """Compares the archive with its seals. Returns the certificates that no seal has."""
         sealed, unsealed = {}, []
         for seal in self.read():
-            for entry in seal.entries:
+            for entry in seal.entries():
                 sealed[entry.key] = entry.version, entry.size
                 self.not_renewed.pop(entry.key, None)
             self.not_renewed[name_token(seal.number)] = seal.stamp
@@ -132,25 +128,24 @@ class Seals:
     def complete(self) -> None:
         """Creates the token that a killed run has left out."""
         if self.newest and name_token(self.number) not in self._stored:
-            self._create(name_token(self.number), self.newest.stamp.token)
+            self._create(name_token(self.number), self.newest.token)
 
     def create(self, unsealed: list[Stored], stamp: Callable[[bytes], TimeStamp], *, renew: bool) -> bool:
         """Seals certificates, and with `renew` all tokens again. Returns False if another run was first."""
-        number, objects = self.number + 1, list(unsealed)
+        number, objects = self.number + 1, unsealed
         if renew:
-            objects += [one for one in self._stored.values() if one.key.endswith(".tst")]
+            objects = unsealed + [one for one in self._stored.values() if one.key.endswith(".tst")]
             self.not_renewed.clear()
         previous = hashlib.sha256(self._last_token).hexdigest() if self._last_token else None
-        entries: list[Entry] = []
+        lines = [json.dumps({"seal": number, "previous": previous}).encode()]
         with ThreadPoolExecutor(CONNECTIONS) as readers:
             for some in batched(objects, _TOGETHER, strict=False):
-                entries += readers.map(self._describe, some)
-        root = find_root(write_leaves(number, previous, entries))[0]
-        self.number, self.newest = number, Seal(number, previous, entries, stamp(root))
-        self.not_renewed[name_token(number)] = self.newest.stamp
-        if not self._create(name_list(number), self.newest.write()):
+                lines += readers.map(self._describe, some)
+        self.newest = self.not_renewed[name_token(number)] = stamp(find_root(lines)[0])
+        if not self._create(name_list(number), write_list(lines, self.newest.token)):
             return False
-        self._create(name_token(number), self.newest.stamp.token)
+        self._create(name_token(number), self.newest.token)
+        self.number = number
         return True
 
     def _list(self, prefix: str) -> Iterator[Stored]:
@@ -171,11 +166,10 @@ class Seals:
         one = self._stored.get(key)
         return self._archive.read_version(key, one.version).content if one else None
 
-    def _check(self, number: int, content: bytes | None, token: bytes | None) -> None:
-        """Takes over a seal as the newest, unless its list is not the one that was stamped."""
+    def _check(self, number: int, content: bytes | None, token: bytes | None) -> Seal | None:
         list_key, token_key = name_list(number), name_token(number)
         before, seal = self._last_token, Seal.parse(number, content or b"", self._trusted)
-        self.newest, self._last_token = seal, seal.stamp.token if seal else token
+        self.newest, self._last_token = (seal.stamp, seal.stamp.token) if seal else (None, token)
         # A run that was killed leaves the newest list without its token.
         is_incomplete = token is None and seal is not None and number == self.number
         problems = {
@@ -191,9 +185,10 @@ class Seals:
         for problem, is_found in problems.items():
             if is_found:
                 self._report(*problem)
+        return seal
 
-    def _describe(self, one: Stored) -> Entry:
-        """Reads an object only if S3 has no SHA-256 of it, or one of the checksums of its parts."""
+    def _describe(self, one: Stored) -> bytes:
+        """Makes a line. Reads an object only if S3 has no SHA-256 of it, or one of the checksums of its parts."""
         found = self._s3.head_object(
             Bucket=self._bucket, Key=one.key, VersionId=one.version, ChecksumMode="ENABLED"
         ).get("ChecksumSHA256", "")
@@ -201,7 +196,7 @@ class Seals:
             sha256 = b64decode(found)
         else:
             sha256 = hashlib.sha256(self._archive.read_version(one.key, one.version).content).digest()
-        return Entry(one.key, one.version, one.size, sha256.hex())
+        return json.dumps(Entry(one.key, one.version, one.size, sha256.hex())._asdict()).encode()
 
     def _create(self, key: str, content: bytes) -> bool:
         """Returns False if the key is there already."""
