@@ -3,18 +3,15 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, BinaryIO
+from functools import partial
+from typing import BinaryIO
 
 import click
 
-from operate.command_line import CannotRun, examples
+from operate.command_line import examples
 from operate.output import Output
 from operate.stack import Target, on_a_stack
 
-if TYPE_CHECKING:
-    from operate.seals.time_stamp import Authority
-
-_ATTEMPTS = 5
 _RENEW_BEFORE = timedelta(days=90)
 
 
@@ -38,9 +35,16 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
     altered. Without a valid time stamp nothing is sealed, and the next run covers it.
     """
     from operate.seals.seals import Seals, name_list  # noqa: PLC0415 - takes a second to import
+    from operate.seals.time_stamp import find_trusted, parse_url, request_time_stamp  # noqa: PLC0415
 
-    authority, output = _find_authority(target, tsa, tsa_ca), Output()
-    problems: set[tuple[str, str]] = set()
+    tsa = tsa or target.outputs.get("TimeStampUrl")  # the local service has an authority of its own
+    if tsa is None:
+        raise click.UsageError("Give the URL of a time-stamping authority: --tsa URL.")
+    try:
+        url, trusted = parse_url(tsa), find_trusted(target, tsa_ca.read() if tsa_ca else b"")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    output, problems = Output(), set[tuple[str, str]]()
 
     def show(facts: Mapping[str, object]) -> None:
         if as_json:
@@ -53,21 +57,14 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
             problems.add((problem, key))
             show({"problem": problem, "key": key})
 
-    for _ in range(_ATTEMPTS):
-        seals = Seals(target.s3(), target.output("CertificatesBucketName"), authority.trusted, report)
-        unsealed = seals.find_unsealed()
-        seals.complete()
-        if not (unsealed or renew) or seals.create(unsealed, authority.stamp, renew=renew):
-            break
-    else:
-        raise CannotRun("Other runs are sealing at the same time. Run it again.")
-    facts: dict[str, object] = {"certificates": len(unsealed), "problems": len(problems)}
-    if seals.newest:
-        stamp = seals.newest
+    seals = Seals(target.s3(), target.output("CertificatesBucketName"), trusted, report)
+    count = seals.seal(partial(request_time_stamp, url, trusted), renew=renew)
+    facts: dict[str, object] = {"certificates": count, "problems": len(problems)}
+    if stamp := seals.newest:
         facts |= {"seal": name_list(seals.number), "time": stamp.time.isoformat(), "authority": stamp.authority}
         facts["token"] = hashlib.sha256(stamp.token).hexdigest()
     show(facts)
-    ends = min((stamp.signer.not_valid_after for stamp in seals.not_renewed.values()), default=None)
+    ends = min((one.signer.not_valid_after for one in seals.not_renewed.values()), default=None)
     if ends and ends - datetime.now(UTC) < _RENEW_BEFORE:
         output.remark(f"The certificate of a time stamp ends at {ends.isoformat()}. Before then, run it with --renew.")
     if problems:
@@ -81,16 +78,3 @@ def count_unsealed(target: Target) -> tuple[int, int]:
     unsealed = Seals(target.s3(), target.output("CertificatesBucketName"), (), lambda *_: None).find_unsealed()
     now = datetime.now(UTC)
     return len(unsealed), -((min((one.created for one in unsealed), default=now) - now) // timedelta(hours=1))
-
-
-def _find_authority(target: Target, tsa: str | None, tsa_ca: BinaryIO | None) -> "Authority":
-    """The outputs of the local stack name an authority of its own."""
-    from operate.seals.time_stamp import Authority, find_trusted, parse_url  # noqa: PLC0415
-
-    tsa = tsa or target.outputs.get("TimeStampUrl")
-    if tsa is None:
-        raise click.UsageError("Give the URL of a time-stamping authority: --tsa URL.")
-    try:
-        return Authority(parse_url(tsa), find_trusted(target, tsa_ca.read() if tsa_ca else b""))
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None

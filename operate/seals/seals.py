@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from certificates.archive import Archive
 from certificates.aws import error_code
+from operate.command_line import CannotRun
 from operate.seals.merkle import find_root
 from operate.seals.time_stamp import Certificates, TimeStamp
 from operate.stack import CONNECTIONS, check_pages
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PREFIX = ".seals/"
+_ATTEMPTS = 5
 _TOGETHER = 1000
 
 
@@ -89,15 +91,15 @@ class Seals:
         self._stored: dict[str, Stored] = {}
         self._last_token: bytes | None = None
         self.number = 0
-        """The number of the newest seal."""
         self.newest: TimeStamp | None = None
-        """None if there is no seal, or its list is missing or altered."""
+        """That of the seal `number`. None if there is no seal, or its list is missing or altered."""
         self.not_renewed: dict[str, TimeStamp] = {}
         """By the key of the token."""
 
     def read(self) -> Iterator[Seal]:
         """Yields each seal, the oldest first, unless its list is not the one that was stamped."""
         self._stored = {one.key: one for one in self._list(PREFIX)}
+        self._last_token, self.not_renewed = None, {}
         numbers = [key[len(PREFIX) :].partition(".")[0] for key in self._stored]
         self.number = max((int(number) for number in numbers if len(number) == 8 and number.isdecimal()), default=0)
         with ThreadPoolExecutor(CONNECTIONS) as readers:
@@ -125,27 +127,31 @@ class Seals:
             self._report("missing", key)
         return unsealed
 
-    def complete(self) -> None:
-        """Creates the token that a killed run has left out."""
-        if self.newest and name_token(self.number) not in self._stored:
-            self._create(name_token(self.number), self.newest.token)
+    def seal(self, stamp: Callable[[bytes], TimeStamp], *, renew: bool) -> int:
+        """Seals the certificates that no seal has, and with `renew` the tokens of all seals again. Returns how many
+        certificates. `stamp` makes the time stamp of a SHA-256."""
+        for _ in range(_ATTEMPTS):
+            unsealed = self.find_unsealed()
+            if self.newest and name_token(self.number) not in self._stored:
+                self._create(name_token(self.number), self.newest.token)
+            if not (unsealed or renew) or self._add(unsealed, stamp, renew=renew):
+                return len(unsealed)
+        raise CannotRun("Other runs are sealing at the same time. Run it again.")
 
-    def create(self, unsealed: list[Stored], stamp: Callable[[bytes], TimeStamp], *, renew: bool) -> bool:
-        """Seals certificates, and with `renew` all tokens again. Returns False if another run was first."""
-        number, objects = self.number + 1, unsealed
-        if renew:
-            objects = unsealed + [one for one in self._stored.values() if one.key.endswith(".tst")]
-            self.not_renewed.clear()
+    def _add(self, unsealed: list[Stored], stamp: Callable[[bytes], TimeStamp], *, renew: bool) -> bool:
+        """Returns False if another run was first."""
+        tokens = [one for one in self._stored.values() if one.key.endswith(".tst") and renew]
         previous = hashlib.sha256(self._last_token).hexdigest() if self._last_token else None
-        lines = [json.dumps({"seal": number, "previous": previous}).encode()]
+        self.number += 1
+        lines = [json.dumps({"seal": self.number, "previous": previous}).encode()]
         with ThreadPoolExecutor(CONNECTIONS) as readers:
-            for some in batched(objects, _TOGETHER, strict=False):
+            for some in batched(tokens + unsealed, _TOGETHER, strict=False):
                 lines += readers.map(self._describe, some)
-        self.newest = self.not_renewed[name_token(number)] = stamp(find_root(lines)[0])
-        if not self._create(name_list(number), write_list(lines, self.newest.token)):
+        self.newest = stamp(find_root(lines)[0])
+        self.not_renewed = ({} if renew else self.not_renewed) | {name_token(self.number): self.newest}
+        if not self._create(name_list(self.number), write_list(lines, self.newest.token)):
             return False
-        self._create(name_token(number), self.newest.token)
-        self.number = number
+        self._create(name_token(self.number), self.newest.token)
         return True
 
     def _list(self, prefix: str) -> Iterator[Stored]:

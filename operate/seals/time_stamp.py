@@ -24,7 +24,7 @@ from operate.stack import Target
 SECONDS = 50.0
 """The longest that an authority may take, whatever it does."""
 
-_MAX_RESPONSE_BYTES = 100_000
+_MAX_BYTES = 100_000
 _CLOCK_DIFFERENCE = timedelta(minutes=15)
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 
@@ -67,36 +67,26 @@ class TimeStamp:
         return str(self.signer.subject.native.get("common_name") or self.signer.subject.human_friendly)
 
 
-@dataclass(frozen=True)
-class Authority:
-    """`trusted` are the certificates that may have issued its own."""
-
-    url: Url
-    trusted: Certificates
-
-    def stamp(self, imprint: bytes) -> TimeStamp:
-        """Raises CannotRun unless a valid time stamp of the imprint arrives in time."""
-        hashed, nonce = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}, secrets.randbits(63)
-        query = tsp.TimeStampReq({"version": 1, "message_imprint": hashed, "nonce": nonce, "cert_req": True}).dump()
-        try:
-            response = run_within(
-                SECONDS, lambda exchange: exchange.send(self.url, _HEADERS, _MAX_RESPONSE_BYTES, {200}, query).content
-            )
-            token = tsp.TimeStampResp.load(response, strict=True)["time_stamp_token"].dump()
-            stamp = TimeStamp.read(token, self.trusted, datetime.now(UTC))
-        except ProviderFailed as error:
-            cause = f"{error.reason} {error.upstream_status or ''}".rstrip()
-            raise CannotRun(f"The authority gave no response: {cause}. Nothing was sealed.") from error
-        except ValueError as error:
-            raise CannotRun("The authority's response has no time stamp. Nothing was sealed.") from error
+def request_time_stamp(url: Url, trusted: Certificates, imprint: bytes) -> TimeStamp:
+    """Raises CannotRun unless a valid time stamp of the imprint arrives in time."""
+    hashed, nonce = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}, secrets.randbits(63)
+    query = tsp.TimeStampReq({"version": 1, "message_imprint": hashed, "nonce": nonce, "cert_req": True}).dump()
+    try:
+        response = run_within(SECONDS, lambda exchange: exchange.send(url, _HEADERS, _MAX_BYTES, {200}, query).content)
+        token = tsp.TimeStampResp.load(response, strict=True)["time_stamp_token"].dump()
+        stamp = TimeStamp.read(token, trusted, datetime.now(UTC))
         problem = stamp.problem
         if (stamp.imprint, stamp.nonce) != (imprint, nonce):
             problem = "it answers another request"
         elif abs(stamp.time - datetime.now(UTC)) > _CLOCK_DIFFERENCE:
             problem = "its time and this machine's are more than 15 minutes apart"
-        if problem:
-            raise CannotRun(f"The time stamp is not valid: {problem}. Nothing was sealed.")
-        return stamp
+    except ProviderFailed as error:
+        problem = f"the authority gave no response ({error.reason} {error.upstream_status or ''}".rstrip() + ")"
+    except ValueError:
+        problem = "the response has none"
+    if problem:
+        raise CannotRun(f"There is no valid time stamp: {problem}. Nothing was sealed.")
+    return stamp
 
 
 def find_trusted(target: Target, pem: bytes = b"") -> Certificates:

@@ -101,9 +101,10 @@ IMPRINT = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": hashlib.
 OTHER_HASH = {"hash_algorithm": {"algorithm": "sha512"}, "hashed_message": hashlib.sha512(b"").digest()}
 TWO_PURPOSES = {"purposes": (ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING)}
 REJECTED = bytes.fromhex("30053003020102")
+FAILED = "Error: There is no valid time stamp: {}. Nothing was sealed.\n"
 ANOTHER_REQUEST = "it answers another request"
 NOT_TRUSTED = "its authority is not trusted, or a certificate has ended"
-NO_TIME_STAMP = "The authority's response has no time stamp."
+NO_TIME_STAMP = "the response has none"
 
 Answer = Callable[[TimeStampAuthority, bytes], bytes]
 
@@ -140,7 +141,7 @@ def late(minutes: int) -> Answer:
         ({}, lambda *_: REJECTED, NO_TIME_STAMP),
         ({}, lambda *_: b"<html>", NO_TIME_STAMP),
         ({}, lambda *_: b"", NO_TIME_STAMP),
-        ({}, lambda *_: b"0" * 100_001, "The authority gave no response: too_large 200."),
+        ({}, lambda *_: b"0" * 100_001, "the authority gave no response (too_large 200)"),
     ],
 )
 def test_a_time_stamp_that_is_not_valid_leaves_nothing(
@@ -151,8 +152,7 @@ def test_a_time_stamp_that_is_not_valid_leaves_nothing(
     Path("root.pem").write_bytes(authority.root)
     seal.server.make_body = lambda query: make_body(authority, query)
     result = seal()
-    message = message if message.endswith(".") else f"The time stamp is not valid: {message}."
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message} Nothing was sealed.\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", FAILED.format(message))
     assert seal.names() == []
     seal.server.make_body = authority.answer
     assert (seal().exit_code == 0) == (not options)
@@ -182,7 +182,7 @@ def test_an_authority_that_does_not_answer_in_time_leaves_nothing(
     seal.operate.archive(1)
     with ScriptedServer(answer) as server:
         result = seal(url=server.url)
-    message = f"Error: The authority gave no response: {cause}. Nothing was sealed.\n"
+    message = FAILED.format(f"the authority gave no response ({cause})")
     assert (result.exit_code, result.stdout, result.stderr, seal.names()) == (2, "", message, [])
 
 

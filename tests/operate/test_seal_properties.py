@@ -22,7 +22,6 @@ from tests.support.examples import bounded, given
 from tests.support.versioned_s3 import Killed, VersionedS3
 
 AUTHORITY = cache(TimeStampAuthority)
-ATTEMPTS = 5
 
 
 def trusted() -> Any:
@@ -37,15 +36,10 @@ def stamp(imprint: bytes) -> TimeStamp:
 
 
 def run(s3: Any, *, renew: bool = False) -> set[tuple[str, str]]:
-    """Seals as the command does. Returns the contradictions."""
+    """Returns the contradictions."""
     problems = set()
-    for _ in range(ATTEMPTS):
-        seals = Seals(s3, "bucket", trusted(), lambda *problem: problems.add(problem))
-        unsealed = seals.find_unsealed()
-        seals.complete()
-        if not (unsealed or renew) or seals.create(unsealed, stamp, renew=renew):
-            return problems
-    raise AssertionError
+    Seals(s3, "bucket", trusted(), lambda *problem: problems.add(problem)).seal(stamp, renew=renew)
+    return problems
 
 
 def archive(s3: VersionedS3, count: int) -> None:
