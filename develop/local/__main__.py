@@ -67,7 +67,10 @@ def _announce(running: LocalService) -> None:
     print(f"curl -sS -X POST {provider}/stop")
     print(f"curl -sS -X POST {provider}/start")
     print("\n# the operator's commands work on it, too")
-    print(f".venv/bin/certificates archive status --local --port {running.url.rpartition(':')[2]}")
+    port = running.url.rpartition(":")[2]
+    print(f".venv/bin/certificates archive status --local --port {port}")
+    print("\n# prove the time of all archived certificates, by a time-stamping authority of this service's own")
+    print(f".venv/bin/certificates archive seal --local --port {port}")
     print("\n# the API reference, to read and to try\n" + running.url + "/")
     print("\nready", flush=True)
 

@@ -12,8 +12,6 @@ from operate.command_line import examples
 from operate.output import Output
 from operate.stack import Target, on_a_stack
 
-_RENEW_BEFORE = timedelta(days=90)
-
 
 @click.command(
     epilog=examples(
@@ -34,7 +32,7 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
     First compares the archive with all seals. Exit code 1: a sealed certificate or a seal is missing, hidden or
     altered. Without a valid time stamp nothing is sealed, and the next run covers it.
     """
-    from operate.seals.seals import Seals, name_list  # noqa: PLC0415 - takes a second to import
+    from operate.seals.seals import Seals, name_object  # noqa: PLC0415 - takes a second to import
     from operate.seals.time_stamp import find_trusted, parse_url, request_time_stamp  # noqa: PLC0415
 
     tsa = tsa or target.outputs.get("TimeStampUrl")  # the local service has an authority of its own
@@ -61,12 +59,13 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
     count = seals.seal(partial(request_time_stamp, url, trusted), renew=renew)
     facts: dict[str, object] = {"certificates": count, "problems": len(problems)}
     if stamp := seals.newest:
-        facts |= {"seal": name_list(seals.number), "time": stamp.time.isoformat(), "authority": stamp.authority}
-        facts["token"] = hashlib.sha256(stamp.token).hexdigest()
+        facts |= {
+            "seal": name_object(seals.number, "jsonl"),
+            "time": stamp.time.isoformat(),
+            "authority": stamp.authority,
+        }
+        facts |= {"token": hashlib.sha256(stamp.token).hexdigest(), "ends": stamp.signer.not_valid_after.isoformat()}
     show(facts)
-    ends = min((one.signer.not_valid_after for one in seals.not_renewed.values()), default=None)
-    if ends and ends - datetime.now(UTC) < _RENEW_BEFORE:
-        output.remark(f"The certificate of a time stamp ends at {ends.isoformat()}. Before then, run it with --renew.")
     if problems:
         raise click.exceptions.Exit(1)
 

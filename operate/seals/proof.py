@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asn1crypto.pem import armor
 
 from operate.seals.merkle import find_root
-from operate.seals.seals import Entry, Seal, name_token
+from operate.seals.seals import Seal, name_object
 from operate.seals.time_stamp import TimeStamp
 
 _COMMANDS = """\
@@ -21,10 +21,13 @@ _COMMANDS = """\
 
 @dataclass(frozen=True)
 class Proof:
-    """An object of a seal, and its path to the root (see `find_root`), which the time stamp stamps."""
+    """A sealed object, and its path (see `find_root`) to the root that the time stamp stamps."""
 
     seal: int
-    entry: Entry
+    key: str
+    version: str
+    size: int
+    sha256: str
     path: list[tuple[str, str]]
     stamp: TimeStamp
 
@@ -38,7 +41,7 @@ class Proof:
 
     def write_commands(self, name: str, file: str, renewal: "Proof | None" = None) -> str:
         """The object is in the file. OpenSSL judges the time stamp as of its renewal or, without one, of now."""
-        before = json.dumps({"key": self.entry.key, "version": self.entry.version, "size": 0})[:-2]
+        before = json.dumps({"key": self.key, "version": self.version, "size": 0})[:-2]
         steps = [f'"$hash" {one}' if side == "right" else f'{one} "$hash"' for side, one in self.path]
         return _COMMANDS.format(
             file=file,
@@ -53,9 +56,8 @@ def find_proofs(seals: Iterable[Seal], key: str) -> list[Proof]:
     """Returns the proof of an object and, if its seal was renewed, the newest proof of that seal's token."""
     found: list[Proof] = []
     for seal in seals:
-        wanted = name_token(found[0].seal) if found else key
+        wanted = name_object(found[0].seal, "tst") if found else key
         for index, entry in enumerate(seal.entries(), 1):
-            if entry.key == wanted:
-                path = find_root(seal.lines, index)[1]
-                found[1:] = [Proof(seal.number, entry, path, seal.stamp)]
+            if entry[0] == wanted:
+                found[1:] = [Proof(seal.number, *entry, find_root(seal.lines, index)[1], seal.stamp)]
     return found

@@ -44,15 +44,6 @@ class Stored(NamedTuple):
     is_altered: bool
 
 
-class Entry(NamedTuple):
-    """A sealed object. `sha256` is in hexadecimal digits."""
-
-    key: str
-    version: str
-    size: int
-    sha256: str
-
-
 @dataclass(frozen=True)
 class Seal:
     """`lines` are the leaves. `previous` is the SHA-256 of the token of the seal before."""
@@ -74,8 +65,11 @@ class Seal:
         except (LookupError, TypeError, ValueError):
             return None
 
-    def entries(self) -> Iterator[Entry]:
-        return (Entry(**json.loads(line)) for line in self.lines[1:])
+    def entries(self) -> Iterator[tuple[str, str, int, str]]:
+        """Yields key, version, size and SHA-256 (in hexadecimal digits) of each sealed object."""
+        for line in self.lines[1:]:
+            one = json.loads(line)
+            yield one["key"], one["version"], one["size"], one["sha256"]
 
 
 def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
@@ -93,30 +87,26 @@ class Seals:
         self.number = 0
         self.newest: TimeStamp | None = None
         """That of the seal `number`. None if there is no seal, or its list is missing or altered."""
-        self.not_renewed: dict[str, TimeStamp] = {}
-        """By the key of the token."""
 
     def read(self) -> Iterator[Seal]:
         """Yields each seal, the oldest first, unless its list is not the one that was stamped."""
         self._stored = {one.key: one for one in self._list(PREFIX)}
-        self._last_token, self.not_renewed = None, {}
+        self._last_token = None
         numbers = [key[len(PREFIX) :].partition(".")[0] for key in self._stored]
         self.number = max((int(number) for number in numbers if len(number) == 8 and number.isdecimal()), default=0)
         with ThreadPoolExecutor(CONNECTIONS) as readers:
             for some in batched(range(1, self.number + 1), CONNECTIONS, strict=False):
-                contents = [readers.map(self._read, map(name, some)) for name in (name_list, name_token)]
-                for number, content, token in zip(some, *contents, strict=True):
+                lists, tokens = (readers.map(self._read, some, [kind] * len(some)) for kind in ("jsonl", "tst"))
+                for number, content, token in zip(some, lists, tokens, strict=True):
                     if seal := self._check(number, content, token):
                         yield seal
 
     def find_unsealed(self) -> list[Stored]:
         """Compares the archive with its seals. Returns the certificates that no seal has."""
-        sealed, unsealed = {}, []
+        sealed: dict[str, tuple[str, int]] = {}
+        unsealed = []
         for seal in self.read():
-            for entry in seal.entries():
-                sealed[entry.key] = entry.version, entry.size
-                self.not_renewed.pop(entry.key, None)
-            self.not_renewed[name_token(seal.number)] = seal.stamp
+            sealed |= {key: (version, size) for key, version, size, _ in seal.entries()}
         for stored in self._list(""):
             facts = sealed.pop(stored.key, None)
             if facts is None and not stored.key.startswith("."):
@@ -132,8 +122,8 @@ class Seals:
         certificates. `stamp` makes the time stamp of a SHA-256."""
         for _ in range(_ATTEMPTS):
             unsealed = self.find_unsealed()
-            if self.newest and name_token(self.number) not in self._stored:
-                self._create(name_token(self.number), self.newest.token)
+            if self.newest and name_object(self.number, "tst") not in self._stored:
+                self._create(name_object(self.number, "tst"), self.newest.token)
             if not (unsealed or renew) or self._add(unsealed, stamp, renew=renew):
                 return len(unsealed)
         raise CannotRun("Other runs are sealing at the same time. Run it again.")
@@ -148,10 +138,9 @@ class Seals:
             for some in batched(tokens + unsealed, _TOGETHER, strict=False):
                 lines += readers.map(self._describe, some)
         self.newest = stamp(find_root(lines)[0])
-        self.not_renewed = ({} if renew else self.not_renewed) | {name_token(self.number): self.newest}
-        if not self._create(name_list(self.number), write_list(lines, self.newest.token)):
+        if not self._create(name_object(self.number, "jsonl"), write_list(lines, self.newest.token)):
             return False
-        self._create(name_token(self.number), self.newest.token)
+        self._create(name_object(self.number, "tst"), self.newest.token)
         return True
 
     def _list(self, prefix: str) -> Iterator[Stored]:
@@ -168,12 +157,12 @@ class Seals:
             for one in [one for one in found if "Size" in one][-1:]:  # S3 lists the newest version first
                 yield Stored(key, one["VersionId"], one["Size"], one["LastModified"], is_altered=len(found) > 1)
 
-    def _read(self, key: str) -> bytes | None:
-        one = self._stored.get(key)
-        return self._archive.read_version(key, one.version).content if one else None
+    def _read(self, number: int, kind: str) -> bytes | None:
+        one = self._stored.get(name_object(number, kind))
+        return self._archive.read_version(one.key, one.version).content if one else None
 
     def _check(self, number: int, content: bytes | None, token: bytes | None) -> Seal | None:
-        list_key, token_key = name_list(number), name_token(number)
+        list_key, token_key = name_object(number, "jsonl"), name_object(number, "tst")
         before, seal = self._last_token, Seal.parse(number, content or b"", self._trusted)
         self.newest, self._last_token = (seal.stamp, seal.stamp.token) if seal else (None, token)
         # A run that was killed leaves the newest list without its token.
@@ -202,7 +191,7 @@ class Seals:
             sha256 = b64decode(found)
         else:
             sha256 = hashlib.sha256(self._archive.read_version(one.key, one.version).content).digest()
-        return json.dumps(Entry(one.key, one.version, one.size, sha256.hex())._asdict()).encode()
+        return json.dumps({"key": one.key, "version": one.version, "size": one.size, "sha256": sha256.hex()}).encode()
 
     def _create(self, key: str, content: bytes) -> bool:
         """Returns False if the key is there already."""
@@ -215,9 +204,6 @@ class Seals:
         return True
 
 
-def name_list(number: int) -> str:
-    return f"{PREFIX}{number:08}.jsonl"
-
-
-def name_token(number: int) -> str:
-    return f"{PREFIX}{number:08}.tst"
+def name_object(number: int, kind: str) -> str:
+    """Returns the key of a list (jsonl) or a token (tst)."""
+    return f"{PREFIX}{number:08}.{kind}"

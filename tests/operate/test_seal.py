@@ -17,6 +17,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.keys import load_certs_from_pemder_data
 
 from develop.fakes.server import Response, ScriptedServer, chunked, hang, raw, reply, reset
+from develop.local.provider import TIME_STAMP_PATH, ProviderStub
+from develop.local.stack import serving
 from develop.local.time_stamps import NAME, TimeStampAuthority
 from operate.seals import time_stamp
 from operate.seals.proof import find_proofs
@@ -87,6 +89,7 @@ def test_a_seal_lists_the_certificates_and_locks_the_list_with_its_time_stamp(se
         "seal": ".seals/00000001.jsonl",
         "authority": NAME,
         "token": hashlib.sha256(token).hexdigest(),
+        "ends": seal.authority.certificate.not_valid_after_utc.isoformat(),
     }
     assert (result.exit_code, result.stderr) == (0, "")
     assert {seal.read(name).get("ObjectLockMode") for name in seal.names()} == {"GOVERNANCE"}
@@ -230,32 +233,29 @@ def test_a_time_stamp_of_an_authority_that_is_no_longer_trusted_is_reported(seal
     )
 
 
-def test_a_certificate_that_ends_soon_is_remarked_until_the_seals_are_renewed(seal: Sealing) -> None:
-    old, new = TimeStampAuthority(days=30), TimeStampAuthority()
-    Path("root.pem").write_bytes(old.root + new.root)
-    seal.operate.archive(1)
-    seal.server.make_body = old.answer
-    ends = old.certificate.not_valid_after_utc.isoformat()
-    remark = f"The certificate of a time stamp ends at {ends}. Before then, run it with --renew.\n"
-    assert [seal().stderr, seal().stderr] == [remark, remark]
-    seal.server.make_body = new.answer
-    assert [seal("--renew").stderr, seal().stderr] == ["", ""]
+def test_an_authority_must_be_named(seal: Sealing) -> None:
+    def last_line(result: Result) -> tuple[int, str]:
+        return result.exit_code, result.stderr.splitlines()[-1]
 
-
-def test_an_authority_must_be_named_but_for_the_local_service(seal: Sealing) -> None:
-    result = seal.operate("archive", "seal")
-    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
-        2,
-        "Error: Give the URL of a time-stamping authority: --tsa URL.",
-    )
-    result = seal(url="ftp://tsa.example.com")
-    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: Invalid value: is not a plain https URL")
+    words = "Error: Give the URL of a time-stamping authority: --tsa URL."
+    assert last_line(seal.operate("archive", "seal")) == (2, words)
+    assert last_line(seal(url="ftp://tsa.example.com")) == (2, "Error: Invalid value: is not a plain https URL")
     Path("root.pem").write_text("nothing")
-    assert seal().exit_code == 2
-    outputs = {"TimeStampUrl": seal.server.url, "TimeStampRoot": seal.authority.root.decode()}
+    assert last_line(seal())[0] == 2
+
+
+def test_the_local_service_has_an_authority(seal: Sealing) -> None:
+    provider, authority = ProviderStub("127.0.0.1", 0, "", {}), TimeStampAuthority()
+    provider.stamp = authority.answer
+    outputs = {
+        "TimeStampUrl": f"http://localhost:{provider.server_address[1]}{TIME_STAMP_PATH}",
+        "TimeStampRoot": authority.root.decode(),
+    }
     deploy("local", seal.operate.stack.outputs | outputs)
     seal.operate.archive(1)
-    assert run("archive", "seal", "--stack", "local").exit_code == 0
+    with serving(provider):
+        result = run("archive", "seal", "--stack", "local")
+    assert (result.exit_code, result.stderr, seal.names()) == (0, "", ["00000001.jsonl", "00000001.tst"])
 
 
 def test_status_says_when_certificates_wait_too_long_for_their_seal(
@@ -299,7 +299,7 @@ def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing
     seals = Seals(S3, seal.bucket, list(load_certs_from_pemder_data(seal.authority.root)), lambda *_: None)
     for number in range(1, 6):
         proof, renewal = find_proofs(seals.read(), key(number))
-        assert (proof.seal, proof.entry.key, renewal.seal, renewal.entry.key) == (
+        assert (proof.seal, proof.key, renewal.seal, renewal.key) == (
             1,
             key(number),
             2,
