@@ -15,7 +15,8 @@ from operate.stack import Target, on_a_stack
 
 @click.command(
     epilog=examples(
-        "certificates archive seal --stack craftkit-certificates --tsa http://tsa.example.com",
+        "certificates archive seal --stack craftkit-certificates \\",
+        "  --tsa http://tsa.example.com",
         "certificates archive seal --local",
     )
 )
