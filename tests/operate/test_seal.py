@@ -7,6 +7,7 @@ import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from asn1crypto import tsp
 from click.testing import Result
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pyhanko.keys import load_certs_from_pemder_data
 
 from develop.fakes.server import Response, ScriptedServer, chunked, hang, raw, reply, reset
 from develop.local.provider import TIME_STAMP_PATH, ProviderStub
@@ -26,7 +26,7 @@ from operate.seals.seals import Seals
 from tests.support.deployed import S3
 from tests.support.operator import Operator, before, deploy, json_lines, run, signature_id, summary
 from tests.support.pdf import pdf
-from tests.support.time_stamp_authority import OpensslAuthority, TimeStampServer
+from tests.support.time_stamp_authority import OpensslAuthority, TimeStampServer, stamp, trust
 
 PROGRAMS = ("sh", "sha256sum", "head", "tr", "basenc", "wc", "openssl")
 
@@ -290,30 +290,28 @@ def check(folder: Path, commands: str) -> int:
 
 @pytest.mark.threat("wrong-bytes")
 def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing, tmp_path: Path) -> None:
+    """The first authority's certificate has ended since, but not when the seal was renewed."""
     for number in range(1, 6):
         seal.operate.archive(number, pdf() + b"%" * number)
-    seal()
-    seal("--renew")
-    (tmp_path / "out").mkdir()
+    old, new, now = TimeStampAuthority(days=-1), TimeStampAuthority(), datetime.now(UTC)
+    seals = Seals(S3, seal.bucket, trust(old, new), lambda *problem: pytest.fail(str(problem)))
+    seals.seal(partial(stamp, authority=old, time=now - timedelta(hours=48)), renew=False)
+    assert len(find_proofs(seals.read(), key(1))) == 1
+    seals.seal(partial(stamp, authority=new, time=now - timedelta(hours=36)), renew=True)
+    assert find_proofs(seals.read(), key(9)) == []
     folder = tmp_path / "out"
-    seals = Seals(S3, seal.bucket, list(load_certs_from_pemder_data(seal.authority.root)), lambda *_: None)
+    folder.mkdir()
+    certificate = folder / "certificate.pdf"
     for number in range(1, 6):
         proof, renewal = find_proofs(seals.read(), key(number))
-        assert (proof.seal, proof.key, renewal.seal, renewal.key) == (
-            1,
-            key(number),
-            2,
-            ".seals/00000001.tst",
-        )
-        (folder / "certificate.pdf").write_bytes(pdf() + b"%" * number)
+        assert (proof.seal, proof.key) == (1, key(number))
+        assert (renewal.seal, renewal.key) == (2, ".seals/00000001.tst")
         for name, content in (proof.write_files("seal") | renewal.write_files("renewal")).items():
             (folder / name).write_bytes(content)
-        parts = [
-            proof.write_commands("seal", "certificate.pdf", renewal),
-            renewal.write_commands("renewal", "seal.tst"),
-        ]
-        assert [check(folder, part) for part in parts] == [0, 0]
-        assert "prj_1" not in parts[1]
-        (folder / "certificate.pdf").write_bytes(pdf() + b"%" * number + b"%")
-        assert check(folder, parts[0]) != 0
-    assert find_proofs(seals.read(), key(9)) == []
+        commands = proof.write_commands("seal", certificate.name, renewal)
+        certificate.write_bytes(pdf() + b"%" * number)
+        assert check(folder, commands) == check(folder, renewal.write_commands("renewal", "seal.tst")) == 0
+        assert check(folder, proof.write_commands("seal", certificate.name)) != 0
+        assert commands.count("prj_1") == 1
+        certificate.write_bytes(pdf() + b"%" * number + b"%")
+        assert check(folder, commands) != 0

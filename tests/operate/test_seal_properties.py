@@ -10,35 +10,28 @@ from functools import cache, partial
 from typing import Any
 
 import pytest
-from asn1crypto import tsp
 from hypothesis import strategies as st
-from pyhanko.keys import load_certs_from_pemder_data
 
 from develop.local.time_stamps import TimeStampAuthority
 from operate.seals.merkle import find_root
 from operate.seals.seals import Seals
 from operate.seals.time_stamp import TimeStamp
 from tests.support.examples import bounded, given
+from tests.support.time_stamp_authority import stamp, trust
 from tests.support.versioned_s3 import Killed, VersionedS3
 
 AUTHORITY = cache(TimeStampAuthority)
 
 
-def trusted() -> Any:
-    return list(load_certs_from_pemder_data(AUTHORITY().root))
-
-
 @cache
-def stamp(imprint: bytes) -> TimeStamp:
-    hashed = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}
-    query = tsp.TimeStampReq({"version": 1, "message_imprint": hashed}).dump()
-    return TimeStamp.read(tsp.TimeStampResp.load(AUTHORITY().answer(query))["time_stamp_token"].dump(), trusted())
+def stamp_once(imprint: bytes) -> TimeStamp:
+    return stamp(imprint, AUTHORITY())
 
 
 def run(s3: Any, *, renew: bool = False) -> set[tuple[str, str]]:
     """Returns the contradictions."""
     problems = set()
-    Seals(s3, "bucket", trusted(), lambda *problem: problems.add(problem)).seal(stamp, renew=renew)
+    Seals(s3, "bucket", trust(AUTHORITY()), lambda *problem: problems.add(problem)).seal(stamp_once, renew=renew)
     return problems
 
 

@@ -2,12 +2,16 @@
 
 import subprocess
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
+from asn1crypto import tsp
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pyhanko.keys import load_certs_from_pemder_data
 
 from develop.fakes.server import Request, Response, ScriptedServer, reply
 from develop.local.time_stamps import TimeStampAuthority
+from operate.seals.time_stamp import Certificates, TimeStamp
 
 _CONFIG = """[tsa]
 default_tsa = t
@@ -47,3 +51,14 @@ class TimeStampServer(ScriptedServer):
     def find_answer(self, request: Request) -> Response:
         self.requests.append(request)
         return reply(200, self.make_body(request.body))
+
+
+def trust(*authorities: TimeStampAuthority) -> Certificates:
+    return [one for authority in authorities for one in load_certs_from_pemder_data(authority.root)]
+
+
+def stamp(imprint: bytes, authority: TimeStampAuthority, time: datetime | None = None) -> TimeStamp:
+    """Makes a time stamp of a SHA-256."""
+    hashed = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}
+    response = authority.answer(tsp.TimeStampReq({"version": 1, "message_imprint": hashed}).dump(), time)
+    return TimeStamp.read(tsp.TimeStampResp.load(response)["time_stamp_token"].dump(), trust(authority))
