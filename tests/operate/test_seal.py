@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from develop.fakes.server import Response, ScriptedServer, chunked, hang, raw, r
 from develop.local.provider import TIME_STAMP_PATH, ProviderStub
 from develop.local.stack import serving
 from develop.local.time_stamps import NAME, TimeStampAuthority
+from develop.template import ROOT
 from operate.seals import time_stamp
 from operate.seals.proof import find_proofs
 from operate.seals.seals import Seals
@@ -27,6 +29,9 @@ from tests.support.deployed import S3
 from tests.support.operator import Operator, before, deploy, json_lines, run, signature_id, summary
 from tests.support.pdf import pdf
 from tests.support.time_stamp_authority import OpensslAuthority, TimeStampServer, stamp, trust
+
+SCRIPT = (ROOT / "docs/seals.md").read_bytes().partition(b"```python\n")[2].partition(b"```")[0]
+"""Finds the root of a list, without this project's code."""
 
 PROGRAMS = ("sh", "sha256sum", "head", "tr", "basenc", "wc", "openssl")
 
@@ -66,7 +71,7 @@ def make_seal(operate: Operator, tmp_path: Path) -> Iterator[Sealing]:
         yield sealing
 
 
-def test_a_seal_lists_the_certificates_and_locks_the_list_with_its_time_stamp(seal: Sealing) -> None:
+def test_a_seal_lists_the_certificates_and_openssl_verifies_its_time_stamp(seal: Sealing) -> None:
     seal.operate.archive(1)
     seal.operate.archive(2, b"written in parts", ChecksumAlgorithm="CRC32")
     result = seal("--json")
@@ -93,6 +98,12 @@ def test_a_seal_lists_the_certificates_and_locks_the_list_with_its_time_stamp(se
     }
     assert (result.exit_code, result.stderr) == (0, "")
     assert {seal.read(name).get("ObjectLockMode") for name in seal.names()} == {"GOVERNANCE"}
+
+    Path("list").write_bytes(content)
+    Path("token").write_bytes(token)
+    root = subprocess.run([sys.executable, "-I", "-", "list"], input=SCRIPT, capture_output=True, check=True).stdout
+    verify = "openssl ts -verify -token_in -in token -CAfile root.pem -digest"
+    assert subprocess.run([*verify.split(), root.decode().strip()], capture_output=True, check=False).returncode == 0
 
     again = seal()
     assert (again.exit_code, again.stderr, seal.names()) == (0, "", ["00000001.jsonl", "00000001.tst"])

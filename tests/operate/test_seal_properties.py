@@ -145,6 +145,18 @@ def test_a_whole_seal_that_is_missing_is_named_on_every_run(number: int) -> None
         archive(s3, 1)
 
 
+def test_a_seal_that_was_made_again_with_other_certificates_breaks_the_chain() -> None:
+    s3, other = make_sealed(), VersionedS3()
+    for count in (3, 1):
+        archive(other, count)
+        assert run(other) == set()
+    for key in (".seals/00000002.jsonl", ".seals/00000002.tst"):
+        s3.versions[key][0]["content"] = other.versions[key][0]["content"]
+    for _ in range(2):
+        assert ("broken_chain", ".seals/00000003.jsonl") in run(s3)
+        archive(s3, 1)
+
+
 @pytest.mark.threat("wrong-bytes")
 @given(st.sampled_from(LISTS), st.data())
 @bounded(40)
