@@ -40,9 +40,13 @@ def seal(target: Target, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: boo
     if tsa is None:
         raise click.UsageError("Give the URL of a time-stamping authority: --tsa URL.")
     try:
-        url, trusted = parse_url(tsa), find_trusted(target, tsa_ca.read() if tsa_ca else b"")
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+        url = parse_url(tsa)
+    except ValueError:
+        raise click.BadParameter("It is not a plain URL.", param_hint="--tsa") from None
+    try:
+        trusted = find_trusted(target, tsa_ca.read() if tsa_ca else b"")
+    except ValueError:
+        raise click.BadParameter("It has no certificates in PEM.", param_hint="--tsa-ca") from None
     output, problems = Output(), set[tuple[str, str]]()
 
     def show(facts: Mapping[str, object]) -> None:

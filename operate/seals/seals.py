@@ -106,7 +106,8 @@ class Seals:
         sealed: dict[str, tuple[str, int]] = {}
         unsealed = []
         for seal in self.read():
-            sealed |= {key: (version, size) for key, version, size, _ in seal.entries()}
+            for key, version, size, _ in seal.entries():
+                sealed.setdefault(key, (version, size))
         for stored in self._list(""):
             facts = sealed.pop(stored.key, None)
             if facts is None and not stored.key.startswith("."):

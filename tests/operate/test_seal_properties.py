@@ -157,6 +157,17 @@ def test_a_seal_that_was_made_again_with_other_certificates_breaks_the_chain() -
         archive(s3, 1)
 
 
+def test_a_certificate_that_was_sealed_again_in_place_of_another_is_named() -> None:
+    """While the list that has the first one was away."""
+    s3, key = make_sealed(), "prj_1/0.pdf"
+    first = s3.versions.pop(LISTS[0])
+    replace(s3, key)
+    assert ("missing", LISTS[0]) in run(s3)
+    s3.versions[LISTS[0]] = first
+    for _ in range(2):
+        assert run(s3) == {("altered", key)}
+
+
 @pytest.mark.threat("wrong-bytes")
 @given(st.sampled_from(LISTS), st.data())
 @bounded(40)
