@@ -55,13 +55,13 @@ class Seal:
 
     @classmethod
     def parse(cls, number: int, content: bytes, trusted: Certificates) -> Self | None:
-        """Returns None unless the content is the list of this number that was stamped."""
+        """Returns None unless the content is the list that was stamped."""
         try:
             *lines, last = content.splitlines()
-            header, stamp = json.loads(lines[0]), TimeStamp.read(b64decode(json.loads(last)["token"]), trusted)
-            seal = cls(number, header["previous"], lines, stamp)
+            stamp = TimeStamp.read(b64decode(json.loads(last)["token"]), trusted)
+            seal = cls(number, json.loads(lines[0])["previous"], lines, stamp)
             is_stamped = find_root(lines)[0] == stamp.imprint and content == write_list(lines, stamp.token)
-            return seal if is_stamped and header["seal"] == number and all(seal.entries()) else None
+            return seal if is_stamped and all(seal.entries()) else None
         except (LookupError, TypeError, ValueError):
             return None
 
