@@ -71,14 +71,19 @@ def make_seal(operate: Operator, tmp_path: Path) -> Iterator[Sealing]:
         yield sealing
 
 
-def test_a_seal_lists_the_certificates_and_openssl_verifies_its_time_stamp(seal: Sealing) -> None:
+def test_a_seal_lists_the_certificates_and_openssl_verifies_its_time_stamp(
+    seal: Sealing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seal.operate.archive(1)
-    seal.operate.archive(2, b"written in parts", ChecksumAlgorithm="CRC32")
+    seal.operate.archive(2, b"no SHA-256", ChecksumAlgorithm="CRC32")
+    reads: list[int] = []
+    before(monkeypatch, "s3.GetObject", reads.append)
     result = seal("--json")
+    assert reads == [1]
     (facts,) = json_lines(result.stdout)
     content, token = (seal.read(f"00000001.{end}")["Body"].read() for end in ("jsonl", "tst"))
     versions = [S3.head_object(Bucket=seal.bucket, Key=key(number))["VersionId"] for number in (1, 2)]
-    bodies = (pdf(), b"written in parts")
+    bodies = (pdf(), b"no SHA-256")
     assert [json.loads(line) for line in content.splitlines()] == [
         {"seal": 1, "previous": None},
         *(
