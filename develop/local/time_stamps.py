@@ -16,7 +16,11 @@ class TimeStampAuthority:
     """`root` is its root certificate, in PEM. The certificate of its signer ends in so many days."""
 
     def __init__(
-        self, days: int = 2000, purposes: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.TIME_STAMPING,)
+        self,
+        days: int = 2000,
+        purposes: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.TIME_STAMPING,),
+        *,
+        critical: bool = True,
     ) -> None:
         now = datetime.now(UTC)
         root_key = ec.generate_private_key(ec.SECP256R1())
@@ -27,7 +31,7 @@ class TimeStampAuthority:
             public_key = (self.key if name == NAME else root_key).public_key()
             builder = x509.CertificateBuilder(issuer, subject, public_key, x509.random_serial_number())
             builder = builder.not_valid_before(now - timedelta(days=400)).not_valid_after(until)
-            return builder.add_extension(extension, critical=True).sign(root_key, hashes.SHA256())
+            return builder.add_extension(extension, critical).sign(root_key, hashes.SHA256())
 
         until = now + timedelta(days=4000)
         self.root = issue("Test Root", until, x509.BasicConstraints(ca=True, path_length=None)).public_bytes(

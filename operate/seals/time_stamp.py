@@ -51,7 +51,7 @@ class TimeStamp:
     def read(cls, token: bytes, trusted: Certificates, moment: datetime | None = None) -> Self:
         """Verifies a token at a moment, by default its own time. Raises ValueError if it is malformed."""
         try:
-            signed = cms.ContentInfo.load(token, strict=True)["content"]
+            signed = cms.ContentInfo.load(token)["content"]
             info = signed["encap_content_info"]["content"].parsed
             imprint, nonce, time = (info[name].native for name in ("message_imprint", "nonce", "gen_time"))
             sha256 = imprint["hashed_message"] if imprint["hash_algorithm"]["algorithm"] == "sha256" else b""

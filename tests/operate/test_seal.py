@@ -123,6 +123,7 @@ REJECTED = bytes.fromhex("30053003020102")
 FAILED = "Error: There is no valid time stamp: {}. Nothing was sealed.\n"
 ANOTHER_REQUEST = "it answers another request"
 NOT_TRUSTED = "its authority is not trusted, or a certificate has ended"
+NOT_ALONE = "its certificate is not for time stamps alone"
 NO_TIME_STAMP = "the response has none"
 
 Answer = Callable[[TimeStampAuthority, bytes], bytes]
@@ -154,7 +155,8 @@ def late(minutes: int) -> Answer:
         ({}, lambda one, query: one.answer(query)[:-1] + b"?", "its signature is wrong"),
         ({}, lambda _, query: TimeStampAuthority().answer(query), NOT_TRUSTED),
         ({"days": -1}, TimeStampAuthority.answer, NOT_TRUSTED),
-        (TWO_PURPOSES, TimeStampAuthority.answer, "its certificate is not for time stamps alone"),
+        (TWO_PURPOSES, TimeStampAuthority.answer, NOT_ALONE),
+        ({"critical": False}, TimeStampAuthority.answer, NOT_ALONE),
         ({}, lambda one, query: one.answer(query)[:-1], NO_TIME_STAMP),
         ({}, lambda one, query: one.answer(query) + b"?", NO_TIME_STAMP),
         ({}, lambda *_: REJECTED, NO_TIME_STAMP),
@@ -312,6 +314,8 @@ def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing
     old, new, now = TimeStampAuthority(days=-1), TimeStampAuthority(), datetime.now(UTC)
     seals = Seals(S3, seal.bucket, trust(old, new), lambda *problem: pytest.fail(str(problem)))
     seals.seal(partial(stamp, authority=old, time=now - timedelta(hours=48)), renew=False)
+    seal.operate.archive(6)
+    seals.seal(partial(stamp, authority=new), renew=False)
     assert len(find_proofs(seals.read(), key(1))) == 1
     seals.seal(partial(stamp, authority=new, time=now - timedelta(hours=36)), renew=True)
     assert find_proofs(seals.read(), key(9)) == []
@@ -321,7 +325,7 @@ def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing
     for number in range(1, 6):
         proof, renewal = find_proofs(seals.read(), key(number))
         assert (proof.seal, proof.key) == (1, key(number))
-        assert (renewal.seal, renewal.key) == (2, ".seals/00000001.tst")
+        assert (renewal.seal, renewal.key) == (3, ".seals/00000001.tst")
         for name, content in (proof.write_files("seal") | renewal.write_files("renewal")).items():
             (folder / name).write_bytes(content)
         commands = proof.write_commands("seal", certificate.name, renewal)
