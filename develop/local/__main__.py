@@ -59,6 +59,7 @@ def announce(running: LocalService) -> None:
         options = " ".join(map(shlex.quote, seeds.curl_headers(event)))
         print(f"\n# {situation.status}  {situation.words}\ncurl -sS {output} {options} {running.url}{event['path']}")
     provider = f"http://127.0.0.1:{running.provider.server_address[1]}"
+    port = running.url.rpartition(":")[2]
     print(
         f"""
 # complete a new signature request: its certificate is archived within seconds
@@ -69,7 +70,10 @@ curl -sS -X POST {provider}/stop
 curl -sS -X POST {provider}/start
 
 # the operator's commands work on it, too
-.venv/bin/certificates archive status --local --port {running.url.rpartition(":")[2]}
+.venv/bin/certificates archive status --local --port {port}
+
+# prove the time of all archived certificates, by a time-stamping authority of this service's own
+.venv/bin/certificates archive seal --local --port {port}
 
 # the API reference, to read and to try
 {running.url}/

@@ -2,6 +2,7 @@
 
 After `POST /stop` it hangs up when asked for a certificate, after `POST /start` it answers again. `POST /complete`
 completes a new signature request. `POST /oauth/token` issues access tokens if the provider's credentials expire.
+`POST /time-stamps` is a time-stamping authority.
 """
 
 import base64
@@ -16,6 +17,7 @@ from develop.local.server import Handler, Server
 
 PATH = "/v1/requests/{providerRequestId}/certificate"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
+TIME_STAMP_PATH = "/time-stamps"
 CLIENT_ID = "craftkit"
 
 
@@ -37,6 +39,8 @@ class ProviderStub(Server):
         """The ids of the requests received for certificates, in order."""
         self.complete: Callable[[], str] = lambda: ""
         """Completes a new signature request and returns Craftkit's id for it."""
+        self.stamp: Callable[[bytes], bytes] = lambda _: b""
+        """Answers a query of the time-stamping authority."""
 
 
 class _Handler(Handler):
@@ -52,6 +56,9 @@ class _Handler(Handler):
                 self._send(200, "text/plain", f"{self.server.complete()}\n".encode())
             case _ if self.path == TOKEN_PATH and self.server.token_seconds:
                 self._answer_token()
+            case _ if self.path == TIME_STAMP_PATH:
+                query = self.rfile.read(int(self.headers["Content-Length"]))
+                self._send(200, "application/timestamp-reply", self.server.stamp(query))
             case _:
                 self._send(404, "text/plain", b"not found\n")
 

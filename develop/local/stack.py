@@ -15,8 +15,9 @@ from develop.local import seeds
 from develop.local.archiving import Archiving, repeating
 from develop.local.aws import serve_aws
 from develop.local.gateway import Gateway, Invoke, Response, serve
-from develop.local.provider import CLIENT_ID, PATH, TOKEN_PATH, ProviderStub
+from develop.local.provider import CLIENT_ID, PATH, TIME_STAMP_PATH, TOKEN_PATH, ProviderStub
 from develop.local.resources import create_queues, create_resources
+from develop.local.time_stamps import TimeStampAuthority
 from develop.template import Stack
 
 DOWNLOAD = "DownloadCertificateFunction"
@@ -56,6 +57,10 @@ def local_service(
         provider = ProviderStub(host, provider_port, seeds.PROVIDER_SECRET, seeds.documents(), token_seconds)
         running.enter_context(serving(provider))
         stack = make_stack(provider.server_address[1], has_tokens=token_seconds > 0)
+        authority = TimeStampAuthority()
+        provider.stamp = authority.answer
+        time_stamps = f"http://localhost:{provider.server_address[1]}{TIME_STAMP_PATH}"
+        stack.outputs.update(TimeStampUrl=time_stamps, TimeStampRoot=authority.root.decode())
         functions: dict[str, Invoke] = {}
         aws_url = running.enter_context(_aws(stack, host, aws_port, functions))
         for name in stack.of_type("AWS::Lambda::Function"):

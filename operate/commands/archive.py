@@ -7,6 +7,7 @@ import click
 from certificates.aws import AwsError
 from operate.command_line import examples
 from operate.commands.reconcile import reconcile
+from operate.commands.seal import count_unsealed, seal
 from operate.commands.verify import verify
 from operate.output import Output
 from operate.signature_requests import SignatureRequests
@@ -15,12 +16,15 @@ from operate.stack import DeployedStack, on_a_stack
 
 @click.command(epilog=examples("certificates archive status --local --port 4000"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option(
+    "--max-seal-age", type=int, metavar="HOURS", help="Exit code 1 if a certificate waits longer for its seal."
+)
 @on_a_stack
-def status(stack: DeployedStack, *, as_json: bool) -> None:
+def status(stack: DeployedStack, *, as_json: bool, max_seal_age: int | None) -> None:
     """Show how many certificates wait to be archived. All numbers are approximate.
 
     Messages in flight are being processed or wait for their next try. DynamoDB counts signature requests every six
-    hours.
+    hours. With --max-seal-age, the whole archive is listed to count the certificates that no seal has.
     """
     waiting, in_flight, delayed = _count_messages(stack, "ArchiveQueueUrl")
     numbers = {
@@ -31,11 +35,17 @@ def status(stack: DeployedStack, *, as_json: bool) -> None:
         "oldestMessageSeconds": _measure_oldest_message(stack),
         "signatureRequests": SignatureRequests(stack).describe_table()[1],
     }
+    hours = 0
+    if max_seal_age is not None:
+        unsealed, hours = count_unsealed(stack)
+        numbers |= {"unsealed": unsealed, "oldestUnsealedHours": hours}
     Output(as_json=as_json).write_numbers(numbers)
+    if max_seal_age is not None and hours > max_seal_age:
+        raise click.exceptions.Exit(1)
 
 
 @click.group(
-    commands=[reconcile, verify, status],
+    commands=[reconcile, seal, verify, status],
     epilog=examples("certificates archive reconcile --stack craftkit-certificates"),
 )
 def archive() -> None:

@@ -1,0 +1,52 @@
+"""A time-stamping authority (RFC 3161) for `certificates archive seal --local`. No machine trusts it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+NAME = "Test Time Stamps"
+
+
+class TimeStampAuthority:
+    """`root` is its root certificate, in PEM. The certificate of its signer ends in so many days."""
+
+    def __init__(
+        self,
+        days: int = 2000,
+        purposes: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.TIME_STAMPING,),
+        *,
+        critical: bool = True,
+    ) -> None:
+        now = datetime.now(UTC)
+        root_key = ec.generate_private_key(ec.SECP256R1())
+        self.key = rsa.generate_private_key(65537, 2048)
+
+        def issue(name: str, until: datetime, extension: x509.ExtensionType) -> x509.Certificate:
+            issuer, subject = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in ("Test Root", name))
+            public_key = (self.key if name == NAME else root_key).public_key()
+            builder = x509.CertificateBuilder(issuer, subject, public_key, x509.random_serial_number())
+            builder = builder.not_valid_before(now - timedelta(days=400)).not_valid_after(until)
+            return builder.add_extension(extension, critical).sign(root_key, hashes.SHA256())
+
+        until = now + timedelta(days=4000)
+        self.root = issue("Test Root", until, x509.BasicConstraints(ca=True, path_length=None)).public_bytes(
+            Encoding.PEM
+        )
+        self.certificate = issue(NAME, now + timedelta(days=days), x509.ExtendedKeyUsage(purposes))
+
+    def answer(self, query: bytes, time: datetime | None = None) -> bytes:
+        """Answers a query with a time stamp of now, or another time."""
+        # These take a second to import.
+        from asn1crypto import keys, tsp  # noqa: PLC0415
+        from asn1crypto.x509 import Certificate  # noqa: PLC0415
+        from pyhanko.sign.timestamps import DummyTimeStamper  # noqa: PLC0415
+
+        certificate = Certificate.load(self.certificate.public_bytes(Encoding.DER))
+        key = keys.PrivateKeyInfo.load(self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+        stamper = DummyTimeStamper(certificate, key, fixed_dt=time or datetime.now(UTC))
+        return bytes(stamper.request_tsa_response(tsp.TimeStampReq.load(query)).dump())

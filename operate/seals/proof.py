@@ -1,0 +1,63 @@
+"""Proves with seals that an object existed at a time, by commands of coreutils and OpenSSL."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asn1crypto.pem import armor
+
+from operate.seals.merkle import find_root
+from operate.seals.seals import Seal, name_object
+from operate.seals.time_stamp import TimeStamp
+
+_COMMANDS = """\
+    sha256=$(sha256sum <{file} | head -c 64)
+    hash=$(printf '\\000%s' {before}"$(wc -c <{file})"', "sha256": "'"$sha256"'"}}' | sha256sum | head -c 64)
+    node() {{ {{ printf '\\001'; printf %s "$1$2" | tr a-f A-F | basenc -d --base16; }} | sha256sum | head -c 64; }}
+{steps}    openssl ts -verify -digest "$hash" -in {name}.tst -token_in -CAfile {name}.pem -partial_chain{moment}
+"""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A sealed object, and its path (see `find_root`) to the root that the time stamp stamps."""
+
+    seal: int
+    key: str
+    version: str
+    size: int
+    sha256: str
+    path: list[tuple[str, str]]
+    stamp: TimeStamp
+
+    def write_files(self, name: str) -> dict[str, bytes]:
+        """The token, and the certificates that OpenSSL needs besides: those from a trusted authority to its signer."""
+        issuers = self.stamp.path[:-1] or self.stamp.path
+        return {
+            f"{name}.tst": self.stamp.token,
+            f"{name}.pem": b"".join(armor("CERTIFICATE", one.dump()) for one in issuers),
+        }
+
+    def write_commands(self, name: str, file: str, renewal: "Proof | None" = None) -> str:
+        """The object is in the file. OpenSSL judges the time stamp as of its renewal or, without one, of now."""
+        before = json.dumps({"key": self.key, "version": self.version, "size": 0})[:-2]
+        steps = [f'"$hash" {one}' if side == "right" else f'{one} "$hash"' for side, one in self.path]
+        return _COMMANDS.format(
+            file=file,
+            name=name,
+            before=shlex.quote(before),
+            steps="".join(f"    hash=$(node {step})\n" for step in steps),
+            moment=f" -attime {int(renewal.stamp.time.timestamp())}" if renewal else "",
+        )
+
+
+def find_proofs(seals: Iterable[Seal], key: str) -> list[Proof]:
+    """Returns the proof of an object and, if its seal was renewed, the newest proof of that seal's token."""
+    found: list[Proof] = []
+    for seal in seals:
+        wanted = name_object(found[0].seal, "tst") if found else key
+        for index, entry in enumerate(seal.entries(), 1):
+            if entry[0] == wanted:
+                found[1:] = [Proof(seal.number, *entry, find_root(seal.lines, index)[1], seal.stamp)]
+    return found

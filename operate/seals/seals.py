@@ -1,0 +1,210 @@
+"""The seals of an archive: each is a list of objects, with a time stamp over all of it.
+
+`.seals/00000007.jsonl` has a header, which names the token of the seal before, a line for each object, and in its last
+line the token. Each line but the last is a leaf of a Merkle tree, and the token stamps the root. One write creates it
+all, so of several runs one wins, and none leaves a part. `.seals/00000007.tst` is the token again, for OpenSSL, and as
+a witness of the list. The next run creates it for a run that was killed in between.
+"""
+
+import hashlib
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from botocore.exceptions import ClientError
+
+from certificates.archive import Archive
+from certificates.aws import error_code
+from operate.command_line import CannotRun
+from operate.seals.merkle import find_root
+from operate.seals.time_stamp import Certificates, TimeStamp
+from operate.stack import CONNECTIONS, check_pages
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PREFIX = ".seals/"
+_ATTEMPTS = 5
+_TOGETHER = 1000
+
+
+class Stored(NamedTuple):
+    """The oldest version of a key. `is_altered` if it is not the only one, or there is a delete marker."""
+
+    key: str
+    version: str
+    size: int
+    created: datetime
+    is_altered: bool
+
+
+@dataclass(frozen=True)
+class Seal:
+    """`lines` are the leaves. `previous` is the SHA-256 of the token of the seal before."""
+
+    number: int
+    previous: str | None
+    lines: Sequence[bytes]
+    stamp: TimeStamp
+
+    @classmethod
+    def parse(cls, number: int, content: bytes, trusted: Certificates) -> Self | None:
+        """Returns None unless the content is the list that was stamped."""
+        try:
+            *lines, last = content.splitlines()
+            stamp = TimeStamp.read(b64decode(json.loads(last)["token"]), trusted)
+            seal = cls(number, json.loads(lines[0])["previous"], lines, stamp)
+            is_stamped = find_root(lines)[0] == stamp.imprint and content == write_list(lines, stamp.token)
+            return seal if is_stamped and all(seal.entries()) else None
+        except (LookupError, TypeError, ValueError):
+            return None
+
+    def entries(self) -> Iterator[tuple[str, str, int, str]]:
+        """Yields key, version, size and SHA-256 (in hexadecimal digits) of each sealed object."""
+        for line in self.lines[1:]:
+            one = json.loads(line)
+            yield one["key"], one["version"], one["size"], one["sha256"]
+
+
+def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
+    return b"\n".join([*lines, json.dumps({"token": b64encode(token).decode()}).encode(), b""])
+
+
+class Seals:
+    """`report` gets the problem and the key of each contradiction that is found."""
+
+    def __init__(self, s3: "S3Client", bucket: str, trusted: Certificates, report: Callable[[str, str], None]) -> None:
+        self._s3, self._bucket, self._archive = s3, bucket, Archive(s3, bucket)
+        self._trusted, self._report = trusted, report
+        self._stored: dict[str, Stored] = {}
+        self._last_token: bytes | None = None
+        self.number = 0
+        self.newest: TimeStamp | None = None
+        """That of the seal `number`. None if there is no seal, or its list is missing or altered."""
+
+    def read(self) -> Iterator[Seal]:
+        """Yields each seal, the oldest first, unless its list is not the one that was stamped."""
+        self._stored = {one.key: one for one in self._list(PREFIX)}
+        self._last_token = None
+        numbers = [key[len(PREFIX) :].partition(".")[0] for key in self._stored]
+        self.number = max((int(number) for number in numbers if len(number) == 8 and number.isdecimal()), default=0)
+        with ThreadPoolExecutor(CONNECTIONS) as readers:
+            for some in batched(range(1, self.number + 1), CONNECTIONS, strict=False):
+                lists, tokens = (readers.map(self._read, some, [kind] * len(some)) for kind in ("jsonl", "tst"))
+                for number, content, token in zip(some, lists, tokens, strict=True):
+                    if seal := self._check(number, content, token):
+                        yield seal
+
+    def find_unsealed(self) -> list[Stored]:
+        """Compares the archive with its seals. Returns the certificates that no seal has."""
+        sealed: dict[str, tuple[str, int]] = {}
+        unsealed = []
+        for seal in self.read():
+            for key, version, size, _ in seal.entries():
+                sealed.setdefault(key, (version, size))
+        for stored in self._list(""):
+            facts = sealed.pop(stored.key, None)
+            if facts is None and not stored.key.startswith("."):
+                unsealed.append(stored)
+            elif facts and (stored.is_altered or facts != (stored.version, stored.size)):
+                self._report("altered", stored.key)
+        for key in sealed:
+            self._report("missing", key)
+        return unsealed
+
+    def seal(self, stamp: Callable[[bytes], TimeStamp], *, renew: bool) -> int:
+        """Seals the certificates that no seal has, and with `renew` the tokens of all seals again. Returns how many
+        certificates. `stamp` makes the time stamp of a SHA-256."""
+        for _ in range(_ATTEMPTS):
+            unsealed = self.find_unsealed()
+            if self.newest and name_object(self.number, "tst") not in self._stored:
+                self._create(name_object(self.number, "tst"), self.newest.token)
+            if not (unsealed or renew) or self._add(unsealed, stamp, renew=renew):
+                return len(unsealed)
+        raise CannotRun("Other runs are sealing at the same time. Run it again.")
+
+    def _add(self, unsealed: list[Stored], stamp: Callable[[bytes], TimeStamp], *, renew: bool) -> bool:
+        """Returns False if another run was first."""
+        tokens = [one for one in self._stored.values() if one.key.endswith(".tst") and renew]
+        previous = hashlib.sha256(self._last_token).hexdigest() if self._last_token else None
+        self.number += 1
+        lines = [json.dumps({"seal": self.number, "previous": previous}).encode()]
+        with ThreadPoolExecutor(CONNECTIONS) as readers:
+            for some in batched(tokens + unsealed, _TOGETHER, strict=False):
+                lines += readers.map(self._describe, some)
+        self.newest = stamp(find_root(lines)[0])
+        if not self._create(name_object(self.number, "jsonl"), write_list(lines, self.newest.token)):
+            return False
+        self._create(name_object(self.number, "tst"), self.newest.token)
+        return True
+
+    def _list(self, prefix: str) -> Iterator[Stored]:
+        """Yields the keys that have a version, in order."""
+
+        def list_entries() -> Iterator[tuple[str, Any]]:
+            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+            for page in check_pages(pages):
+                found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+                yield from sorted(((one["Key"], one) for one in found), key=itemgetter(0))
+
+        for key, entries in groupby(list_entries(), key=itemgetter(0)):
+            found = [one for _, one in entries]
+            for one in [one for one in found if "Size" in one][-1:]:  # S3 lists the newest version first
+                yield Stored(key, one["VersionId"], one["Size"], one["LastModified"], is_altered=len(found) > 1)
+
+    def _read(self, number: int, kind: str) -> bytes | None:
+        one = self._stored.get(name_object(number, kind))
+        return self._archive.read_version(one.key, one.version).content if one else None
+
+    def _check(self, number: int, content: bytes | None, token: bytes | None) -> Seal | None:
+        list_key, token_key = name_object(number, "jsonl"), name_object(number, "tst")
+        before, seal = self._last_token, Seal.parse(number, content or b"", self._trusted)
+        self.newest, self._last_token = (seal.stamp, seal.stamp.token) if seal else (None, token)
+        # A run that was killed leaves the newest list without its token.
+        is_incomplete = token is None and seal is not None and number == self.number
+        problems = {
+            ("missing", list_key): content is None,
+            ("missing", token_key): token is None and not is_incomplete,
+            ("altered", list_key): list_key in self._stored and self._stored[list_key].is_altered,
+            ("altered", token_key): token_key in self._stored and self._stored[token_key].is_altered,
+            ("wrong_list", list_key): content is not None and seal is None,
+            ("wrong_token", token_key): token not in (None, self._last_token),
+            ("broken_chain", list_key): seal and before and seal.previous != hashlib.sha256(before).hexdigest(),
+            ("untrusted", list_key): seal and seal.stamp.problem is not None,
+        }
+        for problem, is_found in problems.items():
+            if is_found:
+                self._report(*problem)
+        return seal
+
+    def _describe(self, one: Stored) -> bytes:
+        """Makes a line. Reads an object only if S3 has no SHA-256 of it, or one of the checksums of its parts."""
+        found = self._s3.head_object(
+            Bucket=self._bucket, Key=one.key, VersionId=one.version, ChecksumMode="ENABLED"
+        ).get("ChecksumSHA256", "")
+        if len(found) == 44:
+            sha256 = b64decode(found)
+        else:
+            sha256 = hashlib.sha256(self._archive.read_version(one.key, one.version).content).digest()
+        return json.dumps({"key": one.key, "version": one.version, "size": one.size, "sha256": sha256.hex()}).encode()
+
+    def _create(self, key: str, content: bytes) -> bool:
+        """Returns False if the key is there already."""
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256", IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                return False
+            raise
+        return True
+
+
+def name_object(number: int, kind: str) -> str:
+    """Returns the key of a list (jsonl) or a token (tst)."""
+    return f"{PREFIX}{number:08}.{kind}"

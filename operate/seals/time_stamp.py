@@ -1,0 +1,120 @@
+"""Requests time stamps, and verifies them (RFC 3161)."""
+
+import asyncio
+import dataclasses
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from asn1crypto import cms, tsp, x509
+from pyhanko.keys import load_certs_from_pemder_data
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko_certvalidator import ValidationContext
+
+from certificates.errors import ProviderFailed
+from certificates.https import run_within
+from certificates.urls import Url
+from operate.command_line import CannotRun
+from operate.evidence.pdf_trust import trusted_authorities
+from operate.stack import DeployedStack
+
+SECONDS = 50.0
+"""The longest that an authority may take, whatever it does."""
+
+_MAX_BYTES = 100_000
+_CLOCK_DIFFERENCE = timedelta(minutes=15)
+_HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+
+for _name in ("pyhanko", "pyhanko_certvalidator"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # they warn of what is an error here
+
+Certificates = Sequence[x509.Certificate]
+
+
+@dataclass(frozen=True)
+class TimeStamp:
+    """A token (DER), and what it says. `imprint` is the SHA-256 that it stamps, `signer` the certificate of its key,
+    `path` those from a trusted authority to it. `problem` says why the time stamp can't be trusted, or is None."""
+
+    token: bytes
+    imprint: bytes
+    nonce: int | None
+    time: datetime
+    signer: x509.Certificate
+    path: Certificates
+    problem: str | None
+
+    @classmethod
+    def read(cls, token: bytes, trusted: Certificates, moment: datetime | None = None) -> Self:
+        """Verifies a token at a moment, by default its own time. Raises ValueError if it is malformed."""
+        try:
+            signed = cms.ContentInfo.load(token)["content"]
+            info = signed["encap_content_info"]["content"].parsed
+            imprint, nonce, time = (info[name].native for name in ("message_imprint", "nonce", "gen_time"))
+            sha256 = imprint["hashed_message"] if imprint["hash_algorithm"]["algorithm"] == "sha256" else b""
+            context = ValidationContext(trust_roots=list(trusted), allow_fetching=False, moment=moment or time)
+            found = asyncio.run(validate_tst_signed_data(signed, context, lambda _: sha256))
+            path = found["validation_path"].iter_certs(include_root=True) if found["validation_path"] else ()
+            return cls(token, sha256, nonce, time, found["signing_cert"], list(path), _find_problem(found))
+        except Exception as error:  # a hostile token makes the libraries raise anything
+            raise ValueError("not a time stamp") from error
+
+    @property
+    def authority(self) -> str:
+        return str(self.signer.subject.native.get("common_name") or self.signer.subject.human_friendly)
+
+
+def request_time_stamp(url: Url, trusted: Certificates, imprint: bytes) -> TimeStamp:
+    """Raises CannotRun unless a valid time stamp of the imprint arrives in time."""
+    hashed, nonce = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}, secrets.randbits(63)
+    query = tsp.TimeStampReq({"version": 1, "message_imprint": hashed, "nonce": nonce, "cert_req": True}).dump()
+    try:
+        response = run_within(SECONDS, lambda exchange: exchange.send(url, _HEADERS, _MAX_BYTES, {200}, query).content)
+        token = tsp.TimeStampResp.load(response, strict=True)["time_stamp_token"].dump()
+        stamp = TimeStamp.read(token, trusted, datetime.now(UTC))
+        problem = stamp.problem
+        if (stamp.imprint, stamp.nonce) != (imprint, nonce):
+            problem = "it answers another request"
+        elif abs(stamp.time - datetime.now(UTC)) > _CLOCK_DIFFERENCE:
+            problem = "its time and this machine's are more than 15 minutes apart"
+    except ProviderFailed as error:
+        problem = f"the authority gave no response ({error.reason} {error.upstream_status or ''}".rstrip() + ")"
+    except ValueError:
+        problem = "the response has none"
+    if problem:
+        raise CannotRun(f"There is no valid time stamp: {problem}. Nothing was sealed.")
+    return stamp
+
+
+def find_trusted(stack: DeployedStack, pem: bytes = b"") -> Certificates:
+    """Returns the authorities of a file or, if it is empty, those that this machine trusts, and the local stack's own.
+    Raises ValueError."""
+    own = pem or stack.outputs.get("TimeStampRoot", "").encode()
+    found = list(load_certs_from_pemder_data(own)) if own else []
+    return found if pem else found + trusted_authorities()
+
+
+def parse_url(text: str) -> Url:
+    """Plain http is allowed: the response is signed. Raises ValueError."""
+    url = Url.parse(text.replace("http://", "https://", 1))
+    if text.startswith("https://"):
+        return url
+    return dataclasses.replace(url, scheme="http", port=80 if url.has_default_port else url.port)
+
+
+def _find_problem(found: dict[str, Any]) -> str | None:
+    signer = found["signing_cert"]
+    if not (found["intact"] and found["valid"]):
+        return "its signature is wrong"
+    if found["trust_problem_indic"]:
+        return "its authority is not trusted, or a certificate has ended"
+    # RFC 3161, section 2.3. OpenSSL requires it, too.
+    if (
+        signer.extended_key_usage_value.native != ["time_stamping"]
+        or "extended_key_usage" not in signer.critical_extensions
+    ):
+        return "its certificate is not for time stamps alone"
+    return None

@@ -1,0 +1,337 @@
+"""`certificates archive seal`, on resources made from the template, with `openssl ts` as the authority."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import tsp
+from click.testing import Result
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from develop.fakes.server import Response, ScriptedServer, chunked, hang, raw, reply, reset
+from develop.local.provider import TIME_STAMP_PATH, ProviderStub
+from develop.local.stack import serving
+from develop.local.time_stamps import NAME, TimeStampAuthority
+from develop.template import ROOT
+from operate.seals import time_stamp
+from operate.seals.proof import find_proofs
+from operate.seals.seals import Seals
+from tests.support.deployed import S3
+from tests.support.operator import Operator, before, deploy, json_lines, run, signature_id, summary
+from tests.support.pdf import pdf
+from tests.support.time_stamp_authority import OpensslAuthority, TimeStampServer, stamp, trust
+
+SCRIPT = (ROOT / "docs/seals.md").read_bytes().partition(b"```python\n")[2].partition(b"```")[0]
+"""Finds the root of a list, without this project's code."""
+
+PROGRAMS = ("sh", "sha256sum", "head", "tr", "basenc", "wc", "openssl")
+
+
+def key(number: int) -> str:
+    return f"prj_1/{signature_id(number)}.pdf"
+
+
+class Sealing:
+    """An archive, and an authority."""
+
+    def __init__(self, operate: Operator, folder: Path) -> None:
+        self.operate = operate
+        self.bucket = operate.name("CertificatesBucket")
+        self.authority = OpensslAuthority(folder)
+        self.server = TimeStampServer(self.authority.answer_by_openssl)
+
+    def __call__(self, *options: str, url: str | None = None) -> Result:
+        return self.operate("archive", "seal", "--tsa", url or self.server.url, "--tsa-ca", "root.pem", *options)
+
+    def read(self, name: str) -> Any:
+        return S3.get_object(Bucket=self.bucket, Key=f".seals/{name}")
+
+    def names(self) -> list[str]:
+        listed = S3.list_object_versions(Bucket=self.bucket, Prefix=".seals/")
+        return [one["Key"].removeprefix(".seals/") for one in listed.get("Versions", [])]
+
+    def delete(self, key: str) -> None:
+        (version,) = S3.list_object_versions(Bucket=self.bucket, Prefix=key)["Versions"]
+        S3.delete_object(Bucket=self.bucket, Key=key, VersionId=version["VersionId"], BypassGovernanceRetention=True)
+
+
+@pytest.fixture(name="seal")
+def make_seal(operate: Operator, tmp_path: Path) -> Iterator[Sealing]:
+    sealing = Sealing(operate, tmp_path)
+    with sealing.server:
+        yield sealing
+
+
+def test_a_seal_lists_the_certificates_and_openssl_verifies_its_time_stamp(
+    seal: Sealing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal.operate.archive(1)
+    seal.operate.archive(2, b"no SHA-256", ChecksumAlgorithm="CRC32")
+    reads: list[int] = []
+    before(monkeypatch, "s3.GetObject", reads.append)
+    result = seal("--json")
+    assert reads == [1]
+    (facts,) = json_lines(result.stdout)
+    content, token = (seal.read(f"00000001.{end}")["Body"].read() for end in ("jsonl", "tst"))
+    versions = [S3.head_object(Bucket=seal.bucket, Key=key(number))["VersionId"] for number in (1, 2)]
+    bodies = (pdf(), b"no SHA-256")
+    assert [json.loads(line) for line in content.splitlines()] == [
+        {"seal": 1, "previous": None},
+        *(
+            {"key": key(number), "version": version, "size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+            for number, version, body in zip((1, 2), versions, bodies, strict=True)
+        ),
+        {"token": b64encode(token).decode()},
+    ]
+    assert abs(datetime.fromisoformat(facts.pop("time")) - datetime.now(UTC)) < timedelta(minutes=5)
+    assert facts == {
+        "certificates": 2,
+        "problems": 0,
+        "seal": ".seals/00000001.jsonl",
+        "authority": NAME,
+        "token": hashlib.sha256(token).hexdigest(),
+        "ends": seal.authority.certificate.not_valid_after_utc.isoformat(),
+    }
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {seal.read(name).get("ObjectLockMode") for name in seal.names()} == {"GOVERNANCE"}
+
+    Path("list").write_bytes(content)
+    Path("token").write_bytes(token)
+    root = subprocess.run([sys.executable, "-I", "-", "list"], input=SCRIPT, capture_output=True, check=True).stdout
+    verify = "openssl ts -verify -token_in -in token -CAfile root.pem -digest"
+    assert subprocess.run([*verify.split(), root.decode().strip()], capture_output=True, check=False).returncode == 0
+
+    again = seal()
+    assert (again.exit_code, again.stderr, seal.names()) == (0, "", ["00000001.jsonl", "00000001.tst"])
+    assert again.stdout.startswith("certificates=0  problems=0  seal=.seals/00000001.jsonl  time=")
+    assert len(seal.server.requests) == 1
+
+
+IMPRINT = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": hashlib.sha256(b"").digest()}
+OTHER_HASH = {"hash_algorithm": {"algorithm": "sha512"}, "hashed_message": hashlib.sha512(b"").digest()}
+TWO_PURPOSES = {"purposes": (ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING)}
+REJECTED = bytes.fromhex("30053003020102")
+FAILED = "Error: There is no valid time stamp: {}. Nothing was sealed.\n"
+ANOTHER_REQUEST = "it answers another request"
+NOT_TRUSTED = "its authority is not trusted, or a certificate has ended"
+NOT_ALONE = "its certificate is not for time stamps alone"
+NO_TIME_STAMP = "the response has none"
+
+Answer = Callable[[TimeStampAuthority, bytes], bytes]
+
+
+def changing(**values: Any) -> Answer:
+    """Answers another query than the one that came."""
+
+    def make_body(authority: TimeStampAuthority, query: bytes) -> bytes:
+        fields = {name: value for name, value in tsp.TimeStampReq.load(query).native.items() if value is not None}
+        fields["message_imprint"] = tsp.TimeStampReq.load(query)["message_imprint"]
+        return authority.answer(tsp.TimeStampReq(fields | values).dump())
+
+    return make_body
+
+
+def late(minutes: int) -> Answer:
+    return lambda authority, query: authority.answer(query, datetime.now(UTC) + timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("options", "make_body", "message"),
+    [
+        ({}, changing(nonce=1), ANOTHER_REQUEST),
+        ({}, changing(message_imprint=IMPRINT), ANOTHER_REQUEST),
+        ({}, changing(message_imprint=OTHER_HASH), ANOTHER_REQUEST),
+        ({}, late(16), "its time and this machine's are more than 15 minutes apart"),
+        ({}, late(-16), "its time and this machine's are more than 15 minutes apart"),
+        ({}, lambda one, query: one.answer(query)[:-1] + b"?", "its signature is wrong"),
+        ({}, lambda _, query: TimeStampAuthority().answer(query), NOT_TRUSTED),
+        ({"days": -1}, TimeStampAuthority.answer, NOT_TRUSTED),
+        (TWO_PURPOSES, TimeStampAuthority.answer, NOT_ALONE),
+        ({"critical": False}, TimeStampAuthority.answer, NOT_ALONE),
+        ({}, lambda one, query: one.answer(query)[:-1], NO_TIME_STAMP),
+        ({}, lambda one, query: one.answer(query) + b"?", NO_TIME_STAMP),
+        ({}, lambda *_: REJECTED, NO_TIME_STAMP),
+        ({}, lambda *_: b"<html>", NO_TIME_STAMP),
+        ({}, lambda *_: b"", NO_TIME_STAMP),
+        ({}, lambda *_: b"0" * 100_001, "the authority gave no response (too_large 200)"),
+    ],
+)
+def test_a_time_stamp_that_is_not_valid_leaves_nothing(
+    seal: Sealing, options: Any, make_body: Answer, message: str
+) -> None:
+    seal.operate.archive(1)
+    authority = TimeStampAuthority(**options)
+    Path("root.pem").write_bytes(authority.root)
+    seal.server.make_body = lambda query: make_body(authority, query)
+    result = seal()
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", FAILED.format(message))
+    assert seal.names() == []
+    seal.server.make_body = authority.answer
+    assert (seal().exit_code == 0) == (not options)
+
+
+def drip(seconds: float) -> Response:
+    return raw(b"HTTP/1.1 200 OK\r\nX: ", *[b"x"] * 100, pause=seconds / 100)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (hang(), "timed_out"),
+        (drip(60), "timed_out"),
+        (reset, "unreachable"),
+        (reply(500, b"down"), "status 500"),
+        (reply(302, b"", {"Location": "http://127.0.0.1:1/"}), "status 302"),
+        (chunked([b"0"], end=b""), "broken_answer 200"),
+    ],
+    ids=["hangs", "drips", "resets", "fails", "redirects", "cuts"],
+)
+def test_an_authority_that_does_not_answer_in_time_leaves_nothing(
+    seal: Sealing, monkeypatch: pytest.MonkeyPatch, answer: Response, cause: str
+) -> None:
+    assert time_stamp.SECONDS <= 55
+    monkeypatch.setattr(time_stamp, "SECONDS", 1 if cause == "timed_out" else 50)
+    seal.operate.archive(1)
+    with ScriptedServer(answer) as server:
+        result = seal(url=server.url)
+    message = FAILED.format(f"the authority gave no response ({cause})")
+    assert (result.exit_code, result.stdout, result.stderr, seal.names()) == (2, "", message, [])
+
+
+def test_a_seal_that_could_not_be_stored_is_made_by_the_next_run(
+    seal: Sealing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run is first at each attempt."""
+    seal.operate.archive(1)
+
+    def intrude(number: int) -> None:
+        name = f".seals/{number:08}.jsonl"
+        if number < 6:
+            S3.put_object(Bucket=seal.bucket, Key=name, Body=b"")
+
+    before(monkeypatch, "s3.PutObject", intrude)
+    result = seal()
+    assert result.exit_code == 2
+    assert result.stderr == "Error: Other runs are sealing at the same time. Run it again.\n"
+
+
+def test_what_contradicts_a_seal_is_reported_on_every_run(seal: Sealing) -> None:
+    for number in (1, 2, 3):
+        seal.operate.archive(number)
+    seal()
+    seal.delete(key(1))
+    seal.operate.archive(2)
+    S3.delete_object(Bucket=seal.bucket, Key=".seals/00000001.tst")
+    for _ in range(2):
+        result = seal()
+        lines = result.stdout.splitlines()
+        expected = {("altered", ".seals/00000001.tst"), ("altered", key(2)), ("missing", key(1))}
+        assert {*lines[:-1]} == {f"problem={problem}  key={name}" for problem, name in expected}
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert lines[-1].startswith("certificates=0  problems=3  ")
+
+
+def test_a_time_stamp_of_an_authority_that_is_no_longer_trusted_is_reported(seal: Sealing) -> None:
+    seal.operate.archive(1)
+    seal()
+    Path("root.pem").write_bytes(TimeStampAuthority().root)
+    result = seal("--json")
+    assert (result.exit_code, json_lines(result.stdout)[0]) == (
+        1,
+        {"problem": "untrusted", "key": ".seals/00000001.jsonl"},
+    )
+
+
+def test_an_authority_must_be_named(seal: Sealing) -> None:
+    def last_line(result: Result) -> tuple[int, str]:
+        return result.exit_code, result.stderr.splitlines()[-1]
+
+    words = "Error: Give the URL of a time-stamping authority: --tsa URL."
+    assert last_line(seal.operate("archive", "seal")) == (2, words)
+    assert last_line(seal(url="ftp://tsa.example.com")) == (2, "Error: Invalid value for --tsa: It is not a plain URL.")
+    Path("root.pem").write_text("nothing")
+    assert last_line(seal()) == (2, "Error: Invalid value for --tsa-ca: It has no certificates in PEM.")
+
+
+def test_the_local_service_has_an_authority(seal: Sealing) -> None:
+    provider, authority = ProviderStub("127.0.0.1", 0, "", {}), TimeStampAuthority()
+    provider.stamp = authority.answer
+    outputs = {
+        "TimeStampUrl": f"http://localhost:{provider.server_address[1]}{TIME_STAMP_PATH}",
+        "TimeStampRoot": authority.root.decode(),
+    }
+    deploy("local", seal.operate.stack.outputs | outputs)
+    seal.operate.archive(1)
+    with serving(provider):
+        result = run("archive", "seal", "--stack", "local")
+    assert (result.exit_code, result.stderr, seal.names()) == (0, "", ["00000001.jsonl", "00000001.tst"])
+
+
+def test_status_says_when_certificates_wait_too_long_for_their_seal(
+    seal: Sealing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def status(hours: int) -> tuple[int, str, str]:
+        result = seal.operate("archive", "status", "--max-seal-age", str(hours))
+        numbers = summary(result.stdout)
+        return result.exit_code, numbers["unsealed"], numbers["oldest unsealed hours"]
+
+    assert status(0) == (0, "0", "0")
+    yesterday = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=25, minutes=30)
+    with monkeypatch.context() as patch:
+        patch.setattr("moto.s3.models.utcnow", lambda: yesterday)
+        seal.operate.archive(1)
+    seal.operate.archive(2)
+    assert [status(25), status(26)] == [(1, "2", "26"), (0, "2", "26")]
+    seal()
+    assert status(0) == (0, "0", "0")
+
+
+def check(folder: Path, commands: str) -> int:
+    """Runs commands where nothing but their programs exists."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    for name in PROGRAMS:
+        (programs / name).unlink(missing_ok=True)
+        (programs / name).symlink_to(str(shutil.which(name)))
+    arguments = ["env", "-i", f"PATH={programs}", "sh", "-ec", commands]
+    return subprocess.run(arguments, cwd=folder, capture_output=True, check=False).returncode
+
+
+@pytest.mark.threat("wrong-bytes")
+def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing, tmp_path: Path) -> None:
+    """The first authority's certificate has ended since, but not when the seal was renewed."""
+    for number in range(1, 6):
+        seal.operate.archive(number, pdf() + b"%" * number)
+    old, new, now = TimeStampAuthority(days=-1), TimeStampAuthority(), datetime.now(UTC)
+    seals = Seals(S3, seal.bucket, trust(old, new), lambda *problem: pytest.fail(str(problem)))
+    seals.seal(partial(stamp, authority=old, time=now - timedelta(hours=48)), renew=False)
+    seal.operate.archive(6)
+    seals.seal(partial(stamp, authority=new), renew=False)
+    assert len(find_proofs(seals.read(), key(1))) == 1
+    seals.seal(partial(stamp, authority=new, time=now - timedelta(hours=36)), renew=True)
+    assert find_proofs(seals.read(), key(9)) == []
+    folder = tmp_path / "out"
+    folder.mkdir()
+    certificate = folder / "certificate.pdf"
+    for number in range(1, 6):
+        proof, renewal = find_proofs(seals.read(), key(number))
+        assert (proof.seal, proof.key) == (1, key(number))
+        assert (renewal.seal, renewal.key) == (3, ".seals/00000001.tst")
+        for name, content in (proof.write_files("seal") | renewal.write_files("renewal")).items():
+            (folder / name).write_bytes(content)
+        commands = proof.write_commands("seal", certificate.name, renewal)
+        certificate.write_bytes(pdf() + b"%" * number)
+        assert check(folder, commands) == check(folder, renewal.write_commands("renewal", "seal.tst")) == 0
+        assert check(folder, proof.write_commands("seal", certificate.name)) != 0
+        assert commands.count("prj_1") == 1
+        certificate.write_bytes(pdf() + b"%" * number + b"%")
+        assert check(folder, commands) != 0
