@@ -102,7 +102,7 @@ def parse_url(text: str) -> Url:
     url = Url.parse(text.replace("http://", "https://", 1))
     if text.startswith("https://"):
         return url
-    return dataclasses.replace(url, scheme="http", port=80 if url.has_default_port else url.port)
+    return dataclasses.replace(url, scheme="http", port=80 if url.port == 443 else url.port)
 
 
 def _find_problem(found: dict[str, Any]) -> str | None:

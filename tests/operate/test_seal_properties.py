@@ -17,7 +17,7 @@ from develop.local.time_stamps import TimeStampAuthority
 from operate.seals.merkle import find_root
 from operate.seals.seals import Seals
 from operate.seals.time_stamp import TimeStamp
-from tests.support.examples import bounded, given
+from tests.support.examples import given
 from tests.support.time_stamp_authority import stamp, trust
 from tests.support.versioned_s3 import Killed, VersionedS3
 
@@ -175,7 +175,6 @@ def test_a_certificate_that_was_sealed_again_in_place_of_another_is_named() -> N
 @given(st.sampled_from(LISTS), st.integers(0, 5000), st.integers(0, 200), st.binary(max_size=2))
 @example(LISTS[0], -2, 0, b" ")
 @example(LISTS[1], -4, 0, b"!")
-@bounded(25)
 def test_no_byte_of_a_list_can_be_changed_removed_or_inserted(key: str, start: int, length: int, new: bytes) -> None:
     s3 = make_sealed()
     content = s3.versions[key][0]["content"]
