@@ -11,7 +11,6 @@ from operator import itemgetter
 import click
 from botocore.exceptions import ClientError
 
-from certificates.archive import Archive
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
@@ -20,6 +19,7 @@ from operate.output import Output
 from operate.replica import compare_replica, list_versions
 from operate.signature_requests import Page, SignatureRequests, run_in_parallel
 from operate.stack import Target, on_a_stack
+from operate.versions import Versions
 
 SEGMENTS = 4
 READERS = 8
@@ -142,7 +142,7 @@ def _read_all(
     report: Callable[[Page, list[Finding]], None],
 ) -> None:
     """Reports pages one at a time, from several threads."""
-    archive = Archive(target.s3(), target.output("CertificatesBucketName"))
+    archive = Versions(target.s3(), target.output("CertificatesBucketName"))
     reporting = threading.Lock()
 
     with ThreadPoolExecutor(READERS) as readers:
@@ -167,7 +167,7 @@ def _read_all(
 
 
 def _find_problem(
-    archive: Archive, signature: SignatureRequest, find_more: Callable[[bytes], str | None]
+    archive: Versions, signature: SignatureRequest, find_more: Callable[[bytes], str | None]
 ) -> str | None:
     """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the way,
     and boto3 repeats failed requests only."""

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from certificates.errors import ProviderFailed
 from certificates.https import REDIRECTS, Exchange, is_header_value, run_within
 from certificates.json_document import parse_json
 from certificates.settings import ProviderSettings
-from certificates.urls import HostRule, Url
+from certificates.urls import Url
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -137,9 +137,12 @@ class Provider:
 
     def _check_link(self, link: str, status: int) -> Url:
         """Returns the URL that the response with this status links to. Raises ProviderFailed: link_refused, status."""
-        url = find_url(link, self._settings.provider_link_hosts)
-        self._observer.on_link(link, status, is_allowed=url is not None)
-        if url is None:
+        url: Url | None = None
+        with suppress(ValueError):
+            url = Url.parse_link(link)
+        is_allowed = url is not None and any(host.allows(url) for host in self._settings.provider_link_hosts)
+        self._observer.on_link(link, status, is_allowed=is_allowed)
+        if url is None or not is_allowed:
             raise ProviderFailed("link_refused" if status == 200 else "status", status)
         return url
 
@@ -159,12 +162,3 @@ def find_link(document: bytes, field: str) -> str:
     if not isinstance(value, str) or not value:
         raise ProviderFailed("link_missing", 200)
     return value
-
-
-def find_url(link: str, hosts: Iterable[HostRule]) -> Url | None:
-    """Returns the URL of a link, or None if it is malformed or no rule allows its host."""
-    try:
-        url = Url.parse_link(link)
-    except ValueError:
-        return None
-    return url if any(host.allows(url) for host in hosts) else None
