@@ -1,4 +1,4 @@
-"""Fetches a certificate in its own process, and prints the outcome and the peak memory as JSON."""
+"""Fetches certificates in its own process, and prints the outcomes and the peak memory as JSON."""
 
 import json
 import resource
@@ -20,8 +20,7 @@ SECONDS = 600
 """So many that bytes, not time, end the fetch."""
 
 
-def main(url: str, link_field: str, times: int) -> None:
-    """Fetches `times` times at once. Prints the last outcome."""
+def main(url: str, link_field: str, times: int, at_once: int) -> None:
     settings = ProviderSettings.model_validate(
         {
             "PROVIDER_CERTIFICATE_URL": url + "/{providerRequestId}",
@@ -40,9 +39,9 @@ def main(url: str, link_field: str, times: int) -> None:
         except ProviderFailed as failure:
             return failure.reason
 
-    with ThreadPoolExecutor(times) as pool:
-        *_, outcome = pool.map(fetch, range(times))
-    json.dump({"outcome": outcome, "peak": _peak()}, sys.stdout)
+    with ThreadPoolExecutor(at_once) as pool:
+        outcomes = [*pool.map(fetch, range(times))]
+    json.dump({"outcomes": outcomes, "peak": _peak()}, sys.stdout)
 
 
 def _peak() -> int:
@@ -54,4 +53,4 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

@@ -15,6 +15,7 @@ from typing import Any
 import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certificates import budgets
 from certificates.archive import Archive
@@ -247,6 +248,7 @@ def refreshing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
     monkeypatch.setattr(logger, "service", "refresh_credential")
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    monkeypatch.setattr(rsa, "generate_private_key", cache(rsa.generate_private_key))  # takes most of a test's time
     with moto.mock_aws(), ScriptedServer(issue()) as endpoint:
         key = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
         values = {"PROVIDER_TOKEN_URL": f"{endpoint.url}/oauth/token", "PROVIDER_SIGNING_KEY_ARN": key}
