@@ -65,6 +65,16 @@ class Refresh:
         assert "canary" not in output
         return parse_log(output.splitlines())
 
+    def refused(self) -> dict[str, Any]:
+        """The log line of a failure that only a person can end: it is counted, and not raised."""
+        fields = self()
+        (line,), metrics = self.written()
+        assert fields == {"reason": line["reason"], "milliseconds": line["milliseconds"]}
+        assert (line["message"], line["level"]) == ("credential_refresh_failed", "ERROR")
+        failed = {"CredentialRefreshFailures": [SERVICE | {"reason": line["reason"]}]}
+        assert metrics == failed | {"CredentialsRefused": [SERVICE]}
+        return line
+
     def failure(self) -> str:
         """The reason of a failure that is raised, as logged and counted."""
         with pytest.raises(RefreshFailed) as failure:

@@ -13,6 +13,7 @@ def test_durations_have_one_decimal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_metric_is_one_line_with_its_unit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Certificates")
     monkeypatch.setattr("time.perf_counter", iter([7.01544, 7.25]).__next__)
     with measured("Duration"):
         count("Events", code="a")
