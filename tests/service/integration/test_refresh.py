@@ -79,14 +79,8 @@ def test_an_assertion_is_signed_by_the_key(run: Refresh) -> None:
     signed, _, signature = form["assertion"].rpartition(".")
     key = load_der_public_key(KMS.get_public_key(KeyId=refresh.SETTINGS.provider_signing_key_arn)["PublicKey"])
     assert isinstance(key, RSAPublicKey)
-    assert sent == [
-        {
-            "KeyId": refresh.SETTINGS.provider_signing_key_arn,
-            "Message": signed.encode(),
-            "MessageType": "RAW",
-            "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
-        }
-    ]
+    asked = {"KeyId": refresh.SETTINGS.provider_signing_key_arn, "Message": signed.encode(), "MessageType": "RAW"}
+    assert sent == [asked | {"SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"}]
     key.verify(urlsafe_b64decode(signature + "=="), signed.encode(), padding.PKCS1v15(), SHA256())
     assert run.token() == "access-1"
 
@@ -220,8 +214,10 @@ def test_a_new_refresh_token_is_kept_through_faults_of_aws(
         reply(body=BOM_UTF8 + b'{"access_token": "access-1", "refresh_token": "r2"}'),
         reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "name": "Zo\xeb"}'),
         reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "name": "\\ud83d", "\\ud83d": ""}'),
-        reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "expires_in": %s}' % (b"9" * 5000)),
-        reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "error": "none"}'),
+        reply(
+            body=b'{"access_token": "access-1", "refresh_token": "r2", "error": "none", "expires_in": %s}'
+            % (b"9" * 5000)
+        ),
         reply(201, b'{"access_token": "access-1", "refresh_token": "r2"}'),
     ],
 )
@@ -256,28 +252,25 @@ def test_a_lost_response_with_a_new_refresh_token_needs_a_consent(run: Refresh, 
     assert (run()["rotated"], run.token()) == (True, "access-1")
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"refresh_token": "consent"}, "credentials_changed"), ({"client_secret": "new"}, None)]
+)
 @pytest.mark.fault("refresh-consent-meanwhile")
-def test_a_consent_given_meanwhile_is_never_overwritten(run: Refresh, rotating: RotatingEndpoint) -> None:
-    def answer(connection: socket.socket) -> None:
-        rotating.give_consent()
-        issue("access-1", "r2")(connection)
-
-    run.endpoint.answers = [answer, rotating.answer]
-    assert run.failure() == "credentials_changed"
-    assert (run.credentials()["refresh_token"], run.token()) == ("consent", "access-0")
-    assert run()["rotated"] is True
-
-
-def test_a_change_of_other_fields_meanwhile_is_kept(run: Refresh) -> None:
+def test_a_consent_given_meanwhile_is_never_overwritten_and_a_change_of_other_fields_kept(
+    run: Refresh, change: dict[str, str], reason: str | None
+) -> None:
     run.put(ROTATING)
 
     def answer(connection: socket.socket) -> None:
-        run.put(ROTATING | {"client_secret": "new"})
+        run.put(ROTATING | change)
         issue("access-1", "r2")(connection)
 
     run.endpoint.answers = [answer]
-    run()
-    assert run.credentials() == ROTATING | {"client_secret": "new", "refresh_token": "r2"}
+    if reason:
+        assert (run.failure(), run.token()) == (reason, "access-0")
+    else:
+        assert (run()["rotated"], run.token()) == (True, "access-1")
+    assert run.credentials() == ROTATING | {"refresh_token": "r2"} | change
 
 
 @pytest.mark.fault("refresh-twice")
