@@ -66,24 +66,8 @@ def test_a_single_byte_range_is_parsed(header: str, parsed: str) -> None:
     assert str(parse_range(header)) == parsed
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "",
-        "bytes=",
-        "bytes=-",
-        "bytes=9-8",
-        "bytes=0-1,3-4",
-        "bytes=--1",
-        "bytes=1-2-3",
-        "bytes=+1-2",
-        "bytes=1 - 2",
-        "bytes=0-1\xa0",
-        "\xa0bytes=0-1",
-        "bytes=\u0661-\u0662",
-        "pages=1-2",
-        "bytes:0-1",
-    ],
-)
-def test_an_invalid_range_is_ignored(header: str) -> None:
-    assert parse_range(header) is None
+def test_an_invalid_range_is_ignored() -> None:
+    for spec in ("", "-", "9-8", "0-1,3-4", "--1", "1-2-3", "+1-2", "1 - 2", "0-1\xa0", "\u0661-\u0662"):
+        assert parse_range(f"bytes={spec}") is None, spec
+    for header in ("", "\xa0bytes=0-1", "pages=1-2", "bytes:0-1"):
+        assert parse_range(header) is None, header

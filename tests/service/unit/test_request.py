@@ -31,30 +31,13 @@ def test_keys_have_16_to_128_characters(key: str) -> None:
     assert find_key(f"Bearer {key}") is not None
 
 
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        "",
-        "Bearer",
-        KEY,
-        f"Bearer{KEY}",
-        f"Bearer\t{KEY}",
-        f"Bearer \t{KEY}",
-        f"Bearer X{KEY}",
-        f"XBearer {KEY}",
-        f"Bearer {KEY} x",
-        f"Bearer {KEY}\n",
-        f'Bearer "{KEY}"',
-        "Bearer ck_live_" + "a" * 15,
-        "Bearer ck_live_" + "a" * 129,
-        "Bearer ck_acct_" + "a" * 32,
-        "Bearer CK_LIVE_" + "a" * 32,
-        "Bearer ck_live_" + "a" * 31 + "\u00e9",
-        "Bearer ck_live_" + "\u0661" * 32,
-    ],
-)
-def test_anything_else_is_not_a_key(authorization: str) -> None:
-    assert find_key(authorization) is None
+def test_anything_else_is_not_a_key() -> None:
+    for authorization in ("", "Bearer", KEY, f"Bearer{KEY}", f"Bearer\t{KEY}", f"Bearer \t{KEY}", f"XBearer {KEY}"):
+        assert find_key(authorization) is None, authorization
+    for key in (f"X{KEY}", f"{KEY} x", f"{KEY}\n", f'"{KEY}"', "ck_acct_" + "a" * 32, "CK_LIVE_" + "a" * 32):
+        assert find_key(f"Bearer {key}") is None, key
+    for key in ("a" * 15, "a" * 129, "a" * 31 + "\u00e9", "\u0661" * 32):
+        assert find_key(f"Bearer ck_live_{key}") is None, key
 
 
 @pytest.mark.parametrize("asked", [ID, ID.upper()])

@@ -22,48 +22,41 @@ def test_a_url_is_split_and_otherwise_unchanged(text: str, url: Url) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "texts",
     [
-        "",
-        "//files.example.com/a",
-        "ftp://files.example.com/a",
-        "http://files.example.com/a",
-        "HTTPS://files.example.com/",
-        "https://192.0.2.7/a",
-        "https://[2001:db8::7]/",
-        "https://10.0.7/",
-        "http://127.example1/",
-        "https://012.0.0.7/",
-        "https://files.0x7f/",
-        "http://LOCALHOST/",
-        "http://[::ffff:127.0.0.1]/",
-        "http://127.1/",
-        "http://0x7f.0.0.1/",
-        "https://user@files.example.com/a",
-        "https://files.example.com@evil.example.com/a",
-        "https://files.example.com\\@evil.example.com/a",
-        " https://files.example.com/a",
-        "https://files.example.com/a b",
-        "https://files.example.com/a\r\nX: y",
-        "https://files.example.com/\x00",
-        "https://files.example.com/\u00e9",
-        "https://files\uff0eexample.com/",
-        "https://files.example.com:/a",
-        "https://files.example.com:70000/a",
-        "https://files.example.com:0/a",
-        "https://files.example.com./a",
-        "https://.example.com/a",
-        "https://files..example.com/a",
-        "https://files.example.com/a#b",
-        "https://[::1/a",
-        "https://[fe80::1%25eth0]/",
-        "https:files.example.com/a",
+        # Another scheme, or another machine by http
+        (
+            "",
+            "//files.example.com/a",
+            "ftp://files.example.com/a",
+            "HTTPS://files.example.com/",
+            "https:files.example.com/a",
+        ),
+        ("http://files.example.com/a", "http://LOCALHOST/"),
+        # Addresses, and what resolvers read as one
+        ("https://192.0.2.7/a", "https://[2001:db8::7]/", "https://[::1/a", "https://[fe80::1%25eth0]/"),
+        ("https://10.0.7/", "http://127.example1/", "https://012.0.0.7/", "https://files.0x7f/"),
+        ("http://[::ffff:127.0.0.1]/", "http://127.1/", "http://0x7f.0.0.1/"),
+        # User information and white space
+        ("https://user@files.example.com/a", "https://files.example.com@evil.example.com/a"),
+        (
+            "https://files.example.com\\@evil.example.com/a",
+            " https://files.example.com/a",
+            "https://files.example.com/a b",
+        ),
+        # Characters
+        ("https://files.example.com/a\r\nX: y", "https://files.example.com/\x00", "https://files.example.com/a#b"),
+        ("https://files.example.com/\u00e9", "https://files\uff0eexample.com/"),
+        # Ports and dots
+        ("https://files.example.com:/a", "https://files.example.com:70000/a", "https://files.example.com:0/a"),
+        ("https://files.example.com./a", "https://.example.com/a", "https://files..example.com/a"),
     ],
 )
-def test_a_url_that_two_parsers_could_read_differently_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^is |^has ") as error:
-        Url.parse(text)
-    assert text == "" or text not in str(error.value)
+def test_a_url_that_two_parsers_could_read_differently_is_refused(texts: tuple[str, ...]) -> None:
+    for text in texts:
+        with pytest.raises(ValueError, match=r"^is |^has ") as error:
+            Url.parse(text)
+        assert text == "" or text not in str(error.value)
 
 
 @pytest.mark.parametrize(
