@@ -92,16 +92,6 @@ def test_an_available_certificate_is_archived(service: Service, receive: Receive
     assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
-def test_an_archived_certificate_is_done(service: Service, receive: Receive) -> None:
-    service.seed(providerRequestId=None)
-    service.archive(pdf(seed=3))
-    assert receive(message()) == []
-    assert service.archived() == pdf(seed=3)
-    assert service.provider.requests == []
-    (line,), metrics = service.written()
-    assert (line["message"], line["signature_id"], metrics) == ("already_archived", ID, {})
-
-
 @pytest.mark.fault("archive-unknown")
 @pytest.mark.threat("forged-messages")
 def test_an_unknown_signature_is_dropped_with_a_warning(service: Service, receive: Receive) -> None:
@@ -196,21 +186,6 @@ def test_a_malformed_message_ends_on_the_dead_letter_queue(receive: Receive, ser
     assert [m["Body"] for m in found] == ([body] if body == " " else [])
 
 
-def test_a_batch_is_archived_with_the_services_of_a_cold_start(
-    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At a pace of one fetch per hour and execution environment."""
-    url = f"{service.provider.url}/v1/requests/{{providerRequestId}}/certificate"
-    values = {"provider_certificate_url": UrlTemplate.parse(url), "archive_fetches_per_minute": 1}
-    settings = archive.SETTINGS.model_copy(update=values | {"archive_maximum_concurrency": 60})
-    monkeypatch.setattr(archive, "SERVICES", archive.connect(settings))
-    for number in range(2):
-        service.seed(signature_id=other(number))
-    assert len(receive(*[message(other(number)) for number in range(2)])) == 1
-    lines, _ = service.written()
-    assert {line.get("error") for line in lines} == {None, "PaceExceeded"}
-
-
 def test_a_message_that_is_tried_later_comes_back(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,11 +226,13 @@ def test_one_poisoned_message_among_ten_holds_up_none_and_ten_are_no_error_of_th
 def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) -> None:
     service.seed()
     assert receive(message(), message(), message()) == []
+    service.seed(providerRequestId=None)
     assert receive(message()) == []
     assert len(service.provider.requests) == 1
     lines, metrics = service.written()
     assert [line["message"] for line in lines] == ["certificate_archived", "already_archived"]
-    assert metrics["CertificatesArchived"] == [SERVICE]
+    assert [line["signature_id"] for line in lines] == [ID, ID]
+    assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
 @pytest.mark.usefixtures("receive")
@@ -312,16 +289,18 @@ def test_without_its_delay_a_message_still_stays(
 def test_without_a_turn_the_provider_is_not_asked(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 300 seconds, 272 are left for the turn: the fetch and the write need the others."""
-    services = archive.SERVICES
-    slow = Services(services.records, services.archive, services.provider, Pace(5, 23))  # one every 276 s
-    monkeypatch.setattr(archive, "SERVICES", slow)
+    """Of 300 seconds, 272 are left for the turn, one every 276 s: the fetch and the write need the others."""
+    url = f"{service.provider.url}/v1/requests/{{providerRequestId}}/certificate"
+    values = {"archive_fetches_per_minute": 5, "archive_maximum_concurrency": 23}
+    settings = archive.SETTINGS.model_copy(update=values | {"provider_certificate_url": UrlTemplate.parse(url)})
+    monkeypatch.setattr(archive, "SERVICES", archive.connect(settings))
     for number in range(3):
         service.seed(signature_id=other(number))
     assert len(receive(*[message(other(number)) for number in range(3)])) == 2
     assert len(service.provider.requests) == 1
     lines, _ = service.written()
-    assert sorted(line["level"] for line in lines) == ["INFO", "INFO", "INFO"]
+    assert [line["level"] for line in lines] == ["INFO"] * 3
+    assert {line.get("error") for line in lines} == {None, "PaceExceeded"}
 
 
 def test_a_message_is_tried_for_at_least_a_day(stack: Stack) -> None:

@@ -32,14 +32,6 @@ def test_the_first_download_is_fetched_and_archived_and_later_ones_are_not_fetch
     assert request.headers["authorization"] == f"Bearer {seeds.PROVIDER_SECRET}"
 
 
-@pytest.mark.usefixtures("short_pauses")
-def test_a_transient_fault_of_the_provider_is_not_the_clients(service: Service) -> None:
-    service.seed()
-    service.provider.answers = [reply(503), reply(body=pdf())]
-    assert service(get()) == SERVED
-    assert len(service.provider.requests) == 2
-
-
 def test_an_archived_certificate_up_to_the_inline_limit_needs_no_provider(service: Service) -> None:
     service.seed(providerRequestId=None)
     for content in (pdf(seed=7), pdf(INLINE_LIMIT)):

@@ -41,6 +41,31 @@ def left(table: str, key: str, value: str) -> dict[str, Any]:
     return {table: {"Keys": [{key: {"S": value}}], "ConsistentRead": True}}
 
 
+OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
+
+
+OF_ANOTHER_TYPE: list[Any] = [
+    {"Responses": [], "UnprocessedKeys": {}},
+    {"Responses": {}, "UnprocessedKeys": []},
+    {"Responses": {KEYS: KEY_ITEM}, "UnprocessedKeys": {}},
+]
+MALFORMED: list[Any] = [
+    {"Responses": {}},
+    {"UnprocessedKeys": {}},
+    {"Responses": {}, "UnprocessedKeys": {"another-table": {"Keys": []}}},
+    *(
+        {"Responses": responses, "UnprocessedKeys": {}}
+        for responses in (
+            {"another-table": []},
+            {KEYS: [KEY_ITEM, KEY_ITEM]},
+            {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]},
+            {KEYS: [seeds.api_keys()[1]]},
+            {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]},
+        )
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("answer", "cause", "tries"),
     [
@@ -49,53 +74,23 @@ def left(table: str, key: str, value: str) -> dict[str, Any]:
         (dynamodb_error(400, "AccessDeniedException"), "AccessDeniedException", 1),
         (reset, "ConnectionClosedError", 3),
         (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), "MalformedAnswer", 1),
+        (reply(200, b"<html>"), "MalformedAnswer", 1),
+        (reply(200, b"null"), "AttributeError", 1),
+        (reply(200, b"[" * 100_000), "RecursionError", 1),
+        *((reply(200, json.dumps(body).encode()), "MalformedAnswer", 1) for body in MALFORMED),
+        *((reply(200, json.dumps(body).encode()), "AttributeError", 1) for body in OF_ANOTHER_TYPE),
     ],
 )
+@pytest.mark.fault("dynamodb-malformed")
 def test_dynamodb_away_is_503(service: Service, script: ScriptAws, answer: Response, cause: str, tries: int) -> None:
+    """Never 500, 401 or another certificate."""
+    service.archive(PDF, signature_id=OTHER)
     server = script("DYNAMODB", answer)
     assert service(get()) == UNAVAILABLE
     (line,), metrics = service.written()
     assert line["detail"] == {"cause": cause}
     assert metrics == {"RequestsRefused": [{"code": "service_unavailable", "service": "download_certificate"}]}
     assert len(server.requests) == tries
-
-
-OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"<html>",
-        b"null",
-        b"[" * 100_000,
-        {"Responses": {}},
-        {"UnprocessedKeys": {}},
-        {"Responses": [], "UnprocessedKeys": {}},
-        {"Responses": {}, "UnprocessedKeys": []},
-        {"Responses": {}, "UnprocessedKeys": {"another-table": {"Keys": []}}},
-        *(
-            {"Responses": responses, "UnprocessedKeys": {}}
-            for responses in (
-                {"another-table": []},
-                {KEYS: KEY_ITEM},
-                {KEYS: [KEY_ITEM, KEY_ITEM]},
-                {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]},
-                {KEYS: [seeds.api_keys()[1]]},
-                {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]},
-            )
-        ),
-    ],
-)
-@pytest.mark.fault("dynamodb-malformed")
-def test_a_malformed_response_or_another_item_is_503(service: Service, script: ScriptAws, body: Any) -> None:
-    """Never 500, 401 or another certificate."""
-    service.archive(PDF, signature_id=OTHER)
-    server = script("DYNAMODB", reply(200, body if isinstance(body, bytes) else json.dumps(body).encode()))
-    assert service(get()) == UNAVAILABLE
-    (line,), _ = service.written()
-    assert line["detail"]["cause"] in {"MalformedAnswer", "AttributeError", "RecursionError"}
-    assert len(server.requests) == 1
 
 
 @pytest.mark.fault("no-time-to-read")

@@ -7,7 +7,7 @@ import pytest
 from certificates.errors import ProviderFailed
 from develop.fakes.server import Response, ScriptedServer, chunked, raw, reply, reset
 from tests.support.pdf import pdf
-from tests.support.provider import HEAD, PDF, fetch, linked, provider_at, refusal
+from tests.support.provider import HEAD, PDF, fetch, provider_at, refusal
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 
@@ -51,31 +51,6 @@ def test_a_whole_pdf_counts_whatever_its_type_and_framing(answer: Response) -> N
     content, server = fetch(answer)
     assert content == PDF
     assert server.connections == 1
-
-
-@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf\r\n"])
-@pytest.mark.parametrize("behind", [b"", b"\0" * 20_480])
-@pytest.mark.parametrize("framing", ["length", "chunked", "closed", "gzip", "gzip chunked", "gzip closed", "linked"])
-def test_every_framing_accepts_the_same_certificates_byte_for_byte(framing: str, before: bytes, behind: bytes) -> None:
-    whole, cut = before + PDF + behind, before + PDF + behind + b"\n2 0 obj\n<<"
-    if framing == "linked":
-        assert linked("{files}/c", reply(body=whole))[0] == whole
-        refused = linked("{files}/c", reply(body=cut))[0]
-    else:
-        assert fetch(frame(whole, framing))[0] == whole
-        refused = fetch(frame(cut, framing))[0]
-    assert isinstance(refused, ProviderFailed)
-    assert refused.reason == "not_a_pdf"
-
-
-def frame(content: bytes, framing: str) -> Response:
-    headers = {"Content-Encoding": "gzip"} if "gzip" in framing else {}
-    body = gzip.compress(content) if "gzip" in framing else content
-    if "chunked" in framing:
-        return chunked([body[:1000], body[1000:]], headers)
-    if "closed" in framing:
-        return raw(HEAD + "".join(f"{name}: {headers[name]}\r\n" for name in headers).encode() + b"\r\n" + body)
-    return reply(body=body, headers=headers)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from develop.fakes.server import Response, reply, reset
+from develop.fakes.server import Response, reply
 from functions.refresh_credential import handler as refresh
 from tests.support.refresh import ASSERTING, CLIENT, KMS, ROTATING, SECRETS, SERVICE, STATIC, Refresh, issue
 from tests.support.stack import OAUTH, PARAMETERS
@@ -238,18 +238,6 @@ def test_the_new_refresh_token_is_kept_although_the_access_token_is_refused(run:
     assert (run.credentials()["refresh_token"], run.token()) == ("r2", "access-0")
     run()
     assert (run.credentials()["refresh_token"], run.token()) == ("r3", "access-2")
-
-
-def test_a_lost_response_with_a_new_refresh_token_needs_a_consent(run: Refresh, rotating: RotatingEndpoint) -> None:
-    def lose(connection: socket.socket) -> None:
-        rotating.valid = "lost"
-        reset(connection)
-
-    run.endpoint.answers = [lose, rotating.answer]
-    assert run.failure() == "unreachable"
-    assert run()["reason"] == "invalid_grant"
-    rotating.give_consent()
-    assert (run()["rotated"], run.token()) == (True, "access-1")
 
 
 @pytest.mark.parametrize(
