@@ -7,31 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from certificates.errors import ProviderFailed
-from certificates.provider import Provider, Secret
-from certificates.settings import ProviderSettings
-
-
-class Vault:
-    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803
-        return {"SecretString": SecretId}
-
+from tests.support.provider import provider_at
 
 SECONDS = 600
 """So many that bytes, not time, end the fetch."""
 
 
 def main(url: str, link_field: str, times: int, at_once: int) -> None:
-    settings = ProviderSettings.model_validate(
-        {
-            "PROVIDER_CERTIFICATE_URL": url + "/{providerRequestId}",
-            "PROVIDER_AUTH_HEADER": "Authorization: {secret}",
-            "PROVIDER_SECRET_NAME": "name",
-            "PROVIDER_LINK_FIELD": link_field,
-            "PROVIDER_LINK_HOSTS": "localhost",
-            "MAX_CERTIFICATE_BYTES": "20971520",
-        }
-    )
-    provider = Provider(settings, Secret(Vault, "name"))  # type: ignore[arg-type]
+    provider = provider_at(url, link_field=link_field, link_hosts="localhost", most=20 * 1024 * 1024)
 
     def fetch(_: int) -> int | str:
         try:
@@ -53,4 +36,4 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

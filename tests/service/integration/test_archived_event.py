@@ -66,7 +66,7 @@ def test_the_rule_sends_each_archived_certificate_to_the_queue(
 def test_the_rules_pattern_matches_the_event_that_aws_documents(
     rule: dict[str, Any], change: dict[str, Any], *, matches: bool
 ) -> None:
-    event = OBJECT_CREATED | {"detail": OBJECT_CREATED["detail"] | change}
+    event: Any = OBJECT_CREATED | {"detail": OBJECT_CREATED["detail"] | change}
     assert EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event) is matches
 
 

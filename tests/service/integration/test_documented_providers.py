@@ -10,12 +10,10 @@ import pytest
 
 from certificates import budgets
 from certificates.errors import ProviderFailed
-from certificates.provider import Provider, Secret
-from certificates.settings import ProviderSettings
 from develop.fakes.server import Response, ScriptedServer, chunked, reply
 from develop.template import ROOT, translated
 from tests.support.pdf import pdf
-from tests.support.provider import Vault
+from tests.support.provider import provider_at
 
 PDF = pdf(5000)
 LINK = "http://localhost:{port}/files/audit%20log.pdf?X-Signature=a%2Bb"
@@ -119,20 +117,11 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
             if isinstance(answer, str):
                 answer = reply(body=answer.replace("{port}", str(files.port)).encode())
             with ScriptedServer(answer) as api:
-                settings = ProviderSettings.model_validate(
-                    {
-                        "PROVIDER_CERTIFICATE_URL": re.sub(r"^https://[^/]+", api.url, url),
-                        "PROVIDER_AUTH_HEADER": header,
-                        "PROVIDER_SECRET_NAME": "craftkit/provider-secret",
-                        "PROVIDER_LINK_FIELD": link_field,
-                        "PROVIDER_LINK_HOSTS": "localhost" if link_hosts == "see below" else link_hosts,
-                        "MAX_CERTIFICATE_BYTES": "20971520",
-                    }
-                )
-                vault = Vault("s3cret")
-                service = Provider(settings, Secret(lambda: vault, "craftkit/provider-secret"))  # type: ignore[arg-type, return-value]
+                hosts = "localhost" if link_hosts == "see below" else link_hosts
+                target = re.sub(r"^https://[^/]+", "", url)
+                provider = provider_at(api.url, target=target, header=header, link_field=link_field, link_hosts=hosts)
                 try:
-                    return service.fetch("a/1", 10).content, api, files
+                    return provider.fetch("a/1", 10).content, api, files
                 except ProviderFailed as failure:
                     return failure, api, files
 

@@ -62,50 +62,45 @@ def test_when_another_copy_won_ours_is_not_served(
     assert [request.method for request in server.requests] == ["GET", *["PUT"] * (len(answers) - 1), *again]
 
 
-@pytest.mark.parametrize("after", [(MISSING, whole(PDF, f'"{SHA256}"')), (found(OTHER), OTHER_SERVED)])
+UNKNOWN: list[tuple[list[Response], str]] = [
+    ([SLOW_DOWN] * 2, "SlowDown"),
+    ([DENIED], "AccessDenied"),
+    ([reset] * 2, "ConnectionClosedError"),
+    ([CONFLICT, DENIED], "AccessDenied"),
+    ([reply(200)], "MalformedAnswer"),
+    ([reply(204, headers={"ETag": etag(PDF)})], "MalformedAnswer"),
+    ([reply(200, headers={"ETag": etag(PDF), "x-amz-checksum-sha256": sha256(OTHER)})], "MalformedAnswer"),
+]
+NO_SUCH_BUCKET = s3_error(404, "NoSuchBucket")
+UNREADABLE = (DENIED, SLOW_DOWN, reset, NO_SUCH_BUCKET, reply(404), reply(200, PDF[:-20]), reply(200, PDF))
+
+
 @pytest.mark.parametrize(
-    ("answers", "cause"),
+    ("answers", "cause", "after"),
     [
-        ([SLOW_DOWN] * 2, "SlowDown"),
-        ([DENIED], "AccessDenied"),
-        ([reset] * 2, "ConnectionClosedError"),
-        ([CONFLICT, DENIED], "AccessDenied"),
-        ([reply(200)], "MalformedAnswer"),
-        ([reply(204, headers={"ETag": etag(PDF)})], "MalformedAnswer"),
-        ([reply(200, headers={"ETag": etag(PDF), "x-amz-checksum-sha256": sha256(OTHER)})], "MalformedAnswer"),
+        *((answers, cause, (MISSING, whole(PDF, f'"{SHA256}"'))) for answers, cause in UNKNOWN),
+        *((answers, cause, (found(OTHER), OTHER_SERVED)) for answers, cause in UNKNOWN),
+        *(([DENIED], "AccessDenied", (read, UNAVAILABLE)) for read in UNREADABLE),
     ],
 )
-def test_after_a_write_of_unknown_outcome_the_archived_bytes_are_served_or_ours_if_there_are_none(
-    service: Service, script: ScriptAws, answers: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
-) -> None:
-    service.seed()
-    read, served = after
-    script("S3", MISSING, *answers, read)
-    assert service(get()) == served
-    (error, line), metrics = service.written()
-    assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
-    assert (error["detail"], error["request_id"]) == ({"cause": cause}, REQUEST_ID)
-    assert (line["message"], line["source"]) == ("certificate_served", "provider")
-    assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
-    assert metrics["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [DENIED, SLOW_DOWN, reset, s3_error(404, "NoSuchBucket"), reply(404), reply(200, PDF[:-20]), reply(200, PDF)],
-)
 @pytest.mark.fault("s3-write-unreadable")
-def test_the_bytes_of_a_failed_write_are_served_only_if_the_archive_certainly_holds_no_others(
-    service: Service, script: ScriptAws, answer: Response
+def test_after_a_write_of_unknown_outcome_ours_is_served_only_if_the_archive_certainly_holds_no_other(
+    service: Service, script: ScriptAws, answers: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
 ) -> None:
     """`test_one_content.py` combines all writes with all reads."""
     service.seed()
-    script("S3", MISSING, DENIED, answer)
-    assert service(get()) == UNAVAILABLE
+    read, expected = after
+    script("S3", MISSING, *answers, read)
+    assert service(get()) == expected
     (error, line), metrics = service.written()
-    assert (error["message"], error["detail"]) == ("archive_write_failed", {"cause": "AccessDenied"})
-    assert (line["message"], line["status"]) == ("request_refused", 503)
+    assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
+    assert (error["detail"], error["request_id"]) == ({"cause": cause}, REQUEST_ID)
     assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
+    if expected == UNAVAILABLE:
+        assert (line["message"], line["status"]) == ("request_refused", 503)
+    else:
+        assert (line["message"], line["source"]) == ("certificate_served", "provider")
+        assert metrics["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
 
 
 def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Service, script: ScriptAws) -> None:
