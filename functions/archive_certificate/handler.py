@@ -94,8 +94,7 @@ def _try_later(record: "SQSRecord", signature_id: str | None, error: Exception) 
     retry_after = error.retry_after if isinstance(error, ProviderFailed) else None
     delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, retry_after)
     extra = {"message_id": record.message_id, "signature_id": signature_id, "receives": receives, "delay": delay}
-    is_fault = not isinstance(error, NotAvailable | PaceExceeded)
-    write = logger.error if is_fault else logger.info
+    write = logger.info if isinstance(error, NotAvailable | PaceExceeded) else logger.error
     write("archive_later", extra=extra | {"error": type(error).__name__, "detail": describe_error(error)})
     count("ArchiveRetries", error=type(error).__name__)
     if isinstance(error, ProviderFailed):

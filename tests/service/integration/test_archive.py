@@ -11,7 +11,7 @@ from moto.core.utils import unix_time_millis
 
 from certificates import budgets
 from certificates.aws import connect_sqs
-from certificates.errors import ProviderFailed
+from certificates.errors import ArchiveUnavailable, ProviderFailed
 from certificates.telemetry import logger
 from certificates.urls import UrlTemplate
 from develop.fakes.server import ScriptedServer, raw, reply, reset
@@ -258,16 +258,23 @@ def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> 
     assert service.archived() == pdf(seed=1)
 
 
+@pytest.mark.parametrize(
+    ("error", "failures"), [(RuntimeError("canary"), {}), (ArchiveUnavailable("SlowDown"), {"ArchiveWriteFailures"})]
+)
 @pytest.mark.fault("archive-defect")
-def test_a_defect_is_tried_later_too(service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
-    def defect(*_: object) -> None:
-        raise RuntimeError("canary")
+def test_a_defect_and_a_fault_of_the_archive_are_tried_later_too(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch, error: Exception, failures: set[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(archive, "archive_certificate", defect)
+    monkeypatch.setattr(archive, "archive_certificate", fail)
     assert receive(message()) == [message()]
-    (line,), _ = service.written()
-    assert (line["level"], line["error"], line["detail"]["error"]) == ("ERROR", "RuntimeError", "RuntimeError")
+    (line,), metrics = service.written()
+    assert (line["level"], line["error"]) == ("ERROR", type(error).__name__)
+    assert line["detail"].items() >= ({"cause": "SlowDown"} if failures else {"error": "RuntimeError"}).items()
     assert "canary" not in json.dumps(line)
+    assert metrics.keys() == {"ArchiveRetries", *failures}
 
 
 @pytest.mark.fault("archive-no-delay")

@@ -116,7 +116,7 @@ def test_only_a_certificate_that_may_follow_may_be_retried(service: Service, sta
 
 
 @pytest.mark.parametrize(
-    "broken", [{"status": {"S": "done"}}, {"projectId": {"N": "7"}}, {"providerRequestId": {"S": ""}}]
+    "broken", [{"projectId": {"N": "7"}}, {"certificateUrl": {"BOOL": True}}, {"providerRequestId": {"S": ""}}]
 )
 def test_an_item_that_breaks_the_rules_is_a_defect_and_breaks_nothing_else(service: Service, broken: Any) -> None:
     service.seed(**broken)
