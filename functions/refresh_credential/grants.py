@@ -82,7 +82,6 @@ def authenticate(credentials: Credentials) -> tuple[dict[str, str], dict[str, st
 
 
 def make_grant(credentials: Credentials, sign: Sign, now: int) -> dict[str, str]:
-    """Returns form fields."""
     if isinstance(credentials, ClientCredentials):
         return {"grant_type": "client_credentials"}
     if isinstance(credentials, JwtBearer):

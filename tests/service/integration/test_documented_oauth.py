@@ -172,7 +172,7 @@ def test_a_deployment_accepts_the_parameters_of_the_page(name: str) -> None:
 def test_certificates_are_archived_while_the_access_token_is_refreshed(deploy: Deploy, name: str) -> None:
     deployment = deploy(name)
     assert deployment.download() == 502
-    for _ in range(4):
+    for _ in range(3):
         assert "reason" not in deployment.refresh()
         deployment.standin.now += deployment.standin.documented.lifetime // 3
         assert deployment.download() == 200
