@@ -5,7 +5,7 @@ moves to ArchiveDeadLetterQueue after its last try.
 """
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,16 +36,6 @@ class MalformedMessage(CertificateError):
     """The message has another form than the triggers send."""
 
 
-FAULTS: dict[type[Exception], str] = {
-    ProviderFailed: "UpstreamFailures",
-    ArchiveUnavailable: "ArchiveWriteFailures",
-}
-"""Faults with a metric of their own, the same as in the download function."""
-
-EXPECTED = (NotAvailable, PaceExceeded)
-"""Reasons to try later that are no faults."""
-
-
 def connect(settings: ArchiveSettings) -> Services:
     return Services(
         Records(aws.connect_dynamodb(), settings.signatures_table),
@@ -69,8 +59,17 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFail
         work = {id_: pool.submit(_archive, id_, seconds_left) for id_ in set(ids.values())}
 
         def finish(record: "SQSRecord") -> None:
+            """Returns if the message may be deleted. Otherwise sets its visibility timeout and raises, so SQS delivers
+            it again."""
             signature_id = ids[record.message_id]
-            _finish(record, signature_id, work[signature_id])
+            try:
+                work[signature_id].result()
+            except UnknownSignature:
+                logger.warning("unknown_signature_dropped", extra={"signature_id": signature_id})
+                count("UnknownSignatures")
+            except Exception as error:
+                _try_later(record, signature_id, error)
+                raise
 
         return process_partial_response(event=event, record_handler=finish, processor=PROCESSOR)
 
@@ -89,30 +88,19 @@ def _archive(signature_id: str | None, seconds_left: "Callable[[], float]") -> N
         count("CertificatesArchived")
 
 
-def _finish(record: "SQSRecord", signature_id: str | None, work: Future[None]) -> None:
-    """Returns if the message may be deleted. Otherwise sets its visibility timeout and raises, so SQS delivers it
-    again."""
-    try:
-        work.result()
-    except UnknownSignature:
-        logger.warning("unknown_signature_dropped", extra={"signature_id": signature_id})
-        count("UnknownSignatures")
-    except Exception as error:
-        _try_later(record, signature_id, error)
-        raise
-
-
 def _try_later(record: "SQSRecord", signature_id: str | None, error: Exception) -> None:
     receives = int(record.attributes.approximate_receive_count)
     # Without a delay, a malformed message soon reaches the dead-letter queue.
     retry_after = error.retry_after if isinstance(error, ProviderFailed) else None
     delay = 0 if isinstance(error, MalformedMessage) else delay_before_next_try(receives, retry_after)
     extra = {"message_id": record.message_id, "signature_id": signature_id, "receives": receives, "delay": delay}
-    write = logger.info if isinstance(error, EXPECTED) else logger.error
+    write = logger.info if isinstance(error, NotAvailable | PaceExceeded) else logger.error
     write("archive_later", extra=extra | {"error": type(error).__name__, "detail": describe_error(error)})
     count("ArchiveRetries", error=type(error).__name__)
-    if type(error) in FAULTS:
-        count(FAULTS[type(error)])
+    if isinstance(error, ProviderFailed):
+        count("UpstreamFailures")
+    if isinstance(error, ArchiveUnavailable):
+        count("ArchiveWriteFailures")
     try:
         SQS.change_message_visibility(
             QueueUrl=SETTINGS.archive_queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay

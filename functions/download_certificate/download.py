@@ -8,7 +8,7 @@ from certificates.archive import Archive, Part, Stored
 from certificates.budgets import ARCHIVE_SECONDS, PROVIDER_SECONDS
 from certificates.certificate import Certificate
 from certificates.errors import ArchiveUnavailable, CertificateError, NotArchived, ProviderFailed
-from certificates.models import ApiKey, Item, Owned, SignatureRequest
+from certificates.models import ApiKey, Owned, SignatureRequest
 from certificates.provider import Provider
 from certificates.ranges import ByteRange, find_positions
 from certificates.records import Records
@@ -87,28 +87,17 @@ def _find(request: Request, records: Records) -> SignatureRequest:
     if request.key is None:
         raise Unauthorized
     logger.thread_safe_append_keys(key_prefix=request.key.prefix)
-    key_item, signature_item = records.lookup(request.key.sha256, request.signature_id)
-    key = _accept(key_item)
+    key_item, item = records.lookup(request.key.sha256, request.signature_id)
+    key = None if key_item is None else ApiKey.from_item(key_item)
+    if key is None or not key.is_accepted_at(datetime.now(UTC)):
+        raise Unauthorized
     logger.thread_safe_append_keys(project_id=key.project_id)
-    signature = _own(signature_item, key)
-    signature.require_certificate()
-    return signature
-
-
-def _accept(item: Item | None) -> ApiKey:
-    if item is None:
-        raise Unauthorized
-    key = ApiKey.from_item(item)
-    if not key.is_accepted_at(datetime.now(UTC)):
-        raise Unauthorized
-    return key
-
-
-def _own(item: Item | None, key: ApiKey) -> SignatureRequest:
-    """Validates only the owner of another project's item: an error in the rest would reveal that it exists."""
+    # Validates only the owner of another project's item: an error in the rest would reveal that it exists.
     if item is None or Owned.from_item(item).project_id != key.project_id:
         raise NotFound
-    return SignatureRequest.from_item(item)
+    signature = SignatureRequest.from_item(item)
+    signature.require_certificate()
+    return signature
 
 
 def _fetch(signature: SignatureRequest, services: Services, seconds: float) -> Certificate:

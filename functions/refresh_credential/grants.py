@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 from pydantic import BaseModel, BeforeValidator
 
 from certificates.budgets import CLOCK_TOLERANCE, JWT_SECONDS, TOKEN_SECONDS
-from certificates.https import Exchange, Response, run_within
+from certificates.https import Response, run_within
 from certificates.json_document import parse_json, read_integer
 from certificates.urls import Url
 from functions.refresh_credential.credentials import ClientCredentials, Credentials, JwtBearer, RefreshFailed
@@ -64,11 +64,8 @@ def request_token(url: Url, credentials: Credentials, sign: Sign) -> TokenRespon
     form = credentials.parameters | form | make_grant(credentials, sign, int(time.time()))
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"} | authorization
     body = urlencode(form).encode()
-
-    def send(exchange: Exchange) -> Response:
-        return exchange.send(url, headers, MAX_TOKEN_RESPONSE_BYTES, {200, 201, 400, 401}, body)
-
-    return parse_response(run_within(TOKEN_SECONDS, send))
+    arguments = url, headers, MAX_TOKEN_RESPONSE_BYTES, {200, 201, 400, 401}, body
+    return parse_response(run_within(TOKEN_SECONDS, lambda exchange: exchange.send(*arguments)))
 
 
 def authenticate(credentials: Credentials) -> tuple[dict[str, str], dict[str, str]]:
@@ -85,7 +82,6 @@ def authenticate(credentials: Credentials) -> tuple[dict[str, str], dict[str, st
 
 
 def make_grant(credentials: Credentials, sign: Sign, now: int) -> dict[str, str]:
-    """Returns form fields."""
     if isinstance(credentials, ClientCredentials):
         return {"grant_type": "client_credentials"}
     if isinstance(credentials, JwtBearer):

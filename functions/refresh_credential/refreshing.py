@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from certificates.https import is_header_value
 from certificates.urls import Url
-from functions.refresh_credential.credentials import Credentials, RefreshFailed, RefreshToken, Secrets
-from functions.refresh_credential.grants import REFUSALS, Sign, TokenResponse, request_token
+from functions.refresh_credential.credentials import RefreshFailed, RefreshToken, Secrets
+from functions.refresh_credential.grants import REFUSALS, Sign, request_token
 
 
 @dataclass(frozen=True)
@@ -30,29 +30,22 @@ def refresh_credential(services: Services) -> Refreshed:
     Raises RefreshFailed, ProviderFailed.
     """
     credentials = services.secrets.credentials()
-    response = _request_token(services, credentials)
+    try:
+        response = request_token(services.token_url, credentials, services.sign)
+    except RefreshFailed as failure:
+        # The refusal means nothing if an operator or another run has replaced the refresh token in the meantime.
+        if failure.reason in REFUSALS and services.secrets.credentials() != credentials:
+            raise RefreshFailed("credentials_changed") from None
+        raise
     rotated = False
     if isinstance(credentials, RefreshToken) and (new := response.refresh_token) and new != credentials.refresh_token:
         services.secrets.replace_refresh_token(credentials.refresh_token, new)
         rotated = True
     if not is_header_value(response.access_token):
         raise RefreshFailed("token_malformed")
-    if not _is_bearer(response.token_type):
+    token_type = response.token_type if isinstance(response.token_type, str) else ""
+    # Some providers send `BearerToken` or no type. Others need more than the token (RFC 6749 section 7.1).
+    if token_type.strip().lower() not in {"", "bearer", "bearertoken"}:
         raise RefreshFailed("token_type_unsupported")
     services.secrets.store_token(response.access_token)
     return Refreshed(response.expires_in, rotated)
-
-
-def _is_bearer(token_type: object) -> bool:
-    """Accepts `BearerToken` or no type, as some providers send. Others need more than the token (RFC 6749, 7.1)."""
-    return not isinstance(token_type, str) or token_type.strip().lower() in {"", "bearer", "bearertoken"}
-
-
-def _request_token(services: Services, credentials: Credentials) -> TokenResponse:
-    try:
-        return request_token(services.token_url, credentials, services.sign)
-    except RefreshFailed as failure:
-        # The refusal means nothing if an operator or another run has replaced the refresh token in the meantime.
-        if failure.reason in REFUSALS and services.secrets.credentials() != credentials:
-            raise RefreshFailed("credentials_changed") from None
-        raise

@@ -2,8 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import click
 from certificates.budgets import PROVIDER_SECONDS
 from certificates.certificate import Certificate
 from certificates.errors import ProviderFailed
-from certificates.provider import Observer, Provider, Secret
+from certificates.https import Exchange, Response
+from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
 from certificates.urls import Url
 from operate.command_line import examples
@@ -38,38 +38,45 @@ ADVICE = {
 }
 
 
-class PrintingObserver(Observer):
+class PrintingProvider(Provider):
     """Prints each step, but neither the secret nor the path or query of a link."""
 
-    def __init__(self, settings: ProviderSettings, say: Callable[[str], None]) -> None:
-        self._settings = settings
+    def __init__(self, settings: ProviderSettings, secret: Secret, say: Callable[[str], None]) -> None:
+        super().__init__(settings, secret)
         self._say = say
         self._started = 0.0
 
-    @contextmanager
-    def on_request(self, url: Url, *, is_link: bool) -> Iterator[None]:
+    def _send(
+        self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int, expected: set[int]
+    ) -> Response:
         self._started = time.perf_counter()
+        hidden = self._settings.provider_auth_header.fill("********")
+        is_link = hidden.keys().isdisjoint(headers)
         target = "/… (without the secret)" if is_link else url.target
         self._say(f"GET {url.scheme}://{url.host}:{url.port}{target}")
         if not is_link:
-            for name, value in self._settings.provider_auth_header.fill("********").items():
+            for name, value in hidden.items():
                 self._say(f"    {name}: {value}")
         try:
-            yield
+            response = super()._send(exchange, url, headers, max_bytes, expected)
         except ProviderFailed as failure:
             self._say(f"    {failure.upstream_status or 'no answer'} after {self._seconds()} s")
             raise
+        if response.status == 200:
+            content = response.content
+            self._say(f"    200 after {self._seconds()} s: {len(content):,} bytes, {_describe_content(content)}")
+        return response
 
-    def on_response(self, content: bytes) -> None:
-        self._say(f"    200 after {self._seconds()} s: {len(content):,} bytes, {_describe_content(content)}")
-
-    def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
+    def _check_link(self, link: str, status: int) -> Url:
         if status == 200:
             self._say(f"    {self._settings.provider_link_field} holds a link")
         else:
             self._say(f"    {status} after {self._seconds()} s: a redirect")
-        if not is_allowed:
+        try:
+            return super()._check_link(link, status)
+        except ProviderFailed:
             self._say(f"    it leads to {_describe_host(link)}, which is refused")
+            raise
 
     def _seconds(self) -> str:
         return f"{time.perf_counter() - self._started:.1f}"
@@ -92,9 +99,7 @@ def _fetch(target: DeployedStack, *, request_id: str) -> None:
         output.write(describe_age(target, settings.provider_secret_name))
     secret = Secret(target.secrets_manager, settings.provider_secret_name)
     try:
-        certificate = Provider(settings, secret, PrintingObserver(settings, output.write)).fetch(
-            request_id, PROVIDER_SECONDS
-        )
+        certificate = PrintingProvider(settings, secret, output.write).fetch(request_id, PROVIDER_SECONDS)
     except ProviderFailed as failure:
         output.write(f"Refused: {failure.reason}. {ADVICE[failure.reason]}")
         raise click.exceptions.Exit(1) from failure

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 from botocore.exceptions import ClientError
 
-from certificates.archive import Archive
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
@@ -21,6 +20,7 @@ from operate.replica import VERDICTS, Keys
 from operate.sampling import Sample
 from operate.signature_requests import Finding, SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
+from operate.versions import Versions
 
 READERS = 8
 """Maximum number of certificates in memory."""
@@ -126,7 +126,7 @@ class Checker(ThreadPoolExecutor):
 
     def __init__(self, stack: DeployedStack, *, with_signatures: bool) -> None:
         super().__init__(READERS)
-        self._archive = Archive(stack.s3(), stack.output("CertificatesBucketName"))
+        self._archive = Versions(stack.s3(), stack.output("CertificatesBucketName"))
         self._judge_signatures = None
         if with_signatures:
             require_packages()

@@ -13,7 +13,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from certificates.archive import Archive
 from certificates.errors import InvalidRecord, NotArchived
 from certificates.models import Item, Owned, SignatureRequest, Time
 from certificates.records import Records
@@ -31,6 +30,7 @@ from operate.evidence.record import Certificate, Evidence, Logs, Place, Program,
 from operate.evidence.signature_checks import check_signatures
 from operate.replica import find_replica
 from operate.stack import Target, check_pages
+from operate.versions import Versions
 
 _ATTRIBUTES = (
     *("id", "projectId", "status", "certificateUrl", "providerRequestId"),
@@ -122,7 +122,7 @@ class Collection:
         copies = [one.version_id for one in versions or [] if not one.is_delete_marker]
         wanted = copies[-1] if copies else None
         try:
-            found = Archive(self._target.s3(), self._bucket).read_version(key, wanted)
+            found = Versions(self._target.s3(), self._bucket).read_version(key, wanted)
         except NotArchived:
             words = "The archive holds no certificate for this signature request now."
             self._checks.append(contradict("certificate", words))

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from botocore.exceptions import ClientError
 
-from certificates.archive import Archive
 from certificates.aws import error_code
 from operate.command_line import CannotRun
 from operate.seals.merkle import find_root
 from operate.seals.time_stamp import Certificates, TimeStamp
 from operate.stack import CONNECTIONS, check_pages
+from operate.versions import Versions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,7 +80,7 @@ class Seals:
     """`report` gets the problem and the key of each contradiction that is found."""
 
     def __init__(self, s3: "S3Client", bucket: str, trusted: Certificates, report: Callable[[str, str], None]) -> None:
-        self._s3, self._bucket, self._archive = s3, bucket, Archive(s3, bucket)
+        self._s3, self._bucket, self._archive = s3, bucket, Versions(s3, bucket)
         self._trusted, self._report = trusted, report
         self._stored: dict[str, Stored] = {}
         self._last_token: bytes | None = None

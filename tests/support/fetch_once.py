@@ -1,4 +1,4 @@
-"""Fetches a certificate in its own process, and prints the outcome and the peak memory as JSON."""
+"""Fetches certificates in its own process, and prints the outcomes and the peak memory as JSON."""
 
 import json
 import resource
@@ -7,32 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from certificates.errors import ProviderFailed
-from certificates.provider import Provider, Secret
-from certificates.settings import ProviderSettings
-
-
-class Vault:
-    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803
-        return {"SecretString": SecretId}
-
+from tests.support.provider import provider_at
 
 SECONDS = 600
 """So many that bytes, not time, end the fetch."""
 
 
-def main(url: str, link_field: str, times: int) -> None:
-    """Fetches `times` times at once. Prints the last outcome."""
-    settings = ProviderSettings.model_validate(
-        {
-            "PROVIDER_CERTIFICATE_URL": url + "/{providerRequestId}",
-            "PROVIDER_AUTH_HEADER": "Authorization: {secret}",
-            "PROVIDER_SECRET_NAME": "name",
-            "PROVIDER_LINK_FIELD": link_field,
-            "PROVIDER_LINK_HOSTS": "localhost",
-            "MAX_CERTIFICATE_BYTES": "20971520",
-        }
-    )
-    provider = Provider(settings, Secret(Vault, "name"))  # type: ignore[arg-type]
+def main(url: str, link_field: str, times: int, at_once: int) -> None:
+    provider = provider_at(url, link_field=link_field, link_hosts="localhost", most=20 * 1024 * 1024)
 
     def fetch(_: int) -> int | str:
         try:
@@ -40,9 +22,9 @@ def main(url: str, link_field: str, times: int) -> None:
         except ProviderFailed as failure:
             return failure.reason
 
-    with ThreadPoolExecutor(times) as pool:
-        *_, outcome = pool.map(fetch, range(times))
-    json.dump({"outcome": outcome, "peak": _peak()}, sys.stdout)
+    with ThreadPoolExecutor(at_once) as pool:
+        outcomes = [*pool.map(fetch, range(times))]
+    json.dump({"outcomes": outcomes, "peak": _peak()}, sys.stdout)
 
 
 def _peak() -> int:
@@ -54,4 +36,4 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -26,13 +26,20 @@ class Vault:
         return {"SecretString": self.values[min(self.reads, len(self.values)) - 1]}
 
 
-def provider_at(
-    url: str, vault: Any = None, *, link_field: str = "", link_hosts: str = "", most: int = 1_000_000
+def provider_at(  # noqa: PLR0913
+    url: str,
+    vault: Any = None,
+    *,
+    target: str = "/v1/requests/{providerRequestId}/certificate",
+    header: str = "Authorization: Bearer {secret}",
+    link_field: str = "",
+    link_hosts: str = "",
+    most: int = 1_000_000,
 ) -> Provider:
     settings = ProviderSettings.model_validate(
         {
-            "PROVIDER_CERTIFICATE_URL": f"{url}/v1/requests/{{providerRequestId}}/certificate",
-            "PROVIDER_AUTH_HEADER": "Authorization: Bearer {secret}",
+            "PROVIDER_CERTIFICATE_URL": url + target,
+            "PROVIDER_AUTH_HEADER": header,
             "PROVIDER_SECRET_NAME": "craftkit/provider-secret",
             "PROVIDER_LINK_FIELD": link_field,
             "PROVIDER_LINK_HOSTS": link_hosts,

@@ -28,20 +28,30 @@ KMS = boto3.Session(region_name=REGION).client("kms")
 
 
 @dataclass
+class StoppedClock(Context):
+    """Time passes only where the test lets it pass."""
+
+    passed: float = 0
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self.timeout - self.passed) * 1000)
+
+
+@dataclass
 class Refresh:
     """Runs the function, and gives access to both secrets and the token endpoint."""
 
     endpoint: ScriptedServer
     capture: pytest.CaptureFixture[str] = field(repr=False)
-    context: Context = field(default_factory=lambda: Context(60))
+    context: StoppedClock = field(default_factory=lambda: StoppedClock(60))
 
     def __call__(self) -> dict[str, Any]:
-        self.context = Context(60)
+        self.context = StoppedClock(60)
         return refresh.handler(seeds.event(seeds.REFRESH_EVENT), self.context)  # type: ignore[arg-type]
 
     def pass_time(self, seconds: float) -> None:
         """Replaces time.sleep."""
-        self.context.started -= seconds
+        self.context.passed += seconds
 
     def put(self, credentials: object) -> None:
         text = credentials if isinstance(credentials, str) else json.dumps(credentials)
@@ -64,6 +74,16 @@ class Refresh:
         output = captured.out + captured.err
         assert "canary" not in output
         return parse_log(output.splitlines())
+
+    def refused(self) -> dict[str, Any]:
+        """The log line of a failure that only a person can end: it is counted, and not raised."""
+        fields = self()
+        (line,), metrics = self.written()
+        assert fields == {"reason": line["reason"], "milliseconds": line["milliseconds"]}
+        assert (line["message"], line["level"]) == ("credential_refresh_failed", "ERROR")
+        failed = {"CredentialRefreshFailures": [SERVICE | {"reason": line["reason"]}]}
+        assert metrics == failed | {"CredentialsRefused": [SERVICE]}
+        return line
 
     def failure(self) -> str:
         """The reason of a failure that is raised, as logged and counted."""

@@ -36,7 +36,6 @@ class Documented:
     rotates: bool = False
     redirects: bool = False
     tokens_in_ten_minutes: int = 1000
-    fetches_a_minute: int = 1000
 
 
 class StandIn(ScriptedServer):
@@ -48,7 +47,6 @@ class StandIn(ScriptedServer):
         self.now = 1_790_000_000
         self.refresh_token = "REFRESH_TOKEN"  # noqa: S105
         self.issued: list[int] = []
-        self.fetched: list[int] = []
         self._uploaded = load_der_public_key(public_key)
 
     def find_answer(self, request: Request) -> Response:
@@ -69,9 +67,6 @@ class StandIn(ScriptedServer):
             return reply(401)
         if self.now >= self.issued[number - 1] + self.documented.lifetime:
             return reply(401)
-        if sum(at > self.now - 60 for at in self.fetched) >= self.documented.fetches_a_minute:
-            return reply(429)
-        self.fetched.append(self.now)
         if self.documented.redirects:
             return reply(302, headers={"Location": f"http://localhost:{self.port}{FILE}"})
         return reply(body=PDF, headers={"Content-Type": "application/pdf"})

@@ -33,9 +33,6 @@ DIGEST = "repr-digest"
 _DIGEST = re.compile(rf"sha-256=:({_SHA256.pattern}):")
 
 
-FIRST_BYTE = ByteRange(0, 0)
-
-
 @dataclass(frozen=True)
 class Stored:
     """An archived certificate without its bytes. `etag` is quoted, `size` is in bytes."""
@@ -54,17 +51,6 @@ class Part:
     first: int = 0
 
 
-@dataclass(frozen=True)
-class Version:
-    """A version with its bytes as they are, whole or damaged. `sha256`, of the bytes that were archived, and `digest`,
-    from the metadata, are in base64, or None if S3 has none. `answer` is S3's response."""
-
-    content: bytes
-    sha256: str | None
-    digest: str | None
-    answer: Mapping[str, Any]
-
-
 class Archive:
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
@@ -75,7 +61,8 @@ class Archive:
 
         Reads the first byte. S3's response to HEAD has no body, and a missing bucket would look like a missing key.
         """
-        return _read_body(self._get(key, Range=str(FIRST_BYTE)), FIRST_BYTE, 1)[0]
+        first = ByteRange(0, 0)
+        return _read_body(self._get(key, Range=str(first)), first, 1)[0]
 
     def read(self, key: str, *, limit: int, byte_range: ByteRange | None = None, etag: str | None = None) -> Part:
         """Reads at most `limit` bytes: the whole certificate, or the first part of one byte range. If the certificate
@@ -96,21 +83,6 @@ class Archive:
         if byte_range is None:
             return Part(stored, content, _check_content(response, content))
         return Part(stored, content, find_digest(response) or self._read_sha256(key, stored), first)
-
-    def read_version(self, key: str, version_id: str | None = None) -> Version:
-        """Reads a version, by default the latest. Raises NotArchived, also if a delete marker is the latest, and
-        ArchiveUnavailable."""
-        version = {} if version_id is None else {"VersionId": version_id}
-        try:
-            response = self._get(key, ChecksumMode="ENABLED", **version)
-        except ArchiveUnavailable as error:
-            if error.cause == "DeleteMarker":
-                raise NotArchived from error
-            raise
-        _, content, _ = _read_body(response, None, sys.maxsize, verify=False)
-        sha256 = response.get("ChecksumSHA256")
-        # An object that was written in parts has the checksum of their checksums, in another form.
-        return Version(content, sha256 if _matches(_SHA256, sha256) else None, find_digest(response), response)
 
     def create(self, signature: "SignatureRequest", certificate: Certificate) -> Stored | None:
         """Archives a certificate that was just fetched, with its origin and digest. Returns None if another copy is
@@ -153,7 +125,7 @@ class Archive:
         """
         response = self._get(key, ChecksumMode="ENABLED", IfMatch=stored.etag)
         with closing(response["Body"]):
-            if _check(response, None) != stored:
+            if check_response(response, None) != stored:
                 raise ArchiveUnavailable("MalformedAnswer")
             return _find_checksum(response) or _check_content(response, _read_body(response, None, sys.maxsize)[1])
 
@@ -199,13 +171,13 @@ def _explain(error: Exception) -> NotArchived | ArchiveUnavailable:
 
 def _check_status(response: Mapping[str, Any], status: int) -> str:
     """Returns the entity tag. Raises ArchiveUnavailable unless the response has one and the status."""
-    etag = response.get("ETag")
-    if response["ResponseMetadata"]["HTTPStatusCode"] != status or not _matches(_ENTITY_TAG, etag):
+    etag = str(response.get("ETag"))
+    if response["ResponseMetadata"]["HTTPStatusCode"] != status or _ENTITY_TAG.fullmatch(etag) is None:
         raise ArchiveUnavailable("MalformedAnswer")
-    return str(etag)
+    return etag
 
 
-def _check(response: Mapping[str, Any], asked: ByteRange | None) -> Stored:
+def check_response(response: Mapping[str, Any], asked: ByteRange | None) -> Stored:
     """Describes the certificate. Raises ArchiveUnavailable unless the response holds the requested bytes."""
     etag = _check_status(response, 206 if asked else 200)
     length = response.get("ContentLength")
@@ -222,8 +194,9 @@ def _check(response: Mapping[str, Any], asked: ByteRange | None) -> Stored:
     return Stored(etag, size)
 
 
-def _matches(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
+def is_sha256(value: object) -> bool:
+    """Returns whether this is a SHA-256 in base64."""
+    return _SHA256.fullmatch(str(value)) is not None
 
 
 def find_digest(response: Mapping[str, Any]) -> str | None:
@@ -234,24 +207,19 @@ def find_digest(response: Mapping[str, Any]) -> str | None:
 
 def _find_checksum(response: Mapping[str, Any]) -> str | None:
     """Returns the SHA-256 that S3 stores of the whole object, in base64."""
-    is_whole = response.get("ChecksumType") == "FULL_OBJECT" and _matches(_SHA256, response.get("ChecksumSHA256"))
+    is_whole = response.get("ChecksumType") == "FULL_OBJECT" and is_sha256(response.get("ChecksumSHA256"))
     return response["ChecksumSHA256"] if is_whole else None
 
 
-def _read_body(
-    response: Mapping[str, Any], asked: ByteRange | None, limit: int, *, verify: bool = True
-) -> tuple[Stored, bytes, int]:
+def _read_body(response: Mapping[str, Any], asked: ByteRange | None, limit: int) -> tuple[Stored, bytes, int]:
     """Reads the requested bytes and returns them with the position of the first. botocore verifies the checksum of a
-    whole certificate unless `verify` is False.
-
-    Raises ArchiveUnavailable, CertificateTooLarge, RangeNotSatisfiable.
-    """
+    whole certificate. Raises ArchiveUnavailable, CertificateTooLarge, RangeNotSatisfiable."""
     # StreamingBody's own context manager returns the underlying stream, which checks nothing; closing() does not.
     with closing(response["Body"]) as body:
-        stored = _check(response, asked)
+        stored = check_response(response, asked)
         positions = find_positions(asked, stored.size, limit)
         try:
-            content: bytes = body.read(None if asked is None and verify else len(positions))
+            content: bytes = body.read(None if asked is None else len(positions))
         except Exception as error:
             raise ArchiveUnavailable(error_code(error)) from error
     # Unlike read(), read(most) does not tell when the response ends early.

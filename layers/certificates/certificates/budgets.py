@@ -22,7 +22,6 @@ class CallLimits:
 
     @property
     def attempt_seconds(self) -> float:
-        """The longest that one attempt takes."""
         return CONNECT_SECONDS + self.read_seconds
 
     @property

@@ -31,8 +31,6 @@ _CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{1,3}")
 
 @dataclass(frozen=True)
 class Certificate:
-    """A whole PDF, as the provider gave it."""
-
     content: bytes
 
     @cached_property

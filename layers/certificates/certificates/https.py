@@ -30,6 +30,7 @@ MAX_HEAD_BYTES = 1024 * 1024
 TRANSIENT_STATUSES = {408, 429, 500, 502, 503, 504}
 REDIRECTS = {301, 302, 303, 307, 308}
 _HEADERS = {b"content-length", b"transfer-encoding", b"content-encoding", b"location", b"retry-after"}
+_GZIP = zlib.MAX_WBITS | 16
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]\b")
 
 # urllib3 warns of contradicting headers, and not in our log's format.
@@ -202,22 +203,18 @@ class _Gzip:
     """One or more members (RFC 1952 section 2.2). urllib3's own decoder lets one end before its checksum."""
 
     def __init__(self) -> None:
-        self._member = _gzip_member()
+        self._member = zlib.decompressobj(_GZIP)
 
     def decompress(self, chunk: bytes, most: int) -> bytes:
         content = self._member.decompress(chunk, most)
         while self._member.unused_data and len(content) < most:
-            chunk, self._member = self._member.unused_data, _gzip_member()
+            chunk, self._member = self._member.unused_data, zlib.decompressobj(_GZIP)
             content += self._member.decompress(chunk, most - len(content))
         return content
 
     def check_end(self) -> None:
         if not self._member.eof:
             raise ValueError("cut short")
-
-
-def _gzip_member() -> "zlib._Decompress":
-    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
 
 def _connection(url: Url, timeout: float) -> HTTPConnection:

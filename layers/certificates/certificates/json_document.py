@@ -2,8 +2,6 @@
 
 import json
 
-_MAX_INTEGER_DIGITS = 300
-
 
 def parse_json(document: bytes | str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - any value
     """Ignores a byte-order mark, which PowerShell and WCF write (RFC 8259 section 8.1). So that one bad field does not
@@ -14,13 +12,10 @@ def parse_json(document: bytes | str):  # type: ignore[no-untyped-def]  # noqa: 
     try:
         if isinstance(document, bytes):
             document = document.decode(json.detect_encoding(document), "surrogateescape")
-        return json.loads(document.removeprefix("\ufeff"), parse_int=_parse_integer)
+        text = document.removeprefix("\ufeff")
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 300 else float(digits))
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-
-
-def _parse_integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < _MAX_INTEGER_DIGITS else float(digits)
 
 
 def read_integer(value: object) -> int | None:

@@ -63,13 +63,9 @@ def _format_whole_number(value: object) -> object:
     return str(int(value)) if is_whole else value  # type: ignore[call-overload]
 
 
-def _drop_empty(value: object) -> object:
-    """Some writers store an empty text for an absent one."""
-    return None if value == "" else value
-
-
 Time = Annotated[datetime, BeforeValidator(_parse_time)]
-OptionalText = Annotated[str | None, BeforeValidator(_drop_empty)]
+# Some writers store an empty text for an absent one.
+OptionalText = Annotated[str | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
 class Record(BaseModel):

@@ -2,20 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from certificates import budgets
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ProviderFailed
-from certificates.https import REDIRECTS, Exchange, is_header_value, run_within
+from certificates.https import REDIRECTS, Exchange, Response, is_header_value, run_within
 from certificates.json_document import parse_json
 from certificates.settings import ProviderSettings
-from certificates.urls import HostRule, Url
+from certificates.urls import Url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MAX_LINK_RESPONSE_BYTES = 8 * 1024 * 1024
@@ -53,25 +54,10 @@ class Secret:
         return value
 
 
-class Observer:
-    """Callbacks for the steps of a fetch. The base class does nothing."""
-
-    @contextmanager
-    def on_request(self, _url: Url, *, is_link: bool) -> Iterator[None]:  # noqa: ARG002
-        """Surrounds one request, which may raise ProviderFailed."""
-        yield
-
-    def on_response(self, content: bytes) -> None: ...
-
-    def on_link(self, link: str, status: int, *, is_allowed: bool) -> None:
-        """A link was found in a field of a response with the status 200, or in the header of a redirect."""
-
-
 class Provider:
-    def __init__(self, settings: ProviderSettings, secret: Secret, observer: Observer | None = None) -> None:
+    def __init__(self, settings: ProviderSettings, secret: Secret) -> None:
         self._settings = settings
         self._secret = secret
-        self._observer = observer or Observer()
 
     def fetch(self, request_id: str, seconds: float, *, second_try: bool = True) -> Certificate:
         """Fetches one certificate within `seconds`, including links, pauses and, after a transient fault, a second try.
@@ -102,7 +88,7 @@ class Provider:
     def _try(self, request_id: str, exchange: Exchange) -> Certificate:
         """Makes one or two requests: the second follows a link or redirect, without the secret, which must not reach
         another host; storage hosts also refuse two authentications."""
-        settings, observer = self._settings, self._observer
+        settings = self._settings
         try:
             url = settings.provider_certificate_url.expand(request_id)
         except ValueError:
@@ -112,36 +98,36 @@ class Provider:
             accept, max_bytes = "application/json", MAX_LINK_RESPONSE_BYTES
         else:
             accept, max_bytes = "application/pdf, */*;q=0.8", settings.max_certificate_bytes
-        with observer.on_request(url, is_link=False):
-            response = exchange.send(url, headers | {"Accept": accept}, max_bytes, {200} | REDIRECTS)
+        response = self._send(exchange, url, headers | {"Accept": accept}, max_bytes, {200} | REDIRECTS)
         link: str | None = None
         if response.status != 200:
             link = response.location
-        else:
-            observer.on_response(response.content)
-            if settings.provider_link_field:
-                link = find_link(response.content, settings.provider_link_field)
+        elif settings.provider_link_field:
+            link = find_link(response.content, settings.provider_link_field)
         if link is not None:
             url = self._check_link(link, response.status)
             try:
-                with observer.on_request(url, is_link=True):
-                    response = exchange.send(url, {"Accept": "*/*"}, settings.max_certificate_bytes, {200})
+                response = self._send(exchange, url, {"Accept": "*/*"}, settings.max_certificate_bytes, {200})
             except ProviderFailed as failure:
                 if failure.reason == "status":
                     failure.reason = "link_status"
                 raise
-            observer.on_response(response.content)
         if not is_whole_pdf(response.content):
             raise ProviderFailed("not_a_pdf", 200)
         return Certificate(response.content)
 
+    def _send(
+        self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int, expected: set[int]
+    ) -> Response:
+        return exchange.send(url, headers, max_bytes, expected)
+
     def _check_link(self, link: str, status: int) -> Url:
         """Returns the URL that the response with this status links to. Raises ProviderFailed: link_refused, status."""
-        url = find_url(link, self._settings.provider_link_hosts)
-        self._observer.on_link(link, status, is_allowed=url is not None)
-        if url is None:
-            raise ProviderFailed("link_refused" if status == 200 else "status", status)
-        return url
+        with suppress(ValueError):
+            url = Url.parse_link(link)
+            if any(host.allows(url) for host in self._settings.provider_link_hosts):
+                return url
+        raise ProviderFailed("link_refused" if status == 200 else "status", status)
 
 
 def find_link(document: bytes, field: str) -> str:
@@ -159,12 +145,3 @@ def find_link(document: bytes, field: str) -> str:
     if not isinstance(value, str) or not value:
         raise ProviderFailed("link_missing", 200)
     return value
-
-
-def find_url(link: str, hosts: Iterable[HostRule]) -> Url | None:
-    """Returns the URL of a link, or None if it is malformed or no rule allows its host."""
-    try:
-        url = Url.parse_link(link)
-    except ValueError:
-        return None
-    return url if any(host.allows(url) for host in hosts) else None

@@ -15,10 +15,11 @@ from typing import Any
 import moto
 import pytest
 from botocore.retries.standard import ExponentialBackoff
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certificates import budgets
 from certificates.archive import Archive
-from certificates.aws import connect_secrets_manager
+from certificates.aws import connect_kms, connect_secrets_manager
 from certificates.provider import Provider, Secret
 from certificates.records import Records
 from certificates.telemetry import logger
@@ -241,13 +242,19 @@ def no_thread_is_left() -> Iterator[None]:
         time.sleep(0.01)
 
 
+connect_kms_once, connect_secrets_manager_once = cache(connect_kms), cache(connect_secrets_manager)
+
+
 @pytest.fixture(name="run")
 def refreshing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Refresh]:
     """The function after a deployment, with the credentials of STATIC and the access token `access-0`."""
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
     monkeypatch.setattr(logger, "service", "refresh_credential")
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    with moto.mock_aws(), ScriptedServer(issue()) as endpoint:
+    monkeypatch.setattr(rsa, "generate_private_key", cache(rsa.generate_private_key))  # takes most of a test's time
+    monkeypatch.setattr(refresh, "connect_kms", connect_kms_once)
+    monkeypatch.setattr(refresh, "connect_secrets_manager", connect_secrets_manager_once)
+    with moto.mock_aws(config={"core": {"reset_boto3_session": False}}), ScriptedServer(issue()) as endpoint:
         key = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
         values = {"PROVIDER_TOKEN_URL": f"{endpoint.url}/oauth/token", "PROVIDER_SIGNING_KEY_ARN": key}
         settings = RefreshSettings.model_validate(os.environ | values)

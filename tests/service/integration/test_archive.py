@@ -11,7 +11,7 @@ from moto.core.utils import unix_time_millis
 
 from certificates import budgets
 from certificates.aws import connect_sqs
-from certificates.errors import ProviderFailed
+from certificates.errors import ArchiveUnavailable, ProviderFailed
 from certificates.telemetry import logger
 from certificates.urls import UrlTemplate
 from develop.fakes.server import ScriptedServer, raw, reply, reset
@@ -92,16 +92,6 @@ def test_an_available_certificate_is_archived(service: Service, receive: Receive
     assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
-def test_an_archived_certificate_is_done(service: Service, receive: Receive) -> None:
-    service.seed(providerRequestId=None)
-    service.archive(pdf(seed=3))
-    assert receive(message()) == []
-    assert service.archived() == pdf(seed=3)
-    assert service.provider.requests == []
-    (line,), metrics = service.written()
-    assert (line["message"], line["signature_id"], metrics) == ("already_archived", ID, {})
-
-
 @pytest.mark.fault("archive-unknown")
 @pytest.mark.threat("forged-messages")
 def test_an_unknown_signature_is_dropped_with_a_warning(service: Service, receive: Receive) -> None:
@@ -111,87 +101,52 @@ def test_an_unknown_signature_is_dropped_with_a_warning(service: Service, receiv
     assert metrics == {"UnknownSignatures": [SERVICE]}
 
 
-@pytest.mark.parametrize("status", ["completed", "declined"])
-@pytest.mark.fault("archive-not-yet")
-def test_a_certificate_that_is_not_available_is_tried_later(service: Service, receive: Receive, status: str) -> None:
-    service.seed(status={"S": status}, certificateUrl={"NULL": True})
+NULL = {"certificateUrl": {"NULL": True}}
+FAILED: list[tuple[Any, dict[str, Any], int | None]] = [
+    (reply(503, headers={"Retry-After": "2"}), {"reason": "status", "upstream_status": 503, "retry_after": 2}, None),
+    (reply(429, headers={"Retry-After": "900"}), {"reason": "status", "upstream_status": 429, "retry_after": 900}, 900),
+    (reply(404), {"reason": "status", "upstream_status": 404}, None),
+    (reply(body=b"<html>"), {"reason": "not_a_pdf", "upstream_status": 200}, None),
+    (reset, {"reason": "unreachable"}, None),
+]
+
+
+def broken(**problems: str) -> dict[str, Any]:
+    return {"record": "signatures", "problems": problems}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "error", "detail"),
+    [
+        (NULL, "NotAvailableYet", {"status": "completed"}),
+        (NULL | {"status": {"S": "declined"}}, "NotAvailable", {"status": "declined"}),
+        ({"status": {"S": "done"}}, "InvalidRecord", broken(status="literal_error")),
+        ({"providerRequestId": None}, "InvalidRecord", broken(providerRequestId="missing")),
+        (
+            {"certificateUrl": {"S": f"/v1/signatures/{other(1)}/certificate"}},
+            "InvalidRecord",
+            broken(item="value_error"),
+        ),
+    ],
+)
+@pytest.mark.fault("archive-not-yet", "archive-broken-item")
+def test_a_certificate_that_cannot_be_fetched_is_tried_later(
+    service: Service, receive: Receive, attributes: dict[str, Any], error: str, detail: dict[str, Any]
+) -> None:
+    service.seed(**attributes)
     assert receive(message()) == [message()]
     (line,), metrics = service.written()
-    assert (line["level"], line["message"], line["receives"], line["detail"]) == (
-        "INFO",
-        "archive_later",
-        1,
-        {"status": status},
-    )
+    assert (line["level"], line["message"]) == ("ERROR" if error == "InvalidRecord" else "INFO", "archive_later")
+    assert (line["error"], line["detail"], line["signature_id"], line["receives"]) == (error, detail, ID, 1)
     assert 22 <= line["delay"] <= 38
-    assert list(metrics) == ["ArchiveRetries"]
+    assert metrics == {"ArchiveRetries": [{"error": error} | SERVICE]}
     assert service.provider.requests == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "canary",
-        "null",
-        '{"signatureRequestId": "canary"}',
-        f'{{"signatureRequestId": "{ID}/../{ID}"}}',
-        f'{{"id": "{ID}"}}',
-        "[" * 10_000,
-    ],
-)
-@pytest.mark.fault("archive-malformed")
-@pytest.mark.threat("forged-messages")
-def test_a_malformed_message_is_never_dropped_and_soon_dead(receive: Receive, service: Service, body: str) -> None:
-    body = body or " "
-    assert receive(body) == [body]
-    (line,), _ = service.written()
-    assert (line["level"], line["error"], line["delay"]) == ("ERROR", "MalformedMessage", 0)
-    assert "canary" not in json.dumps(line)
-    assert receive() == [body]
-
-
-@pytest.mark.fault("archive-malformed")
-def test_a_malformed_message_ends_on_the_dead_letter_queue(service: Service, receive: Receive) -> None:
-    dead = SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveDeadLetterQueue"))["QueueUrl"]
-    receive("nonsense")
-    for _ in range(60):
-        receive()
-    assert [m["Body"] for m in SQS.receive_message(QueueUrl=dead)["Messages"]] == ["nonsense"]
-
-
-@pytest.mark.parametrize(
-    ("broken", "problems"),
-    [
-        ({"status": {"S": "done"}}, {"status": "literal_error"}),
-        ({"providerRequestId": None}, {"providerRequestId": "missing"}),
-        ({"certificateUrl": {"S": f"/v1/signatures/{other(1)}/certificate"}}, {"item": "value_error"}),
-    ],
-)
-@pytest.mark.fault("archive-broken-item")
-def test_a_broken_item_is_tried_later(
-    service: Service, receive: Receive, broken: dict[str, Any], problems: dict[str, str]
-) -> None:
-    service.seed(**broken)
-    assert receive(message()) == [message()]
-    (line,), _ = service.written()
-    assert (line["level"], line["error"], line["signature_id"]) == ("ERROR", "InvalidRecord", ID)
-    assert line["detail"] == {"record": "signatures", "problems": problems}
-
-
-@pytest.mark.parametrize(
-    ("answer", "detail"),
-    [
-        (reply(503, headers={"Retry-After": "2"}), {"reason": "status", "upstream_status": 503}),
-        (reply(429, headers={"Retry-After": "900"}), {"reason": "status", "upstream_status": 429}),
-        (reply(404), {"reason": "status", "upstream_status": 404}),
-        (reply(body=b"<html>"), {"reason": "not_a_pdf", "upstream_status": 200}),
-        (reset, {"reason": "unreachable"}),
-    ],
-)
+@pytest.mark.parametrize(("answer", "detail", "delay"), FAILED)
 @pytest.mark.fault("archive-provider-fails")
 def test_every_failure_of_the_provider_is_tried_later(
-    service: Service, receive: Receive, answer: Any, detail: dict[str, Any]
+    service: Service, receive: Receive, answer: Any, detail: dict[str, Any], delay: int | None
 ) -> None:
     service.seed()
     service.provider.answers = [answer]
@@ -199,25 +154,36 @@ def test_every_failure_of_the_provider_is_tried_later(
     assert service.archived() is None
     (line,), metrics = service.written()
     assert line["detail"].items() >= detail.items()
-    assert (line["delay"] == 900) is (detail.get("upstream_status") == 429)
+    assert line["delay"] == delay or (delay is None and 22 <= line["delay"] <= 38)
     assert metrics["UpstreamFailures"] == [SERVICE]
     assert metrics["ArchiveRetries"] == [{"error": "ProviderFailed"} | SERVICE]
     assert len(service.provider.requests) == 1
 
 
-def test_a_batch_is_archived_with_the_services_of_a_cold_start(
-    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At a pace of one fetch per hour and execution environment."""
-    url = f"{service.provider.url}/v1/requests/{{providerRequestId}}/certificate"
-    values = {"provider_certificate_url": UrlTemplate.parse(url), "archive_fetches_per_minute": 1}
-    settings = archive.SETTINGS.model_copy(update=values | {"archive_maximum_concurrency": 60})
-    monkeypatch.setattr(archive, "SERVICES", archive.connect(settings))
-    for number in range(2):
-        service.seed(signature_id=other(number))
-    assert len(receive(*[message(other(number)) for number in range(2)])) == 1
-    lines, _ = service.written()
-    assert {line.get("error") for line in lines} == {None, "PaceExceeded"}
+@pytest.mark.parametrize(
+    "body",
+    [
+        " ",
+        "canary",
+        "null",
+        '{"signatureRequestId": "canary"}',
+        f'{{"signatureRequestId": "{ID}/../{ID}"}}',
+        "[" * 10_000,
+    ],
+)
+@pytest.mark.fault("archive-malformed")
+@pytest.mark.threat("forged-messages")
+def test_a_malformed_message_ends_on_the_dead_letter_queue(receive: Receive, service: Service, body: str) -> None:
+    dead = SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveDeadLetterQueue"))["QueueUrl"]
+    assert receive(body) == [body]
+    (line,), _ = service.written()
+    assert (line["level"], line["error"], line["delay"]) == ("ERROR", "MalformedMessage", 0)
+    assert "canary" not in json.dumps(line)
+    assert receive() == [body]
+    for _ in range(60 if body == " " else 0):
+        receive()
+    found = SQS.receive_message(QueueUrl=dead).get("Messages", [])
+    assert [m["Body"] for m in found] == ([body] if body == " " else [])
 
 
 def test_a_message_that_is_tried_later_comes_back(
@@ -235,46 +201,38 @@ def test_a_message_that_is_tried_later_comes_back(
     assert service.archived() == pdf()
 
 
-@pytest.mark.fault("archive-batch-mixed")
-def test_one_poisoned_message_among_ten_holds_up_none(service: Service, receive: Receive) -> None:
+@pytest.mark.fault("archive-batch-mixed", "archive-batch-fails")
+def test_one_poisoned_message_among_ten_holds_up_none_and_ten_are_no_error_of_the_function(
+    service: Service, receive: Receive
+) -> None:
+    """The others are worked on at once."""
+    bodies = [message(other(number)) for number in range(9)]
     for number in range(9):
         service.seed(signature_id=other(number))
-    bodies = [message(other(number)) for number in range(9)]
-    assert receive(*bodies[:4], "poison", *bodies[4:]) == ["poison"]
+    service.provider.answers = [reply(404)]
+    assert sorted(receive("poison", *bodies)) == sorted(["poison", *bodies])
+    nine = threading.Barrier(9)
+
+    def wait_for_the_others(connection: Any) -> None:
+        nine.wait(60)
+        reply(body=pdf())(connection)
+
+    service.provider.answers = [wait_for_the_others]
+    assert receive(*bodies) == ["poison"]
     assert all(service.archived(signature_id=other(number)) == pdf() for number in range(9))
-
-
-@pytest.mark.fault("archive-batch-fails")
-def test_all_ten_failing_is_no_error_of_the_function(service: Service, receive: Receive) -> None:
-    bodies = [message(other(number)) for number in range(10)]
-    for number in range(10):
-        service.seed(signature_id=other(number))
-    service.provider.answers = [reply(503)]
-    assert sorted(receive(*bodies)) == sorted(bodies)
 
 
 @pytest.mark.fault("archive-twice")
 def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) -> None:
     service.seed()
     assert receive(message(), message(), message()) == []
+    service.seed(providerRequestId=None)
     assert receive(message()) == []
     assert len(service.provider.requests) == 1
     lines, metrics = service.written()
     assert [line["message"] for line in lines] == ["certificate_archived", "already_archived"]
-    assert metrics["CertificatesArchived"] == [SERVICE]
-
-
-def test_ten_messages_are_worked_on_at_once(service: Service, receive: Receive) -> None:
-    ten = threading.Barrier(10)
-
-    def wait_for_the_others(connection: Any) -> None:
-        ten.wait(60)
-        reply(body=pdf())(connection)
-
-    service.provider.answers = [wait_for_the_others]
-    for number in range(10):
-        service.seed(signature_id=other(number))
-    assert receive(*[message(other(number)) for number in range(10)]) == []
+    assert [line["signature_id"] for line in lines] == [ID, ID]
+    assert metrics == {"ProviderMilliseconds": [SERVICE], "CertificatesArchived": [SERVICE]}
 
 
 @pytest.mark.usefixtures("receive")
@@ -300,16 +258,23 @@ def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> 
     assert service.archived() == pdf(seed=1)
 
 
+@pytest.mark.parametrize(
+    ("error", "failures"), [(RuntimeError("canary"), {}), (ArchiveUnavailable("SlowDown"), {"ArchiveWriteFailures"})]
+)
 @pytest.mark.fault("archive-defect")
-def test_a_defect_is_tried_later_too(service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
-    def defect(*_: object) -> None:
-        raise RuntimeError("canary")
+def test_a_defect_and_a_fault_of_the_archive_are_tried_later_too(
+    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch, error: Exception, failures: set[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(archive, "archive_certificate", defect)
+    monkeypatch.setattr(archive, "archive_certificate", fail)
     assert receive(message()) == [message()]
-    (line,), _ = service.written()
-    assert (line["level"], line["error"], line["detail"]["error"]) == ("ERROR", "RuntimeError", "RuntimeError")
+    (line,), metrics = service.written()
+    assert (line["level"], line["error"]) == ("ERROR", type(error).__name__)
+    assert line["detail"].items() >= ({"cause": "SlowDown"} if failures else {"error": "RuntimeError"}).items()
     assert "canary" not in json.dumps(line)
+    assert metrics.keys() == {"ArchiveRetries", *failures}
 
 
 @pytest.mark.fault("archive-no-delay")
@@ -331,23 +296,24 @@ def test_without_its_delay_a_message_still_stays(
 def test_without_a_turn_the_provider_is_not_asked(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 300 seconds, 272 are left for the turn: the fetch and the write need the others."""
-    services = archive.SERVICES
-    slow = Services(services.records, services.archive, services.provider, Pace(5, 23))  # one every 276 s
-    monkeypatch.setattr(archive, "SERVICES", slow)
+    """Of 300 seconds, 272 are left for the turn, one every 276 s: the fetch and the write need the others."""
+    url = f"{service.provider.url}/v1/requests/{{providerRequestId}}/certificate"
+    values = {"archive_fetches_per_minute": 5, "archive_maximum_concurrency": 23}
+    settings = archive.SETTINGS.model_copy(update=values | {"provider_certificate_url": UrlTemplate.parse(url)})
+    monkeypatch.setattr(archive, "SERVICES", archive.connect(settings))
     for number in range(3):
         service.seed(signature_id=other(number))
     assert len(receive(*[message(other(number)) for number in range(3)])) == 2
     assert len(service.provider.requests) == 1
     lines, _ = service.written()
-    assert sorted(line["level"] for line in lines) == ["INFO", "INFO", "INFO"]
+    assert [line["level"] for line in lines] == ["INFO"] * 3
+    assert {line.get("error") for line in lines} == {None, "PaceExceeded"}
 
 
 def test_a_message_is_tried_for_at_least_a_day(stack: Stack) -> None:
     receives = stack.resources["ArchiveQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
-    shortest = sum(0.75 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
-    assert shortest > 32 * 3600
-    assert sum(delay_before_next_try(n, None) for n in range(1, receives)) >= shortest - receives
-    longest = sum(1.25 * min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
+    middle = sum(min(30 * 2 ** (n - 1), 3600) for n in range(1, receives))
+    assert 0.75 * middle > 32 * 3600
+    assert sum(delay_before_next_try(n, None) for n in range(1, receives)) >= 0.75 * middle - receives
     kept = stack.resources["ArchiveQueue"]["Properties"]["MessageRetentionPeriod"]
-    assert longest < kept / 2
+    assert 1.25 * middle < kept / 2

@@ -17,28 +17,15 @@ from tests.support.responses import ID
 EVENTS = AWS.client("events")
 KEY = f"{PROJECT}/{ID}.pdf"
 # Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-OBJECT_CREATED = {
+OBJECT_CREATED: dict[str, Any] = {
     "version": "0",
-    "id": "17793124-05d4-b198-2fde-7ededc63b103",
     "detail-type": "Object Created",
     "source": "aws.s3",
-    "account": "111122223333",
-    "time": "2021-11-12T00:00:00Z",
-    "region": "ca-central-1",
     "resources": ["arn:aws:s3:::CERTIFICATES_BUCKET"],
     "detail": {
         "version": "0",
         "bucket": {"name": "CERTIFICATES_BUCKET"},
-        "object": {
-            "key": KEY,
-            "size": 5,
-            "etag": "b1946ac92492d2347c6235b4d2611184",
-            "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
-            "sequencer": "617f08299329d189",
-        },
-        "request-id": "N4N7GDK58NMKJ12R",
-        "requester": "123456789012",
-        "source-ip-address": "1.2.3.4",
+        "object": {"key": KEY, "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184", "sequencer": "617f08299329d189"},
         "reason": "PutObject",
     },
 }
@@ -74,16 +61,12 @@ def test_the_rule_sends_each_archived_certificate_to_the_queue(
 
 @pytest.mark.parametrize(
     ("change", "matches"),
-    [
-        ({}, True),
-        ({"object": {"key": ".seals/2026-12-01.json"}}, False),
-        ({"bucket": {"name": "another"}}, False),
-    ],
+    [({}, True), ({"object": {"key": ".seals/2026-12-01.json"}}, False), ({"bucket": {"name": "another"}}, False)],
 )
 def test_the_rules_pattern_matches_the_event_that_aws_documents(
     rule: dict[str, Any], change: dict[str, Any], *, matches: bool
 ) -> None:
-    event: Any = OBJECT_CREATED | {"detail": OBJECT_CREATED["detail"] | change}  # type: ignore[operator]
+    event: Any = OBJECT_CREATED | {"detail": OBJECT_CREATED["detail"] | change}
     assert EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event) is matches
 
 

@@ -24,7 +24,9 @@ from certificates.errors import RecordsUnavailable
 from certificates.records import Records
 
 Connect = Callable[[], Any]
-CLIENTS = pytest.mark.parametrize(
+
+
+@pytest.mark.parametrize(
     ("connect", "read_seconds", "attempts"),
     [
         (connect_dynamodb, 2, 3),
@@ -34,22 +36,15 @@ CLIENTS = pytest.mark.parametrize(
         (connect_sqs, 2, 3),
     ],
 )
-
-
-@CLIENTS
-def test_each_service_has_its_time_outs_and_attempts(connect: Connect, read_seconds: int, attempts: int) -> None:
-    config = connect().meta.config
+def test_each_service_has_its_limits_and_an_attempt_begins_only_with_time_to_connect_to_read_and_to_reply(
+    connect: Connect, read_seconds: int, attempts: int
+) -> None:
+    client = connect()
+    config = client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (1, read_seconds)
     assert config.retries == {"mode": "standard", "total_max_attempts": attempts}
     assert config.user_agent.startswith("craftkit-certificates ")
-
-
-@CLIENTS
-def test_an_attempt_begins_only_with_time_to_connect_to_read_and_to_reply(
-    connect: Connect, read_seconds: int, attempts: int
-) -> None:
-    assert attempts > 1
-    begin_attempt = partial(connect().meta.events.emit, "before-send.service.Operation", request=None)
+    begin_attempt = partial(client.meta.events.emit, "before-send.service.Operation", request=None)
     needed = 1 + read_seconds + 0.5
     with limit_calls(lambda: needed):
         begin_attempt()

@@ -21,7 +21,6 @@ from functions.download_certificate import handler as download
 from functions.download_certificate.settings import DownloadSettings
 from functions.refresh_credential import grants
 from functions.refresh_credential import handler as refresh
-from functions.refresh_credential.grants import REFUSALS
 from functions.refresh_credential.settings import RefreshSettings
 from tests.service.integration.conftest import Service, get
 from tests.support.refresh import KMS, SECRETS
@@ -56,7 +55,6 @@ PROVIDERS = {
         REFRESHING | {"client_id": "CLIENT_ID", "client_secret": "CLIENT_SECRET"},
         scheme="Zoho-oauthtoken",
         tokens_in_ten_minutes=10,
-        fetches_a_minute=50,
     ),
     "Adobe Acrobat Sign": Documented(
         "/api/rest/v6/agreements/a%2F1/auditTrail",
@@ -86,10 +84,7 @@ PROVIDERS = {
     ),
 }
 
-# ── The page ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 PAGE = (ROOT / "docs" / "providers.md").read_text()
-NOT_TEXTS = {"grant", "client_authentication", "parameters"}
 
 
 def rows() -> dict[str, dict[str, str]]:
@@ -103,19 +98,6 @@ def credentials(name: str) -> dict[str, Any]:
     """The JSON in the provider's section."""
     section = PAGE[PAGE.index(f"### {name}\n") :]
     return dict(json.loads(section.partition("```json\n")[2].partition("```")[0]))
-
-
-def with_one_change(right: dict[str, Any]) -> list[dict[str, Any]]:
-    """The credentials with another value in one field, for each field."""
-    changes: list[dict[str, Any]] = [{key: f"{right[key]}x"} for key in right if key not in NOT_TEXTS]
-    changes += [{"parameters": right["parameters"] | {key: "x"}} for key in right.get("parameters", {})]
-    if "client_id" in right:
-        is_body = right.get("client_authentication") == "body"
-        changes.append({"client_authentication": "basic" if is_body else "body"})
-    return [right | change for change in changes]
-
-
-# ── The deployment ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass
@@ -174,9 +156,6 @@ def deploy(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
         standin.__exit__()
 
 
-# ── The tests ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_the_page_and_the_stand_ins_name_the_same_providers() -> None:
     assert list(rows()) == list(PROVIDERS)
 
@@ -193,7 +172,7 @@ def test_a_deployment_accepts_the_parameters_of_the_page(name: str) -> None:
 def test_certificates_are_archived_while_the_access_token_is_refreshed(deploy: Deploy, name: str) -> None:
     deployment = deploy(name)
     assert deployment.download() == 502
-    for _ in range(6):
+    for _ in range(3):
         assert "reason" not in deployment.refresh()
         deployment.standin.now += deployment.standin.documented.lifetime // 3
         assert deployment.download() == 200
@@ -201,17 +180,8 @@ def test_certificates_are_archived_while_the_access_token_is_refreshed(deploy: D
     assert deployment.download() == 502
     deployment.refresh()
     assert deployment.download() == 200
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_every_field_of_the_credentials_matters(deploy: Deploy, name: str) -> None:
-    deployment = deploy(name)
-    right = credentials(name)
-    for wrong in with_one_change(right):
-        deployment.put(wrong)
-        assert deployment.refresh().get("reason") in REFUSALS, wrong
-    deployment.put(right)
-    assert "reason" not in deployment.refresh()
+    deployment.put(credentials(name))
+    assert deployment.refresh().get("reason") == ("invalid_grant" if PROVIDERS[name].rotates else None)
 
 
 def test_an_assertion_names_the_token_endpoint_and_is_signed_by_the_uploaded_key(deploy: Deploy) -> None:
@@ -226,26 +196,9 @@ def test_an_assertion_names_the_token_endpoint_and_is_signed_by_the_uploaded_key
     assert "reason" not in deployment.refresh()
 
 
-@pytest.mark.parametrize("name", [name for name, documented in PROVIDERS.items() if documented.rotates])
-def test_a_refresh_token_that_was_used_is_refused(deploy: Deploy, name: str) -> None:
-    deployment = deploy(name)
-    assert deployment.refresh()["rotated"] is True
-    deployment.put(credentials(name))
-    assert deployment.refresh()["reason"] == "invalid_grant"
-
-
 def test_the_last_access_token_outlives_a_limit_on_new_ones(deploy: Deploy) -> None:
     deployment = deploy("Zoho Sign")
     assert ["reason" in deployment.refresh() for _ in range(11)] == [False] * 10 + [True]
     assert deployment.download() == 200
     deployment.standin.now += 600
     assert "reason" not in deployment.refresh()
-
-
-def test_a_limit_on_certificates_passes_after_a_minute(deploy: Deploy) -> None:
-    deployment = deploy("Zoho Sign")
-    deployment.refresh()
-    deployment.standin.fetched += [deployment.standin.now] * 50
-    assert deployment.download() == 502
-    deployment.standin.now += 60
-    assert deployment.download() == 200

@@ -10,7 +10,7 @@ import pytest
 from certificates.models import SignatureRequest
 from develop.fakes.server import reply
 from functions.download_certificate import failures
-from tests.service.integration.conftest import PROJECT, Service, get
+from tests.service.integration.conftest import OTHER, PROJECT, Service, get
 from tests.support.pdf import pdf
 from tests.support.responses import ID, UPSTREAM, upstream, whole
 
@@ -52,12 +52,11 @@ def test_a_changed_item_is_tried_at_once(service: Service, change: dict[str, Any
 
 
 def test_a_failure_delays_no_other_certificate_and_none_that_is_archived(service: Service) -> None:
-    other = "22222222-2222-4222-8222-222222222222"
     service.seed()
-    service.seed(signature_id=other)
+    service.seed(signature_id=OTHER)
     service.provider.answers = [reply(404), reply(body=pdf())]
     assert service(get()) == UPSTREAM
-    assert service(get(other))["statusCode"] == 200
+    assert service(get(OTHER))["statusCode"] == 200
     service.archive(pdf())
     assert service(get()) == SERVED
 

@@ -3,6 +3,7 @@ of S3."""
 
 import hashlib
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from develop.fakes.server import Response, raw, reply, reset
 from develop.local import seeds
 from develop.local.runtime import Context
 from tests.service.integration.conftest import OTHER, PROJECT, ScriptAws, Service, get
-from tests.support.deployed import DYNAMODB, S3
+from tests.support.deployed import DYNAMODB
 from tests.support.pdf import pdf
 from tests.support.responses import ID, INTERNAL, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
 
@@ -40,6 +41,18 @@ def left(table: str, key: str, value: str) -> dict[str, Any]:
     return {table: {"Keys": [{key: {"S": value}}], "ConsistentRead": True}}
 
 
+OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
+
+
+MALFORMED: list[dict[str, Any]] = [
+    {"another-table": []},
+    {KEYS: [KEY_ITEM, KEY_ITEM]},
+    {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]},
+    {KEYS: [seeds.api_keys()[1]]},
+    {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]},
+]
+
+
 @pytest.mark.parametrize(
     ("answer", "cause", "tries"),
     [
@@ -48,51 +61,28 @@ def left(table: str, key: str, value: str) -> dict[str, Any]:
         (dynamodb_error(400, "AccessDeniedException"), "AccessDeniedException", 1),
         (reset, "ConnectionClosedError", 3),
         (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), "MalformedAnswer", 1),
+        (reply(200, b"<html>"), "MalformedAnswer", 1),
+        (reply(200, b"null"), "AttributeError", 1),
+        (reply(200, b"[" * 100_000), "RecursionError", 1),
+        (reply(200, b'{"Responses": {}}'), "MalformedAnswer", 1),
+        (reply(200, b'{"UnprocessedKeys": {}}'), "MalformedAnswer", 1),
+        (reply(200, b'{"Responses": {}, "UnprocessedKeys": []}'), "AttributeError", 1),
+        (reply(200, b'{"Responses": [], "UnprocessedKeys": {}}'), "AttributeError", 1),
+        (batch({KEYS: KEY_ITEM}), "AttributeError", 1),
+        (batch({}, {"another-table": {"Keys": []}}), "MalformedAnswer", 1),
+        *((batch(responses), "MalformedAnswer", 1) for responses in MALFORMED),
     ],
 )
+@pytest.mark.fault("dynamodb-malformed")
 def test_dynamodb_away_is_503(service: Service, script: ScriptAws, answer: Response, cause: str, tries: int) -> None:
+    """Never 500, 401 or another certificate."""
+    service.archive(PDF, signature_id=OTHER)
     server = script("DYNAMODB", answer)
     assert service(get()) == UNAVAILABLE
     (line,), metrics = service.written()
     assert line["detail"] == {"cause": cause}
     assert metrics == {"RequestsRefused": [{"code": "service_unavailable", "service": "download_certificate"}]}
     assert len(server.requests) == tries
-
-
-OTHER_ITEM = SIGNATURE_ITEM | {"id": {"S": OTHER}}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"<html>",
-        b"null",
-        b"[" * 100_000,
-        {"Responses": {}},
-        {"UnprocessedKeys": {}},
-        {"Responses": [], "UnprocessedKeys": {}},
-        {"Responses": {}, "UnprocessedKeys": []},
-        {"Responses": {}, "UnprocessedKeys": {"another-table": {"Keys": []}}},
-        {"Responses": {"another-table": []}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: KEY_ITEM}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: ["canary"]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM, KEY_ITEM]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM | {"expiresAt": {"N": "canary"}}]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [seeds.api_keys()[1]]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [{"projectId": {"S": PROJECT}}]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [OTHER_ITEM]}, "UnprocessedKeys": {}},
-        {"Responses": {KEYS: [KEY_ITEM], SIGNATURES: [SIGNATURE_ITEM, OTHER_ITEM]}, "UnprocessedKeys": {}},
-    ],
-)
-@pytest.mark.fault("dynamodb-malformed")
-def test_a_malformed_response_or_another_item_is_503(service: Service, script: ScriptAws, body: Any) -> None:
-    """Never 500, 401 or another certificate."""
-    service.archive(PDF, signature_id=OTHER)
-    server = script("DYNAMODB", reply(200, body if isinstance(body, bytes) else json.dumps(body).encode()))
-    assert service(get()) == UNAVAILABLE
-    (line,), _ = service.written()
-    assert line["detail"]["cause"] in {"MalformedAnswer", "AttributeError", "RecursionError"}
-    assert len(server.requests) == 1
 
 
 @pytest.mark.fault("no-time-to-read")
@@ -150,9 +140,6 @@ def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, scri
     assert service.provider.requests == []
 
 
-# ── Secrets Manager ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     "answer", [reset, reply(400, b'{"__type": "ResourceNotFoundException"}'), reply(500, b"canary")]
 )
@@ -166,9 +153,6 @@ def test_secrets_manager_away_is_502_and_archived_certificates_are_served(
     assert line["detail"] == {"reason": "secret_unavailable", "transient": False}
     service.archive(PDF)
     assert service(get())["statusCode"] == 200
-
-
-# ── Secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Defect(dict[str, Any]):
@@ -190,11 +174,9 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
     item = seeds.api_keys()[0] | {"keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()}, "name": {"S": canary}}
     DYNAMODB.put_item(TableName=KEYS, Item=item)
     pdf_with_canary = pdf().replace(b"0000007", canary.encode() + b"x")
-    url = {"S": f"https://{canary}.example.com/v1/signatures/{ID}/certificate"}
     outputs = [pdf_with_canary, b"<html>cAnArY</html>", b"%PDF-cAnArY"]
     headers = {"Location": f"https://{canary}.example.com/", "X-Canary": canary, "Retry-After": canary}
-    answers = [reply(status, body, headers) for status in (200, 202, 302, 401, 404, 429, 500) for body in outputs]
-    answers += [
+    answers = [reply(status, body, headers) for status in (200, 202, 302, 401, 404, 429, 500) for body in outputs] + [
         raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\ncAnArY malformed header line\r\n: cAnArY\r\n\r\ncAnArY"),
         raw(b"cAnArY\r\n\r\n"),
         raw(b"HTTP/1.1 cAnArY\r\n\r\n"),
@@ -205,29 +187,27 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
         reset,
     ]
     replies: list[dict[str, Any]] = []
-    service.seed(certificateUrl=url, name={"S": canary}, renderId={"S": canary}, providerRequestId={"S": canary})
-    for answer in answers:
+    secret: Any = {"name": {"S": canary}, "renderId": {"S": canary}, "providerRequestId": {"S": canary}}
+    for number, answer in enumerate(answers):
+        signature_id = str(uuid.UUID(int=number))  # none is archived, and no failure remembered
+        service.seed(signature_id=signature_id, **secret)
         service.provider.answers = [answer]
-        replies.append(service(get(key=key)))
-        for entry in S3.list_object_versions(Bucket=service.bucket).get("Versions", []):
-            S3.delete_object(
-                Bucket=service.bucket,
-                Key=entry["Key"],
-                VersionId=entry["VersionId"],
-                BypassGovernanceRetention=True,
-            )
+        replies.append(service(get(signature_id, key=key)))
+    assert len(service.provider.requests) > len(answers)
     for name in ("status", "projectId", "certificateUrl"):
         broken: dict[str, Any] = {name: {"S": f"{canary}!"}}
         service.seed(**broken)
         replies.append(service(get(key=key)))
     service.seed()
     service.provider.answers = [reply(body=pdf_with_canary)]
-    for wrong in (f"Bearer {canary}", f"Basic {canary}", f"Bearer ck_live_unknown{canary}0123456789"):
-        replies.append(service(get(key=None, authorization=wrong)))  # noqa: PERF401
-    replies.append(service(get(canary, key=key)))
-    replies.append(service(get(key=key, if_match=canary, if_none_match=canary, range=canary, if_range=canary)))
-    replies.append(service({"headers": {canary: 7}, "requestContext": canary}))
-    replies.append(service(Defect(canary)))
+    wrong = (f"Bearer {canary}", f"Basic {canary}", f"Bearer ck_live_unknown{canary}0123456789")
+    events = [get(key=None, authorization=authorization) for authorization in wrong] + [
+        get(canary, key=key),
+        get(key=key, if_match=canary, if_none_match=canary, range=canary, if_range=canary),
+        {"headers": {canary: 7}, "requestContext": canary},
+        Defect(canary),
+    ]
+    replies += [service(event) for event in events]
     script("S3", s3_error(403, "AccessDenied"), s3_error(403, "AccessDenied"))
     replies.append(service(get(key=key)))
     script("DYNAMODB", dynamodb_error(400, "ValidationException"))

@@ -34,8 +34,7 @@ def failure(status: int, code: str) -> ClientError:
 
 
 TIMED_OUT = ReadTimeoutError(endpoint_url="")
-Put = Callable[..., dict[str, Any]]
-Get = Callable[..., dict[str, Any]]
+Call = Callable[..., dict[str, Any]]
 
 
 def fail(error: Exception) -> Callable[..., Any]:
@@ -45,58 +44,52 @@ def fail(error: Exception) -> Callable[..., Any]:
     return run
 
 
-def lose_the_response(put: Put, **parameters: Any) -> dict[str, Any]:
+def lose_the_response(put: Call, **parameters: Any) -> dict[str, Any]:
     put(**parameters)
     raise TIMED_OUT
 
 
-def respond_without_a_tag(put: Put, **parameters: Any) -> dict[str, Any]:
+def respond_without_a_tag(put: Call, **parameters: Any) -> dict[str, Any]:
     put(**parameters)
     return answer(200)
 
 
-def conflict_once() -> Callable[..., dict[str, Any]]:
-    conflicts = iter([failure(409, "ConditionalRequestConflict")])
-
-    def run(put: Put, **parameters: Any) -> dict[str, Any]:
-        for conflict in conflicts:
-            raise conflict
-        return put(**parameters)
-
-    return run
+def succeed(call: Call, **parameters: Any) -> dict[str, Any]:
+    return call(**parameters)
 
 
-WRITES: dict[str, Callable[[], Callable[..., dict[str, Any]]]] = {
-    "well": lambda: lambda put, **parameters: put(**parameters),
-    "409 once": conflict_once,
-    UNDER_WAY: lambda: fail(failure(409, "ConditionalRequestConflict")),
-    "its response is lost": lambda: lose_the_response,
-    "its response is malformed": lambda: respond_without_a_tag,
-    "never arrives": lambda: fail(TIMED_OUT),
-    "refused": lambda: fail(failure(403, "AccessDenied")),
-    "throttled": lambda: fail(failure(503, "SlowDown")),
-    "no time": lambda: fail(OutOfTime()),
+CONFLICT = fail(failure(409, "ConditionalRequestConflict"))
+WRITES: dict[str, list[Call]] = {
+    "well": [succeed],
+    "409 once": [CONFLICT, succeed],
+    UNDER_WAY: [CONFLICT] * 3,
+    "its response is lost": [lose_the_response],
+    "its response is malformed": [respond_without_a_tag],
+    "never arrives": [fail(TIMED_OUT)],
+    "refused": [fail(failure(403, "AccessDenied"))],
+    "throttled": [fail(failure(503, "SlowDown"))],
+    "no time": [fail(OutOfTime())],
 }
 KNOWN = {"well", "409 once"}
 """Writes after which S3 has said whether our bytes were written."""
 
 
-def cut(get_object: Get, **parameters: Any) -> dict[str, Any]:
+def cut(get_object: Call, **parameters: Any) -> dict[str, Any]:
     found = get_object(**parameters)
     return found | {"Body": io.BytesIO(found["Body"].read()[:-1])}
 
 
-def without_length(get_object: Get, **parameters: Any) -> dict[str, Any]:
+def without_length(get_object: Call, **parameters: Any) -> dict[str, Any]:
     return {name: value for name, value in get_object(**parameters).items() if name != "ContentLength"}
 
 
-def of_another_object(_: Get, **__: Any) -> dict[str, Any]:
+def of_another_object(_: Call, **__: Any) -> dict[str, Any]:
     page = b"<html>"
     return answer(200, ETag=etag(page), ContentLength=len(page), Body=io.BytesIO(page))
 
 
-READ_BACKS: dict[str, Callable[..., dict[str, Any]]] = {
-    "well": lambda get_object, **parameters: get_object(**parameters),
+READ_BACKS: dict[str, Call] = {
+    "well": succeed,
     "cut": cut,
     "malformed": without_length,
     "of another object": of_another_object,
@@ -115,7 +108,7 @@ class FaultyBucket(Bucket):
 
     def __init__(self, write: str, read: str, other: str) -> None:
         super().__init__()
-        self._write, self._read, self._other = WRITES[write](), READ_BACKS[read], other
+        self._writes, self._read, self._other = iter(WRITES[write]), READ_BACKS[read], other
         self.is_written = False
         self.is_over = False
 
@@ -124,7 +117,7 @@ class FaultyBucket(Bucket):
             return super().put_object(Key, Body, **parameters)
         self._archive_other("before our write")
         try:
-            return self._write(super().put_object, Key=Key, Body=Body, **parameters)
+            return next(self._writes)(super().put_object, Key=Key, Body=Body, **parameters)
         finally:
             self.is_written = True
 

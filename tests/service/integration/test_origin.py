@@ -3,7 +3,6 @@ digest."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -30,16 +29,14 @@ def archive_ahead(service: Service) -> None:
     assert archive_certificate(ID, services, lambda: 300) == len(pdf())
 
 
-def head(service: Service) -> Any:
-    return S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf")
-
-
 def metadata(service: Service) -> dict[str, str]:
-    return dict(head(service)["Metadata"])
+    head = S3.head_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf")
+    assert head["StorageClass"] == "INTELLIGENT_TIERING"
+    return dict(head["Metadata"])
 
 
 def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @pytest.mark.parametrize("archive", [download, archive_ahead])
@@ -50,7 +47,6 @@ def test_both_functions_store_the_origin_with_the_certificate(service: Service, 
     found = metadata(service)
     assert before <= found.pop("fetched-at") <= now()
     assert found == {"provider-request-id": "req_1", "repr-digest": digest(pdf())}
-    assert head(service)["StorageClass"] == "INTELLIGENT_TIERING"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +54,6 @@ def test_both_functions_store_the_origin_with_the_certificate(service: Service, 
     [
         ({"N": "1234567"}, "1234567"),
         ({"S": "a/1 b"}, "a%2F1%20b"),
-        ({"S": "%41"}, "%2541"),
         ({"S": "a\r\nx-amz-meta-b: c"}, "a%0D%0Ax-amz-meta-b%3A%20c"),
         ({"S": "\u00fc\u202e\x00\U0001f58a"}, "%C3%BC%E2%80%AE%00%F0%9F%96%8A"),
         ({"S": "x" * 1024}, "x" * 1024),
@@ -74,9 +69,8 @@ def test_any_id_of_the_provider_is_stored_percent_encoded(
     assert [unquote(stored)] == list(attribute.values())
 
 
-@pytest.mark.parametrize("archive", [download, archive_ahead])
 @pytest.mark.parametrize("long", ["x" * 1025, "\u00fc" * 171])
-def test_an_id_for_which_the_metadata_has_no_room_is_left_out(service: Service, archive: Archive, long: str) -> None:
+def test_an_id_for_which_the_metadata_has_no_room_is_left_out(service: Service, long: str) -> None:
     service.seed(providerRequestId={"S": long})
-    archive(service)
+    archive_ahead(service)
     assert metadata(service).keys() == {"repr-digest", "fetched-at"}

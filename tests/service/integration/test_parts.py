@@ -8,6 +8,7 @@ import pytest
 
 from develop.fakes.memory import sha256
 from develop.fakes.server import reply
+from functions.download_certificate import download
 from tests.service.integration.conftest import OTHER, PROJECT, Service, get
 from tests.support.deployed import S3
 from tests.support.pdf import pdf
@@ -30,10 +31,8 @@ OUTSIDE = refusal(
         ({"range": "bytes=1990-"}, part(PDF, ETAG, 1990, 1999)),
         ({"range": "bytes=-10"}, part(PDF, ETAG, 1990, 1999)),
         ({"range": "bytes=1990-99999"}, part(PDF, ETAG, 1990, 1999)),
-        ({"range": "bytes=-99999"}, part(PDF, ETAG, 0, 1999)),
         ({"range": "bytes=0-1,3-4"}, WHOLE),
         ({"range": "bytes=2000-"}, OUTSIDE),
-        ({"range": "bytes=99999999999999999999-"}, OUTSIDE),
         ({"range": "bytes=-0"}, OUTSIDE),
         ({"if_none_match": ETAG}, CURRENT),
         ({"if_none_match": f'"other", {ETAG}', "range": "bytes=9999-"}, CURRENT),
@@ -56,43 +55,44 @@ def test_ranges_and_conditions(service: Service, headers: dict[str, str], expect
     assert service(get(**headers)) == expected
 
 
-LARGE = pdf(9_100_000)
-TOO_LARGE = refusal(
-    413,
-    "content_too_large",
-    "The completion certificate has 9100000 bytes. Ask for it in ranges of at most 4500000 bytes, "
-    "the first with the header Range: bytes=0-4499999.",
-    Accept_Ranges="bytes",
-)
+LARGE = pdf(9_100)
+
+
+@pytest.fixture
+def low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "INLINE_LIMIT", 4_500)
+
+
+def too_large(size: int) -> dict[str, Any]:
+    text = (
+        f"The completion certificate has {size} bytes. Ask for it in ranges of at most 4500000 bytes, "
+        "the first with the header Range: bytes=0-4499999."
+    )
+    return refusal(413, "content_too_large", text, Accept_Ranges="bytes")
 
 
 def test_a_large_certificate_comes_in_ranges(service: Service) -> None:
     service.seed()
-    etag = service.archive(LARGE)
-    assert service(get()) == TOO_LARGE
+    large = pdf(9_100_000)
+    etag = service.archive(large)
+    assert service(get()) == too_large(9_100_000)
     asked = [(0, 4_499_999), (4_500_000, 8_999_999), (9_000_000, 13_499_999)]
     parts = [b64decode(service(get(range=f"bytes={first}-{last}", if_match=etag))["body"]) for first, last in asked]
-    assert b"".join(parts) == LARGE
+    assert b"".join(parts) == large
 
 
-@pytest.mark.parametrize(
-    ("asked", "first"), [("bytes=0-9099999", 0), ("bytes=100-9999999", 100), ("bytes=-5000000", 4_100_000)]
-)
-def test_a_range_with_an_end_above_the_limit_gets_its_first_part(service: Service, asked: str, first: int) -> None:
-    service.seed()
-    etag = service.archive(LARGE)
-    assert service(get(range=asked)) == part(LARGE, etag, first, first + 4_499_999)
-
-
-@pytest.mark.parametrize("first", [0, 4_599_999])
-def test_a_range_without_an_end_above_the_limit_is_too_large(service: Service, first: int) -> None:
+@pytest.mark.usefixtures("low_limit")
+def test_only_a_range_with_an_end_above_the_limit_gets_its_first_part(service: Service) -> None:
     """Tools that resume a download would mistake the first part for the whole rest."""
     service.seed()
     etag = service.archive(LARGE)
-    assert service(get(range=f"bytes={first}-")) == TOO_LARGE
-    assert service(get(range=f"bytes={first}-", if_range=etag)) == TOO_LARGE
-    assert service(get(range=f"bytes={first}-", if_none_match=etag)) == not_modified(etag)
-    assert service(get(range="bytes=4600000-")) == part(LARGE, etag, 4_600_000, 9_099_999)
+    for asked, first in (("bytes=0-9099", 0), ("bytes=100-9999", 100), ("bytes=-5000", 4_100)):
+        assert service(get(range=asked)) == part(LARGE, etag, first, first + 4_499)
+    for asked in ("bytes=0-", "bytes=4599-"):
+        assert service(get(range=asked)) == too_large(9_100)
+        assert service(get(range=asked, if_range=etag)) == too_large(9_100)
+        assert service(get(range=asked, if_none_match=etag)) == not_modified(etag)
+    assert service(get(range="bytes=4600-")) == part(LARGE, etag, 4_600, 9_099)
 
 
 def test_a_condition_on_a_first_download_is_evaluated_after_the_fetch(service: Service) -> None:
@@ -113,45 +113,41 @@ def test_conditions_are_evaluated_only_after_the_key(service: Service, condition
 # ── The digest of the whole ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def place_object(service: Service, content: bytes = LARGE, **parameters: Any) -> str:
+def place_object(service: Service, **parameters: Any) -> str:
     """Archives a certificate as another writer does, and returns its entity tag."""
-    response = S3.put_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", Body=content, **parameters)
-    return response["ETag"]
+    service.seed()
+    return S3.put_object(Bucket=service.bucket, Key=f"{PROJECT}/{ID}.pdf", Body=PDF, **parameters)["ETag"]
 
 
+@pytest.mark.usefixtures("low_limit")
 def test_all_parts_of_a_first_download_have_the_digest_of_the_whole(service: Service) -> None:
     service.seed()
     service.provider.answers = [reply(body=LARGE)]
-    for first in (0, 4_500_000, 9_000_000):
-        response = service(get(range=f"bytes={first}-{first + 4_499_999}"))
-        assert response == part(LARGE, response["headers"]["ETag"], first, min(first + 4_499_999, 9_099_999))
+    for first in (0, 4_500, 9_000):
+        response = service(get(range=f"bytes={first}-{first + 4_499}"))
+        assert response == part(LARGE, response["headers"]["ETag"], first, min(first + 4_499, 9_099))
     assert len(service.provider.requests) == 1
 
 
 @pytest.mark.parametrize(
     "metadata",
-    [{}, {"repr-digest": "sha-256=:canary:"}, {"repr-digest": sha256(LARGE)}, {"repr-digest": f"{digest(b'')}, x=:y:"}],
+    [{}, {"repr-digest": "sha-256=:canary:"}, {"repr-digest": sha256(PDF)}, {"repr-digest": f"{digest(b'')}, x=:y:"}],
 )
-@pytest.mark.parametrize("checksum", [{}, {"ChecksumAlgorithm": "SHA256"}])
-def test_a_part_of_an_older_or_adopted_certificate_has_the_digest(
-    service: Service, metadata: dict[str, str], checksum: dict[str, Any]
-) -> None:
+def test_a_part_of_an_older_or_adopted_certificate_has_the_digest(service: Service, metadata: dict[str, str]) -> None:
     """Others may have stored another checksum, and other metadata under our name."""
-    service.seed()
-    etag = place_object(service, Metadata=metadata, **checksum)
-    assert service(get(range="bytes=0-9")) == part(LARGE, etag, 0, 9)
+    for checksum in ({}, {"ChecksumAlgorithm": "SHA256"}):
+        etag = place_object(service, Metadata=metadata, **checksum)
+        assert service(get(range="bytes=0-9")) == part(PDF, etag, 0, 9)
 
 
 @pytest.mark.fault("s3-two-digests")
 @pytest.mark.threat("wrong-bytes")
 def test_a_certificate_with_two_different_digests_is_not_served(service: Service) -> None:
     """The bytes or the metadata were changed. A client that compares the whole after the last part finds it, too."""
-    service.seed()
-    etag = place_object(service, pdf(), Metadata={"repr-digest": digest(LARGE)}, ChecksumAlgorithm="SHA256")
+    etag = place_object(service, Metadata={"repr-digest": digest(LARGE)}, ChecksumAlgorithm="SHA256")
     assert service(get()) == UNAVAILABLE
     (line,), _ = service.written()
     assert line["detail"] == {"cause": "WrongDigest"}
-    expected = part(pdf(), etag, 0, 9)
-    assert service(get(range="bytes=0-9")) == expected | {
-        "headers": expected["headers"] | {"Repr-Digest": digest(LARGE)}
-    }
+    expected = part(PDF, etag, 0, 9)
+    changed = expected["headers"] | {"Repr-Digest": digest(LARGE)}
+    assert service(get(range="bytes=0-9")) == expected | {"headers": changed}

@@ -7,7 +7,7 @@ import pytest
 from certificates.errors import ProviderFailed
 from develop.fakes.server import Response, ScriptedServer, chunked, raw, reply, reset
 from tests.support.pdf import pdf
-from tests.support.provider import HEAD, PDF, fetch, linked, provider_at, refusal
+from tests.support.provider import HEAD, PDF, fetch, provider_at, refusal
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 
@@ -32,17 +32,13 @@ def test_the_request_is_what_the_settings_say() -> None:
     [
         reply(body=PDF, headers={"Content-Type": "text/html; charset=utf-8"}),
         chunked([PDF[:1000], PDF[1000:]]),
-        raw(HEAD + b"Connection: close\r\n\r\n" + PDF),
         raw(b"HTTP/1.0 200 OK\r\n\r\n" + PDF),
         reply(body=gzip.compress(PDF), headers={"Content-Encoding": "gzip"}),
         chunked([gzip.compress(PDF)], {"Content-Encoding": "gzip"}),
-        reply(body=gzip.compress(PDF), headers={"Content-Encoding": "X-GZIP"}),
         reply(body=gzip.compress(PDF[:1000]) + gzip.compress(PDF[1000:]), headers={"Content-Encoding": "gzip"}),
-        reply(body=PDF, headers={"Content-Encoding": "aws-chunked"}),
         raw(HEAD + b"Content-Length: 3000\r\n\r\n" + PDF[:1500], PDF[1500:], pause=0.05),
         reply(body=PDF, headers={"Content-Encoding": "identity, aws-chunked"}),
-        raw(HEAD + b"Content-Length: 3000\r\nX-Folded: a\r\n b\r\n\r\n" + PDF),
-        reply(body=gzip.compress(PDF), headers={"Content-Encoding": "gzip,aws-chunked"}),
+        reply(body=gzip.compress(PDF), headers={"Content-Encoding": "X-GZIP,aws-chunked"}),
         raw(HEAD + b"Content-Encoding: aws-chunked\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(PDF)),
         chunked([PDF], end=b"00;last\r\nX-Trailer: 1\r\n\r\n"),
         chunked([PDF], end=b"0\r\n"),
@@ -55,31 +51,6 @@ def test_a_whole_pdf_counts_whatever_its_type_and_framing(answer: Response) -> N
     content, server = fetch(answer)
     assert content == PDF
     assert server.connections == 1
-
-
-@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf\r\n"])
-@pytest.mark.parametrize("behind", [b"", b"\0" * 20_480])
-@pytest.mark.parametrize("framing", ["length", "chunked", "closed", "gzip", "gzip chunked", "gzip closed", "linked"])
-def test_every_framing_accepts_the_same_certificates_byte_for_byte(framing: str, before: bytes, behind: bytes) -> None:
-    whole, cut = before + PDF + behind, before + PDF + behind + b"\n2 0 obj\n<<"
-    if framing == "linked":
-        assert linked("{files}/c", reply(body=whole))[0] == whole
-        refused = linked("{files}/c", reply(body=cut))[0]
-    else:
-        assert fetch(frame(whole, framing))[0] == whole
-        refused = fetch(frame(cut, framing))[0]
-    assert isinstance(refused, ProviderFailed)
-    assert refused.reason == "not_a_pdf"
-
-
-def frame(content: bytes, framing: str) -> Response:
-    headers = {"Content-Encoding": "gzip"} if "gzip" in framing else {}
-    body = gzip.compress(content) if "gzip" in framing else content
-    if "chunked" in framing:
-        return chunked([body[:1000], body[1000:]], headers)
-    if "closed" in framing:
-        return raw(HEAD + "".join(f"{name}: {headers[name]}\r\n" for name in headers).encode() + b"\r\n" + body)
-    return reply(body=body, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -116,25 +87,18 @@ def test_no_header_hides_those_behind_it(
     assert caplog.records == []
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>Please sign in</html>", b"PK\x03\x04zip", b'{"status": "pending"}', PDF[:-20], PDF[1:]]
-)
 @pytest.mark.threat("API10")
-def test_a_200_that_is_no_whole_pdf_is_refused_at_once(body: bytes) -> None:
-    assert refusal(reply(body=body, headers={"Content-Type": "application/pdf"})) == ("not_a_pdf", 200, 1)
-
-
-@pytest.mark.parametrize("status", [202, 204, 206, 400, 401, 403, 404, 409, 410, 418, 501])
-def test_other_statuses_are_refused_at_once(status: int) -> None:
-    assert refusal(reply(status, PDF if status != 204 else b"")) == ("status", status, 1)
+def test_a_200_that_is_no_whole_pdf_and_other_statuses_are_refused_at_once() -> None:
+    for body in (b"", b"<html>Please sign in</html>", b"PK\x03\x04zip", b'{"status": "pending"}', PDF[:-20], PDF[1:]):
+        assert refusal(reply(body=body, headers={"Content-Type": "application/pdf"})) == ("not_a_pdf", 200, 1)
+    for status in (202, 204, 206, 400, 401, 403, 404, 409, 410, 418, 501):
+        assert refusal(reply(status, PDF if status != 204 else b"")) == ("status", status, 1)
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_transient_fault_is_retried_once(status: int) -> None:
     assert refusal(reply(status)) == ("status", status, 2)
-    content, server = fetch(reply(status), reply(body=PDF))
-    assert content == PDF
-    assert len(server.requests) == 2
+    assert fetch(reply(status), reply(body=PDF))[0] == PDF
 
 
 @pytest.mark.parametrize(
@@ -143,7 +107,6 @@ def test_a_transient_fault_is_retried_once(status: int) -> None:
         (reset, "unreachable"),
         (raw(b"nonsense\r\n\r\n"), "unreachable"),
         (raw(HEAD + b"X: " + b"y" * 1_100_000 + b"\r\n\r\n"), "unreachable"),
-        (raw(HEAD + (b"X: " + b"y" * 5000 + b"\r\n") * 220 + b"\r\n"), "unreachable"),
         (raw((b"HTTP/1.1 103 Early Hints\r\nX: " + b"y" * 5000 + b"\r\n\r\n") * 220), "unreachable"),
         (raw(HEAD + b"Content-Length: 3000\r\n"), "unreachable"),
         (raw(b"HTTP/1.1 103 Early Hints\r\n\r\n"), "unreachable"),
@@ -157,11 +120,11 @@ def test_a_transient_fault_is_retried_once(status: int) -> None:
         (reply(body=PDF, headers={"Content-Encoding": "gzip"}), "broken_answer"),
         (reply(body=gzip.compress(PDF)[:-1] + b"x", headers={"Content-Encoding": "gzip"}), "broken_answer"),
         (reply(body=gzip.compress(PDF) + b"more", headers={"Content-Encoding": "gzip"}), "broken_answer"),
+        (raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PDF)[:-1]), "broken_answer"),
         (
-            reply(body=gzip.compress(PDF) + gzip.compress(b"x")[:-1], headers={"Content-Encoding": "gzip"}),
+            raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PDF) + gzip.compress(b"x")[:-1]),
             "broken_answer",
         ),
-        (raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PDF)[:-1]), "broken_answer"),
     ],
 )
 def test_a_truncated_or_garbled_response_is_retried_once(answer: Response, reason: str) -> None:
@@ -176,7 +139,6 @@ def test_a_truncated_or_garbled_response_is_retried_once(answer: Response, reaso
     [
         raw(HEAD + b"Content-Length: 50001\r\n\r\n"),
         reply(body=pdf(50_001)),
-        raw(HEAD + b"\r\n" + pdf(60_000)),
         reply(body=gzip.compress(b"%PDF-" + b"0" * 10_000_000), headers={"Content-Encoding": "gzip"}),
         reply(body=gzip.compress(b"%PDF-" + b"0" * 30_000) * 9, headers={"Content-Encoding": "gzip"}),
         raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n" + pdf(9_000_000)),
@@ -188,8 +150,7 @@ def test_more_than_the_limit_is_refused_at_once(answer: Response) -> None:
 
 
 def test_the_limit_itself_is_accepted() -> None:
-    content, _ = fetch(reply(body=pdf(50_000)), most=50_000)
-    assert content == pdf(50_000)
+    assert fetch(reply(body=pdf(50_000)), most=50_000)[0] == pdf(50_000)
 
 
 @pytest.mark.parametrize("request_id", [".", ".."])

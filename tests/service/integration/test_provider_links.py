@@ -1,48 +1,124 @@
 """A provider that returns a link: where it may point, and the request to it."""
 
+from typing import Any
+
 import pytest
 
 from certificates.errors import ProviderFailed
 from certificates.https import REDIRECTS
-from develop.fakes.server import raw, reply
+from develop.fakes.server import ScriptedServer, raw, reply
 from tests.support.provider import HEAD, PDF, fetch, linked, redirected
 
 pytestmark = pytest.mark.usefixtures("short_pauses", "no_thread_is_left")
 
+Result = tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]
+
+
+def failure(result: Result) -> tuple[str, int | None, int, int]:
+    """The reason, the status, how many requests the provider got, and how many connections the link's host."""
+    failed, api, store = result
+    assert isinstance(failed, ProviderFailed)
+    return failed.reason, failed.upstream_status, len(api.requests), store.connections
+
+
+def assert_followed(result: Result, accept: str) -> None:
+    """Without the secret."""
+    content, api, store = result
+    assert content == PDF
+    (first,), (second,) = api.requests, store.requests
+    assert (first.headers["authorization"], first.headers["accept"]) == ("Bearer s3cret", accept)
+    assert (second.target, second.headers["accept"]) == ("/c?sig=a%2Fb", "*/*")
+    assert set(second.headers) == {"host", "accept-encoding", "user-agent", "accept"}
+
 
 @pytest.mark.threat("API7", "provider-secret")
-def test_a_link_is_followed_without_the_secret() -> None:
-    content, api, store = linked()
-    assert content == PDF
-    assert api.requests[0].headers["accept"] == "application/json"
-    assert api.requests[0].headers["authorization"] == "Bearer s3cret"
-    (request,) = store.requests
-    assert request.target == "/c?sig=a%2Fb"
-    assert set(request.headers) == {"host", "accept-encoding", "user-agent", "accept"}
-    assert request.headers["accept"] == "*/*"
+def test_a_link_and_a_redirect_to_a_listed_host_are_followed_once_without_the_secret() -> None:
+    assert_followed(linked(), "application/json")
+    for status in sorted(REDIRECTS):
+        assert_followed(redirected(status=status), "application/pdf, */*;q=0.8")
+        assert_followed(redirected(status=status, link_field="data.url"), "application/json")
+    for status in (300, 304, 305, 306):
+        assert failure(redirected(status=status)) == ("status", status, 1, 0)
+
+
+MOVED = reply(302, headers={"Location": "/d"})
 
 
 @pytest.mark.parametrize(
-    "link",
+    ("options", "reason", "status"),
     [
-        "http://127.0.0.1:{port}/c",
-        "http://user@localhost:{port}/c",
-        "http://localhost:{port}\\@evil.example.com/c",
-        "http://localhost:{port}#@evil.example.com/c",
-        "http://localhost:{port}/c\nd",
-        "http://localhost:{port}/" + "c" * 9000,
-        "http://local host:{port}/c",
-        "http://l\u00f6calhost:{port}/c",
-        "http://[::1]:{port}/c",
-        "ftp://localhost:{port}/c",
-        "https://localhost.evil.example.com/c",
+        ({"hosts": "localhost:1"}, "link_refused", 200),
+        ({"link": "http://127.0.0.1:{port}/c", "hosts": "localhost, *.example.com"}, "link_refused", 200),
+        *(
+            ({"link": link}, "link_refused", 200)
+            for link in (
+                "http://127.0.0.1:{port}/c",
+                "http://user@localhost:{port}/c",
+                "http://localhost:{port}\\@evil.example.com/c",
+                "http://localhost:{port}#@evil.example.com/c",
+                "http://localhost:{port}/c\nd",
+                "http://localhost:{port}/" + "c" * 9000,
+                "http://local host:{port}/c",
+                "http://l\u00f6calhost:{port}/c",
+                "http://[::1]:{port}/c",
+                "ftp://localhost:{port}/c",
+                "https://localhost.evil.example.com/c",
+            )
+        ),
+        *(
+            ({"document": document}, "link_missing", 200)
+            for document in (
+                '{{"data": {{"url": null}}}}',
+                '{{"data": {{"url": ""}}}}',
+                '{{"data": {{}}}}',
+                '{{"data": null}}',
+                '["{link}"]',
+                "",
+                '{{"data": {{"url": "{link}"}}',
+                "[" * 100_000,
+            )
+        ),
+        *(
+            ({"field": field, "document": '["{link}"]'}, "link_missing", 200)
+            for field in ("1", "url", "-1", "00x", "9" * 5000, "0.0")
+        ),
     ],
 )
 @pytest.mark.threat("API7")
-def test_a_link_to_elsewhere_is_never_connected_to(link: str) -> None:
-    failure, api, store = linked(link)
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, len(api.requests), store.connections) == ("link_refused", 1, 0)
+def test_a_link_to_elsewhere_is_never_connected_to(options: dict[str, Any], reason: str, status: int) -> None:
+    assert failure(linked(**options)) == (reason, status, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example.com/c",
+        "http://user@localhost:{port}/c",
+        "http://127.0.0.1:{port}/c",
+        "c",
+        "",
+        "http://localhos\u00fc:{port}/",
+        "http://localhost:{port}/c\r\nLocation: http://localhost:{port}/d",
+    ],
+)
+@pytest.mark.threat("API7")
+def test_any_other_redirect_is_refused(location: str) -> None:
+    assert failure(redirected(location)) == ("status", 302, 1, 0)
+
+
+def test_the_links_host_neither_redirects_nor_exceeds_the_limit_nor_makes_the_secret_be_read_again() -> None:
+    assert failure(redirected(link_hosts="")) == ("status", 302, 1, 0)
+    assert failure(redirected("{files}/c", MOVED, reply(body=PDF))) == ("link_status", 302, 1, 1)
+    assert failure(linked("{files}/c", MOVED, reply(body=PDF))) == ("link_status", 302, 1, 1)
+    assert failure(linked("{files}/c", reply(403))) == ("link_status", 403, 1, 1)
+    large = raw(HEAD + b"Content-Length: 1000001\r\n\r\n")
+    assert failure(linked("{files}/c", large)) == ("too_large", 200, 1, 1)
+
+
+def test_a_transient_fault_of_the_links_host_asks_for_a_new_link() -> None:
+    content, api, store = linked("{files}/c", reply(503), reply(body=PDF))
+    assert content == PDF
+    assert (len(api.requests), len(store.requests)) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +129,7 @@ def test_a_link_to_elsewhere_is_never_connected_to(link: str) -> None:
         ('/c[2]{{1}}"x"^<y>`', "/c%5B2%5D%7B1%7D%22x%22%5E%3Cy%3E%60"),
         ("?filter[id]=1 2", "/?filter%5Bid%5D=1%202"),
         ("/a%2fB%2F%20%zz?s=%3d+ ", "/a%2fB%2F%20%zz?s=%3d+"),
-        (" /c\r\n".strip(" "), "/c"),
+        ("/c\r\n", "/c"),
         ("/c#page=1", "/c"),
         ("/c?a#b?c", "/c?a"),
     ],
@@ -72,21 +148,6 @@ def test_bytes_of_a_link_that_are_not_utf_8_are_sent_as_they_came() -> None:
         assert [request.target for request in store.requests] == ["/c?sig=a%2Fb%FC"]
 
 
-@pytest.mark.threat("API7")
-def test_a_link_to_a_port_that_is_not_listed_is_never_connected_to() -> None:
-    failure, _, store = linked(hosts="localhost:1")
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, store.connections) == ("link_refused", 0)
-
-
-def test_an_ip_address_is_connected_to_only_if_it_is_listed() -> None:
-    content, _, _ = linked("http://127.0.0.1:{port}/c", hosts="*.example.com, 127.0.0.1")
-    assert content == PDF
-    failure, _, store = linked("http://127.0.0.1:{port}/c", hosts="localhost, *.example.com")
-    assert isinstance(failure, ProviderFailed)
-    assert store.connections == 0
-
-
 @pytest.mark.parametrize(
     ("field", "document"),
     [
@@ -97,123 +158,16 @@ def test_an_ip_address_is_connected_to_only_if_it_is_listed() -> None:
     ],
 )
 def test_a_number_is_the_index_of_an_array_and_the_name_of_an_objects_field(field: str, document: str) -> None:
-    content, _, _ = linked(field=field, document=document)
-    assert content == PDF
+    assert linked(field=field, document=document)[0] == PDF
 
 
-@pytest.mark.parametrize("field", ["1", "url", "-1", "00x", "9" * 5000, "0.0"])
-def test_an_element_that_an_array_lacks_is_not_ready(field: str) -> None:
-    failure, _, store = linked(field=field, document='["{link}"]')
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, store.connections) == ("link_missing", 0)
+def test_a_listed_ip_address_is_connected_to() -> None:
+    assert linked("http://127.0.0.1:{port}/c", hosts="*.example.com, 127.0.0.1")[0] == PDF
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        '{{"data": {{"url": null}}}}',
-        '{{"data": {{"url": ""}}}}',
-        '{{"data": {{}}}}',
-        '{{"data": null}}',
-        '["{link}"]',
-        "",
-        '{{"data": {{"url": "{link}"}}',
-        "[" * 100_000,
-    ],
-)
-def test_a_missing_link_is_not_ready(document: str) -> None:
-    failure, api, store = linked(document=document)
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, failure.upstream_status) == ("link_missing", 200)
-    assert (len(api.requests), store.connections) == (1, 0)
-
-
-def test_a_refusal_of_the_links_host_does_not_read_the_secret_again() -> None:
-    failure, api, store = linked("{files}/c", reply(403))
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, failure.upstream_status, len(api.requests), len(store.requests)) == (
-        "link_status",
-        403,
-        1,
-        1,
-    )
-
-
-def test_a_file_above_the_limit_is_refused_behind_a_link_too() -> None:
-    failure, _, store = linked("{files}/c", raw(HEAD + b"Content-Length: 1000001\r\n\r\n"))
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, failure.upstream_status, len(store.requests)) == ("too_large", 200, 1)
-
-
-def test_a_transient_fault_of_the_links_host_asks_for_a_new_link() -> None:
-    content, api, store = linked("{files}/c", reply(503), reply(body=PDF))
-    assert content == PDF
-    assert (len(api.requests), len(store.requests)) == (2, 2)
-
-
-def test_a_redirect_of_the_links_host_is_never_followed() -> None:
-    failure, _, store = linked("{files}/c", reply(302, headers={"Location": "/d"}), reply(body=PDF))
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, len(store.requests)) == ("link_status", 1)
-
-
-@pytest.mark.parametrize("status", sorted(REDIRECTS))
-@pytest.mark.parametrize("link_field", ["", "data.url"])
-@pytest.mark.threat("API7", "provider-secret")
-def test_a_redirect_to_a_listed_host_is_followed_once_as_a_link_is(status: int, link_field: str) -> None:
-    content, api, store = redirected(status=status, link_field=link_field)
-    assert content == PDF
-    assert api.requests[0].headers["authorization"] == "Bearer s3cret"
-    (request,) = store.requests
-    assert request.target == "/c?sig=a%2Fb"
-    assert set(request.headers) == {"host", "accept-encoding", "user-agent", "accept"}
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "https://evil.example.com/c",
-        "http://user@localhost:{port}/c",
-        "http://127.0.0.1:{port}/c",
-        "c",
-        "",
-        "http://localhos\u00fc:{port}/",
-        "http://localhost:{port}/c\r\nLocation: http://localhost:{port}/d",
-    ],
-)
-@pytest.mark.threat("API7")
-def test_any_other_redirect_is_refused(location: str) -> None:
-    failure, api, store = redirected(location)
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, failure.upstream_status, len(api.requests), store.connections) == ("status", 302, 1, 0)
-
-
-@pytest.mark.parametrize("status", [300, 304, 305, 306])
-def test_other_statuses_with_a_location_are_no_redirects(status: int) -> None:
-    failure, _, store = redirected(status=status)
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, failure.upstream_status, store.connections) == ("status", status, 0)
-
-
-@pytest.mark.threat("API7")
-def test_a_second_redirect_is_refused() -> None:
-    failure, _, store = redirected("{files}/c", reply(302, headers={"Location": "/d"}), reply(body=PDF))
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, failure.upstream_status, len(store.requests)) == ("link_status", 302, 1)
-
-
-def test_a_redirect_without_a_listed_host_is_refused() -> None:
-    failure, _, store = redirected(link_hosts="")
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, failure.upstream_status, store.connections) == ("status", 302, 0)
-
-
-def test_a_large_link_document_is_read() -> None:
+def test_a_link_document_may_be_large_but_not_huge() -> None:
     content, _, _ = linked(document='{{"data": {{"url": "{link}"}}, "events": "' + "e" * 8_000_000 + '"}}')
     assert content == PDF
-
-
-def test_a_huge_link_document_is_refused() -> None:
-    failure, server = fetch(reply(body=b" " * 8_400_000), link_field="url", link_hosts="localhost", most=9_000_000)
-    assert isinstance(failure, ProviderFailed)
-    assert (failure.reason, len(server.requests)) == ("too_large", 1)
+    failed, server = fetch(reply(body=b" " * 8_400_000), link_field="url", link_hosts="localhost", most=9_000_000)
+    assert isinstance(failed, ProviderFailed)
+    assert (failed.reason, len(server.requests)) == ("too_large", 1)

@@ -10,7 +10,7 @@ from develop.fakes.server import Response, raw, reply, reset
 from develop.local.runtime import Context
 from tests.service.integration.conftest import PROJECT, ScriptAws, Service, get
 from tests.support.pdf import pdf
-from tests.support.responses import COMMON, ID, REQUEST_ID, UNAVAILABLE, UPSTREAM, digest, whole
+from tests.support.responses import ID, REQUEST_ID, UNAVAILABLE, UPSTREAM, digest, not_modified, whole
 
 PDF = pdf()
 SHA256 = sha256(PDF)
@@ -19,6 +19,7 @@ MISSING = s3_error(404, "NoSuchKey")
 DENIED, SLOW_DOWN = s3_error(403, "AccessDenied"), s3_error(503, "SlowDown")
 CONFLICT, EXISTS = s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")
 WRITTEN = reply(200, headers={"ETag": etag(PDF), "x-amz-checksum-sha256": SHA256})
+SERVED, OTHER_SERVED = whole(PDF, etag(PDF)), whole(OTHER, etag(OTHER))
 
 
 def found(body: bytes = PDF) -> Response:
@@ -29,7 +30,7 @@ def found(body: bytes = PDF) -> Response:
 def test_a_certificate_is_only_ever_created(service: Service, script: ScriptAws) -> None:
     service.seed()
     server = script("S3", MISSING, WRITTEN)
-    assert service(get()) == whole(PDF, etag(PDF))
+    assert service(get()) == SERVED
     _, put = server.requests
     assert (put.method, put.target) == ("PUT", f"/craftkit-test-certificatesbucket/{PROJECT}/{ID}.pdf")
     assert put.headers["if-none-match"] == "*"
@@ -38,140 +39,121 @@ def test_a_certificate_is_only_ever_created(service: Service, script: ScriptAws)
     assert put.headers["x-amz-meta-repr-digest"] == digest(PDF)
 
 
-# ── Written, or another copy exists ───────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(("answer", "cause"), [(SLOW_DOWN, "SlowDown"), (MISSING, "OtherCopyMissing")])
-@pytest.mark.parametrize("lost", [[EXISTS], [CONFLICT] * 3])
-def test_when_another_copy_won_and_cannot_be_read_ours_is_not_served(
-    service: Service, script: ScriptAws, lost: list[Response], answer: Response, cause: str
-) -> None:
-    service.seed()
-    script("S3", MISSING, *lost, answer)
-    assert service(get()) == UNAVAILABLE
-    (line,), _ = service.written()
-    assert line["detail"] == {"cause": cause}
-
-
-def test_a_concurrent_write_is_waited_for(service: Service, script: ScriptAws) -> None:
-    service.seed()
-    server = script("S3", MISSING, CONFLICT, EXISTS, found(OTHER))
-    assert service(get()) == whole(OTHER, etag(OTHER))
-    assert [request.method for request in server.requests] == ["GET", "PUT", "PUT", "GET"]
-
-
-def test_a_lost_response_to_the_write_loses_nothing(service: Service, script: ScriptAws) -> None:
-    """The write succeeds, its response is lost, and botocore's retry finds the certificate."""
-    service.seed()
-    script("S3", MISSING, reset, EXISTS, found())
-    assert service(get()) == whole(PDF, etag(PDF))
-
-
-# ── Unknown outcome ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-UNKNOWN = pytest.mark.parametrize(
-    ("answers", "cause"),
+@pytest.mark.parametrize(
+    ("answers", "expected", "cause"),
     [
-        ([SLOW_DOWN] * 2, "SlowDown"),
-        ([DENIED], "AccessDenied"),
-        ([reset] * 2, "ConnectionClosedError"),
-        ([CONFLICT, DENIED], "AccessDenied"),
-        ([reply(200)], "MalformedAnswer"),
-        ([reply(204, headers={"ETag": etag(PDF)})], "MalformedAnswer"),
-        ([reply(200, headers={"ETag": etag(PDF), "x-amz-checksum-sha256": sha256(OTHER)})], "MalformedAnswer"),
+        ([CONFLICT, EXISTS, found(OTHER)], OTHER_SERVED, None),
+        ([reset, EXISTS, found()], SERVED, None),  # written, but the response was lost
+        ([EXISTS, SLOW_DOWN], UNAVAILABLE, "SlowDown"),
+        ([EXISTS, MISSING], UNAVAILABLE, "OtherCopyMissing"),
+        ([*[CONFLICT] * 3, SLOW_DOWN], UNAVAILABLE, "SlowDown"),
+        ([*[CONFLICT] * 3, MISSING], UNAVAILABLE, "OtherCopyMissing"),
     ],
 )
-
-
-@pytest.mark.parametrize("after", [(MISSING, whole(PDF, f'"{SHA256}"')), (found(OTHER), whole(OTHER, etag(OTHER)))])
-@UNKNOWN
-def test_after_a_write_of_unknown_outcome_the_archived_bytes_are_served_or_ours_if_there_are_none(
-    service: Service, script: ScriptAws, answers: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
+def test_when_another_copy_won_ours_is_not_served(
+    service: Service, script: ScriptAws, answers: list[Response], expected: dict[str, Any], cause: str | None
 ) -> None:
     service.seed()
-    read, served = after
-    script("S3", MISSING, *answers, read)
-    assert service(get()) == served
-    (error, line), metrics = service.written()
-    assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
-    assert (error["detail"], error["request_id"]) == ({"cause": cause}, REQUEST_ID)
-    assert (line["message"], line["source"]) == ("certificate_served", "provider")
-    assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
-    assert metrics["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
+    server = script("S3", MISSING, *answers)
+    assert service(get()) == expected
+    (line,), _ = service.written()
+    assert line.get("detail") == (cause and {"cause": cause})
+    again = ["GET"] * (2 if cause == "SlowDown" else 1)
+    assert [request.method for request in server.requests] == ["GET", *["PUT"] * (len(answers) - 1), *again]
+
+
+UNKNOWN: list[tuple[list[Response], str]] = [
+    ([SLOW_DOWN] * 2, "SlowDown"),
+    ([DENIED], "AccessDenied"),
+    ([reset] * 2, "ConnectionClosedError"),
+    ([CONFLICT, DENIED], "AccessDenied"),
+    ([reply(200)], "MalformedAnswer"),
+    ([reply(204, headers={"ETag": etag(PDF)})], "MalformedAnswer"),
+    ([reply(200, headers={"ETag": etag(PDF), "x-amz-checksum-sha256": sha256(OTHER)})], "MalformedAnswer"),
+]
+NO_SUCH_BUCKET = s3_error(404, "NoSuchBucket")
+UNREADABLE = (DENIED, SLOW_DOWN, reset, NO_SUCH_BUCKET, reply(404), reply(200, PDF[:-20]), reply(200, PDF))
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [DENIED, SLOW_DOWN, reset, s3_error(404, "NoSuchBucket"), reply(404), reply(200, PDF[:-20]), reply(200, PDF)],
+    ("answers", "cause", "after"),
+    [
+        *((answers, cause, (MISSING, whole(PDF, f'"{SHA256}"'))) for answers, cause in UNKNOWN),
+        *((answers, cause, (found(OTHER), OTHER_SERVED)) for answers, cause in UNKNOWN),
+        *(([DENIED], "AccessDenied", (read, UNAVAILABLE)) for read in UNREADABLE),
+    ],
 )
 @pytest.mark.fault("s3-write-unreadable")
-def test_the_bytes_of_a_failed_write_are_served_only_if_the_archive_certainly_holds_no_others(
-    service: Service, script: ScriptAws, answer: Response
+def test_after_a_write_of_unknown_outcome_ours_is_served_only_if_the_archive_certainly_holds_no_other(
+    service: Service, script: ScriptAws, answers: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
 ) -> None:
     """`test_one_content.py` combines all writes with all reads."""
     service.seed()
-    script("S3", MISSING, DENIED, answer)
-    assert service(get()) == UNAVAILABLE
+    read, expected = after
+    script("S3", MISSING, *answers, read)
+    assert service(get()) == expected
     (error, line), metrics = service.written()
-    assert (error["message"], error["detail"]) == ("archive_write_failed", {"cause": "AccessDenied"})
-    assert (line["message"], line["status"]) == ("request_refused", 503)
+    assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
+    assert (error["detail"], error["request_id"]) == ({"cause": cause}, REQUEST_ID)
     assert metrics["ArchiveWriteFailures"] == [{"service": "download_certificate"}]
+    if expected == UNAVAILABLE:
+        assert (line["message"], line["status"]) == ("request_refused", 503)
+    else:
+        assert (line["message"], line["source"]) == ("certificate_served", "provider")
+        assert metrics["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
 
 
 def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Service, script: ScriptAws) -> None:
     """Parts of two renderings would combine into a third."""
+
+    def ask(**headers: str) -> dict[str, Any]:
+        script("S3", MISSING, DENIED, MISSING)
+        return service(get(**headers))
+
     service.seed()
-    answers = [MISSING, DENIED, MISSING]
-    script("S3", *answers)
-    assert service(get(range="bytes=0-9")) == whole(PDF, f'"{SHA256}"')
+    assert ask(range="bytes=0-9") == whole(PDF, f'"{SHA256}"')
+    assert ask(if_match='"other"')["statusCode"] == 412
+    service.output()
+    assert ask(if_none_match="*") == not_modified(f'"{SHA256}"')
+    assert service.written()[1]["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
     largest = pdf(4_500_000)
     service.provider.answers = [reply(body=largest)]
-    script("S3", *answers)
-    assert service(get()) == whole(largest, f'"{sha256(largest)}"')
+    assert ask() == whole(largest, f'"{sha256(largest)}"')
     service.provider.answers = [reply(body=pdf(4_500_001))]
-    script("S3", *answers)
-    response = service(get())
+    response = ask()
     assert (response["statusCode"], "has 4500001 bytes" in response["body"]) == (413, True)
     service.output()
-    script("S3", *answers)
-    assert service(get(range="bytes=0-9")) == UNAVAILABLE
+    assert ask(range="bytes=0-9") == UNAVAILABLE
     (_, line), _ = service.written()
     assert line["detail"] == {"cause": "TooLargeToServeWhole"}
-
-
-def test_conditions_hold_for_an_unarchived_certificate(service: Service, script: ScriptAws) -> None:
-    service.seed()
-    answers = [MISSING, DENIED, MISSING]
-    script("S3", *answers)
-    assert service(get(if_match='"other"'))["statusCode"] == 412
-    script("S3", *answers)
-    assert service(get(if_none_match="*")) == {
-        "statusCode": 304,
-        "headers": COMMON | {"ETag": f'"{SHA256}"', "Accept-Ranges": "bytes"},
-        "body": "",
-        "isBase64Encoded": False,
-    }
-    assert service.written()[1]["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
 
 
 # ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    ("put", "expected"),
-    [(WRITTEN, whole(PDF, etag(PDF))), (EXISTS, UNAVAILABLE), (DENIED, UNAVAILABLE)],
-    ids=["written", "lost race", "unknown"],
+    ("put", "causes"),
+    [
+        (WRITTEN, [None]),
+        (EXISTS, ["OutOfTime"]),
+        (DENIED, ["AccessDenied", "OutOfTime"]),
+        *((again, ["OutOfTime", "OutOfTime"]) for again in (CONFLICT, SLOW_DOWN, reset)),
+    ],
 )
-@pytest.mark.fault("no-time-to-read-after-write")
-def test_without_time_to_read_the_archive_the_bytes_are_served_only_if_they_were_written(
-    service: Service, script: ScriptAws, monkeypatch: pytest.MonkeyPatch, put: Response, expected: dict[str, Any]
+@pytest.mark.fault("no-time-to-read-after-write", "no-time-to-write")
+def test_without_time_for_another_call_the_bytes_are_served_only_if_they_were_written(
+    service: Service, script: ScriptAws, monkeypatch: pytest.MonkeyPatch, put: Response, causes: list[str | None]
 ) -> None:
+    """Neither our retry, botocore's nor a read begins."""
     service.seed()
     server = script("S3", MISSING, put)
     left = {0: 28_000, 1: 28_000, 2: 4_400}
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: left[len(server.requests)])
-    assert service(get()) == expected
+    assert service(get()) == (SERVED if put is WRITTEN else UNAVAILABLE)
     assert [request.method for request in server.requests] == ["GET", "PUT"]
+    lines, _ = service.written()
+    assert [line.get("detail") for line in lines] == [cause and {"cause": cause} for cause in causes]
+    assert [line["message"] == "archive_write_failed" for line in lines] == [True, False][-len(lines) :]
 
 
 def test_a_fetch_ends_in_time_for_the_write(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,23 +163,3 @@ def test_a_fetch_ends_in_time_for_the_write(service: Service, monkeypatch: pytes
     assert service(get()) == UPSTREAM
     (line,), _ = service.written()
     assert line["detail"] == {"reason": "timed_out", "transient": False}
-
-
-@pytest.mark.parametrize("again", [CONFLICT, SLOW_DOWN, reset], ids=["conflict", "slow down", "reset"])
-@pytest.mark.fault("no-time-to-write")
-def test_no_write_begins_without_time_for_it(
-    service: Service, script: ScriptAws, monkeypatch: pytest.MonkeyPatch, again: Response
-) -> None:
-    """Neither our retry nor botocore's."""
-    service.seed()
-    server = script("S3", MISSING, again)
-    left = {0: 28_000, 1: 28_000, 2: 4_400}
-    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: left[len(server.requests)])
-    assert service(get()) == UNAVAILABLE
-    assert [request.method for request in server.requests] == ["GET", "PUT"]
-    (error, line), _ = service.written()
-    assert (error["message"], error["detail"], line["detail"]) == (
-        "archive_write_failed",
-        {"cause": "OutOfTime"},
-        {"cause": "OutOfTime"},
-    )

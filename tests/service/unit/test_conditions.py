@@ -11,26 +11,24 @@ ETAG = '"a1"'
 
 
 @pytest.mark.parametrize("condition", ['"a1"', ' "a1" ', "*", " * ", '"b2", "a1"', '"b2","a1","c3"', 'W/"b2", "a1"'])
-def test_if_match_matches(condition: str) -> None:
+def test_both_conditions_match(condition: str) -> None:
     assert matches_strongly(condition, ETAG)
+    assert matches_weakly(condition, ETAG)
 
 
 @pytest.mark.parametrize(
     "condition",
-    ['"b2"', "", "a1", 'W/"a1"', '"a1', '""', '"A1"', '"b2, a1"', '"**"', 'w/"a1"', 'W/ "a1"', 'x"a1"y', 'X"a1"'],
+    ['"b2"', "", "a1", '"a1', '""', '"A1"', '"b2, a1"', '"**"', 'w/"a1"', 'W/ "a1"', 'x"a1"y', '"x"a1"', "X*"],
 )
-def test_if_match_does_not_match(condition: str) -> None:
+def test_neither_condition_matches(condition: str) -> None:
     assert not matches_strongly(condition, ETAG)
-
-
-@pytest.mark.parametrize("condition", ['"a1"', 'W/"a1"', "*", '"b2", W/"a1"', ' "b2" , "a1" '])
-def test_if_none_match_matches(condition: str) -> None:
-    assert matches_weakly(condition, ETAG)
-
-
-@pytest.mark.parametrize("condition", ['"b2"', "", "a1", 'w/"a1', '"a1', '"a,1"', '"x\\"a1"', 'X"a1"'])
-def test_if_none_match_does_not_match(condition: str) -> None:
     assert not matches_weakly(condition, ETAG)
+
+
+@pytest.mark.parametrize("condition", ['W/"a1"', '"b2", W/"a1"'])
+def test_a_weak_tag_matches_weakly_only(condition: str) -> None:
+    assert not matches_strongly(condition, ETAG)
+    assert matches_weakly(condition, ETAG)
 
 
 @pytest.mark.parametrize("space", ["\xa0", "\x1f", "\u2003"])
@@ -40,26 +38,16 @@ def test_only_spaces_and_tabs_are_white_space(space: str) -> None:
     assert not range_still_applies(f"{ETAG}{space}", ETAG)
 
 
-@pytest.mark.parametrize(
-    ("if_range", "applies"),
-    [
-        ('"a1"', True),
-        (' "a1" ', True),
-        ('W/"a1"', False),
-        ('"b2"', False),
-        ("*", False),
-        ("Fri, 05 Jun 2026 11:42:08 GMT", False),
-    ],
-)
-def test_if_range_needs_the_same_strong_tag(if_range: str, applies: bool) -> None:  # noqa: FBT001
-    assert range_still_applies(if_range, ETAG) is applies
+def test_if_range_needs_the_same_strong_tag() -> None:
+    assert [range_still_applies(text, ETAG) for text in ('"a1"', ' "a1" ')] == [True, True]
+    for other in ('W/"a1"', '"b2"', "*", "Fri, 05 Jun 2026 11:42:08 GMT"):
+        assert not range_still_applies(other, ETAG), other
 
 
 @pytest.mark.parametrize(
     ("header", "parsed"),
     [
         ("bytes=0-99", "bytes=0-99"),
-        ("bytes=5-5", "bytes=5-5"),
         ("bytes=100-", "bytes=100-"),
         ("bytes=-100", "bytes=-100"),
         ("bytes=-0", "bytes=-0"),
@@ -78,29 +66,8 @@ def test_a_single_byte_range_is_parsed(header: str, parsed: str) -> None:
     assert str(parse_range(header)) == parsed
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "",
-        "bytes",
-        "bytes=",
-        "bytes=-",
-        "bytes=a-b",
-        "bytes=9-8",
-        "bytes=0-1,3-4",
-        "bytes=--1",
-        "bytes=1-2-3",
-        "bytes=0x0-0x9",
-        "bytes=+1-2",
-        "bytes=1 - 2",
-        "bytes=0-1\xa0",
-        "\xa0bytes=0-1",
-        "bytes=1.0-2",
-        "bytes=\u0661-\u0662",
-        "pages=1-2",
-        "bytes:0-1",
-        "0-1",
-    ],
-)
-def test_an_invalid_range_is_ignored(header: str) -> None:
-    assert parse_range(header) is None
+def test_an_invalid_range_is_ignored() -> None:
+    for spec in ("", "-", "9-8", "0-1,3-4", "--1", "1-2-3", "+1-2", "1 - 2", "0-1\xa0", "\u0661-\u0662"):
+        assert parse_range(f"bytes={spec}") is None, spec
+    for header in ("", "\xa0bytes=0-1", "pages=1-2", "bytes:0-1"):
+        assert parse_range(header) is None, header

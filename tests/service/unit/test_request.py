@@ -26,42 +26,18 @@ def test_a_key_is_found_whatever_the_case_of_the_scheme(authorization: str) -> N
     assert find_key(authorization) == HashedKey(hashlib.sha256(KEY.encode()).hexdigest(), "ck_live_aBcDe")
 
 
-@pytest.mark.parametrize("length", [16, 128])
-@pytest.mark.parametrize("kind", ["live", "test"])
-def test_keys_have_16_to_128_characters(kind: str, length: int) -> None:
-    assert find_key(f"Bearer ck_{kind}_{'aZ9_-'[0] * length}") is not None
+@pytest.mark.parametrize("key", ["ck_live_" + "aZ9_" * 4, "ck_test_" + "0z-A" * 32])
+def test_keys_have_16_to_128_characters(key: str) -> None:
+    assert find_key(f"Bearer {key}") is not None
 
 
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        "",
-        "Bearer",
-        "Bearer ",
-        KEY,
-        f"Basic {KEY}",
-        f"Bearer{KEY}",
-        f"Bearer\t{KEY}",
-        f"Bearer \t{KEY}",
-        f"Bearer X{KEY}",
-        f"XBearer {KEY}",
-        f"Bearer {KEY} x",
-        f"Bearer {KEY}, Bearer {KEY}",
-        f"Bearer {KEY}\n",
-        f'Bearer "{KEY}"',
-        f"Bearer Bearer {KEY}",
-        "Bearer ck_live_" + "a" * 15,
-        "Bearer ck_live_" + "a" * 129,
-        "Bearer ck_acct_" + "a" * 32,
-        "Bearer CK_LIVE_" + "a" * 32,
-        "Bearer ck_live_" + "a" * 31 + "\u00e9",
-        "Bearer ck_live_" + "a" * 31 + "=",
-        "Bearer ck_live_" + "\u0661" * 32,
-        "Bearer null",
-    ],
-)
-def test_anything_else_is_not_a_key(authorization: str) -> None:
-    assert find_key(authorization) is None
+def test_anything_else_is_not_a_key() -> None:
+    for authorization in ("", "Bearer", KEY, f"Bearer{KEY}", f"Bearer\t{KEY}", f"Bearer \t{KEY}", f"XBearer {KEY}"):
+        assert find_key(authorization) is None, authorization
+    for key in (f"X{KEY}", f"{KEY} x", f"{KEY}\n", f'"{KEY}"', "ck_acct_" + "a" * 32, "CK_LIVE_" + "a" * 32):
+        assert find_key(f"Bearer {key}") is None, key
+    for key in ("a" * 15, "a" * 129, "a" * 31 + "\u00e9", "\u0661" * 32):
+        assert find_key(f"Bearer ck_live_{key}") is None, key
 
 
 @pytest.mark.parametrize("asked", [ID, ID.upper()])
@@ -70,44 +46,22 @@ def test_an_id_is_a_uuid_in_lower_case(asked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
-    [
-        "",
-        "x",
-        ID[:-1],
-        ID + "0",
-        ID.replace("-", ""),
-        "{" + ID + "}",
-        f"urn:uuid:{ID}",
-        f"{ID}\n",
-        f" {ID}",
-        "g" + ID[1:],
-    ],
+    "asked", ["", ID[:-1], ID + "0", ID.replace("-", ""), "{" + ID + "}", f"{ID}\n", f" {ID}", "g" + ID[1:]]
 )
 def test_anything_else_is_not_an_id(asked: str) -> None:
     assert parse(pathParameters={"id": asked}).signature_id is None
 
 
 def test_header_names_are_case_insensitive() -> None:
-    headers = {
-        "AUTHORIZATION": [f"Bearer {KEY}"],
-        "if-none-match": ['"a"'],
-        "If-MATCH": ['"b"'],
-        "rAnGe": ["bytes=0-1"],
-    }
+    headers = {"AUTHORIZATION": [f"Bearer {KEY}"], "if-none-match": ['"a"'], "If-MATCH": ['"b"'], "rAnGe": ["c"]}
     request = parse(multiValueHeaders=headers)
     assert request.key is not None
-    assert (request.if_none_match, request.if_match, request.range, request.if_range) == (
-        '"a"',
-        '"b"',
-        "bytes=0-1",
-        None,
-    )
+    assert (request.if_none_match, request.if_match, request.range, request.if_range) == ('"a"', '"b"', "c", None)
 
 
 def test_headers_are_read_if_there_are_no_multi_value_headers() -> None:
-    request = parse(multiValueHeaders=None, headers={"authorization": f"Bearer {KEY}"})
-    assert request.key is not None
+    assert parse(multiValueHeaders=None, headers={"authorization": f"Bearer {KEY}"}).key is not None
+    assert parse(multiValueHeaders=None, headers=None).key is None
 
 
 def test_two_authorization_headers_are_no_key() -> None:
@@ -122,7 +76,3 @@ def test_lines_of_a_list_header_are_one_list() -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", None])
 def test_the_method_is_that_of_the_event(method: str | None) -> None:
     assert parse(httpMethod=method).method == method
-
-
-def test_a_request_without_headers_is_a_request() -> None:
-    assert parse(headers=None, multiValueHeaders=None).key is None

@@ -23,38 +23,28 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.mark.usefixtures("environment")
-def test_settings_are_read_from_the_environment() -> None:
+def test_settings_are_read_from_the_environment(environment: pytest.MonkeyPatch) -> None:
     settings = DownloadSettings.from_environment()
     assert (settings.api_keys_table, settings.max_certificate_bytes) == ("keys", 20 * 1024 * 1024)
     assert settings.provider_link_hosts == ()
-
-
-@pytest.mark.parametrize("name", VARIABLES)
-def test_a_missing_variable_names_itself(environment: pytest.MonkeyPatch, name: str) -> None:
-    environment.delenv(name)
-    with pytest.raises(SettingsError, match=rf"^{name}: Field required$"):
-        DownloadSettings.from_environment()
+    environment.setenv("PROVIDER_LINK_HOSTS", "X.com,  y.com ")
+    assert [rule.host for rule in DownloadSettings.from_environment().provider_link_hosts] == ["x.com", "y.com"]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
         ("API_KEYS_TABLE", "", "at least 1"),
-        ("CERTIFICATES_BUCKET", "", "at least 1"),
         ("PROVIDER_CERTIFICATE_URL", "https://canary.example.com/", "must have {providerRequestId}"),
         ("PROVIDER_CERTIFICATE_URL", "http://canary.example.com/{providerRequestId}", "only https"),
-        ("PROVIDER_CERTIFICATE_URL", "https://canary:x@e.com/{providerRequestId}", "not a plain https URL"),
         ("PROVIDER_AUTH_HEADER", "canary", "Name: value"),
         ("PROVIDER_AUTH_HEADER", "Authorization: canary", "{secret}"),
         ("PROVIDER_AUTH_HEADER", "X Y: {secret}", "Name: value"),
         ("PROVIDER_AUTH_HEADER", "X: {secret}\r\nY: canary", "Name: value"),
         ("PROVIDER_AUTH_HEADER", "X: \u00e9{secret}", "Name: value"),
-        ("PROVIDER_LINK_HOSTS", "a.com,https://canary.com", "host names"),
         ("PROVIDER_LINK_HOSTS", "a.com,\tcanary.com", "host names"),
         ("PROVIDER_LINK_FIELD", "canary", "PROVIDER_LINK_HOSTS"),
         ("MAX_CERTIFICATE_BYTES", "canary", "integer"),
-        ("MAX_CERTIFICATE_BYTES", "0", "greater than 0"),
     ],
 )
 @pytest.mark.threat("leaks-to-logs")
@@ -70,18 +60,14 @@ def test_a_wrong_value_names_its_variable_and_not_itself(
     assert error.value.__cause__ is None
 
 
-def test_every_wrong_variable_is_named(environment: pytest.MonkeyPatch) -> None:
-    environment.delenv("API_KEYS_TABLE")
+def test_every_wrong_and_missing_variable_is_named(environment: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        environment.delenv(name)
     environment.setenv("MAX_CERTIFICATE_BYTES", "0")
     with pytest.raises(SettingsError) as error:
         DownloadSettings.from_environment()
-    problems = {"MAX_CERTIFICATE_BYTES: Input should be greater than 0", "API_KEYS_TABLE: Field required"}
-    assert set(str(error.value).split("; ")) == problems
-
-
-def test_hosts_are_separated_by_commas_and_blanks(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("PROVIDER_LINK_HOSTS", "X.com,  y.com ")
-    assert [rule.host for rule in DownloadSettings.from_environment().provider_link_hosts] == ["x.com", "y.com"]
+    missing = {f"{name}: Field required" for name in VARIABLES if name != "MAX_CERTIFICATE_BYTES"}
+    assert set(str(error.value).split("; ")) == missing | {"MAX_CERTIFICATE_BYTES: Input should be greater than 0"}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ from certificates.urls import HostRule, Url, UrlTemplate
     ("text", "url"),
     [
         ("https://X.example.com/a", Url("https", "x.example.com", 443, "/a")),
-        ("https://files.example.com/a?b=c", Url("https", "files.example.com", 443, "/a?b=c")),
-        ("https://Files.Example.COM/A", Url("https", "files.example.com", 443, "/A")),
         ("https://files.example.com", Url("https", "files.example.com", 443, "/")),
         ("https://files.example.com?x=1", Url("https", "files.example.com", 443, "/?x=1")),
         ("https://files.example.com:8443/", Url("https", "files.example.com", 8443, "/")),
@@ -24,69 +22,37 @@ def test_a_url_is_split_and_otherwise_unchanged(text: str, url: Url) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "texts",
     [
-        "",
-        "/a",
-        "//files.example.com/a",
-        "ftp://files.example.com/a",
-        "file:///etc/passwd",
-        "http://files.example.com/a",
-        "http://169.254.169.254/latest",
-        "http://127.0.0.1.example.com/",
-        "HTTPS://files.example.com/",
-        "https://192.0.2.7/a",
-        "https://[2001:db8::7]/",
-        "https://10.0.7/",
-        "http://127.example1/",
-        "https://012.0.0.7/",
-        "https://files.7/",
-        "https://files.0x7f/",
-        "http://LOCALHOST/",
-        "http://[0:0:0:0:0:0:0:1]/",
-        "http://[::ffff:127.0.0.1]/",
-        "http://127.1/",
-        "http://2130706433/",
-        "http://0x7f.0.0.1/",
-        "http://0177.0.0.1/",
-        "http://0.0.0.0/",
-        "https://user@files.example.com/a",
-        "https://user:password@files.example.com/a",
-        "https://files.example.com@evil.example.com/a",
-        "https://files.example.com\\@evil.example.com/a",
-        "https://files.example.com\\.evil.example.com/a",
-        "https://files.example.com /a",
-        " https://files.example.com/a",
-        "https://files.example.com/a b",
-        "https://files.example.com/a\r\nX: y",
-        "https://files.example.com/a\n",
-        "https://files.example.com/\x00",
-        "https://files.example.com/\u00e9",
-        "https://files\uff0eexample.com/",
-        "https://ex\u00e4mple.com/",
-        "https://files.example.com:/a",
-        "https://files.example.com:port/a",
-        "https://files.example.com:999999/a",
-        "https://files.example.com:70000/a",
-        "https://files.example.com:0/a",
-        "https://files.example.com./a",
-        "https://.example.com/a",
-        "https://files..example.com/a",
-        "https://%66iles.example.com/a",
-        "https://files.example.com/a#b",
-        "https://[::1/a",
-        "https://[fe80::1%25eth0]/",
-        "https://[not-an-address]/",
-        "https:files.example.com/a",
-        "https:/files.example.com/a",
-        "https:///a",
-        "javascript:alert(1)",
+        # Another scheme, or another machine by http
+        (
+            "",
+            "//files.example.com/a",
+            "ftp://files.example.com/a",
+            "HTTPS://files.example.com/",
+            "https:f.example.com/a",
+        ),
+        ("http://files.example.com/a", "http://LOCALHOST/"),
+        # Addresses, and what resolvers read as one
+        ("https://192.0.2.7/a", "https://[2001:db8::7]/", "https://[::1/a", "https://[fe80::1%25eth0]/"),
+        ("https://10.0.7/", "http://127.example1/", "https://012.0.0.7/", "https://files.0x7f/"),
+        ("http://[::ffff:127.0.0.1]/", "http://127.1/", "http://0x7f.0.0.1/"),
+        # User information and white space
+        ("https://user@files.example.com/a", "https://files.example.com@evil.example.com/a"),
+        ("https://files.example.com\\@evil.example.com/a", " https://files.example.com/a", "https://e.example.com/a b"),
+        # Characters
+        ("https://files.example.com/a\r\nX: y", "https://files.example.com/\x00", "https://files.example.com/a#b"),
+        ("https://files.example.com/\u00e9", "https://files\uff0eexample.com/"),
+        # Ports and dots
+        ("https://files.example.com:/a", "https://files.example.com:70000/a", "https://files.example.com:0/a"),
+        ("https://files.example.com./a", "https://.example.com/a", "https://files..example.com/a"),
     ],
 )
-def test_a_url_that_two_parsers_could_read_differently_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^is |^has ") as error:
-        Url.parse(text)
-    assert text == "" or text not in str(error.value)
+def test_a_url_that_two_parsers_could_read_differently_is_refused(texts: tuple[str, ...]) -> None:
+    for text in texts:
+        with pytest.raises(ValueError, match=r"^is |^has ") as error:
+            Url.parse(text)
+        assert text == "" or text not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +62,6 @@ def test_a_url_that_two_parsers_could_read_differently_is_refused(text: str) -> 
         (" https://files.example.com/\u00e9\r\n", Url("https", "files.example.com", 443, "/%C3%A9")),
         ("https://files.example.com?[x]", Url("https", "files.example.com", 443, "/?%5Bx%5D")),
         ("https://files.example.com?x#a", Url("https", "files.example.com", 443, "/?x")),
-        ("https://files.example.com/X", Url("https", "files.example.com", 443, "/X")),
         ("https://files.example.com/%20#a b", Url("https", "files.example.com", 443, "/%20")),
         ("https://files.example.com/" + "a" * 8166, Url("https", "files.example.com", 443, "/" + "a" * 8166)),
     ],
@@ -110,15 +75,11 @@ def test_a_link_is_encoded_as_browsers_do(link: str, url: Url) -> None:
     [
         "https://files.example.com/" + "a" * 8167,
         "https://files.example.com#a",
-        "https://files.example.com/\x0b",
         "https://files.example.com\\.evil.example.com/",
-        "https://files.example.com/\\",
         "https://files.example.com/\x00",
         "https://files.example.com/a\tb",
         "https://files.example.com/\ud800",
-        "https://files example.com/",
         "https://\u24d5iles.example.com/",
-        "https://user@files.example.com/a b",
         "https://a b@files.example.com/",
         "/a b",
         "",
@@ -147,7 +108,6 @@ def test_an_id_cannot_leave_its_place(template: str, target: str) -> None:
     ("template", "request_id"),
     [
         ("https://e.com/{providerRequestId}", "."),
-        ("https://e.com/v1/{providerRequestId}/c", ".."),
         ("https://e.com/.{providerRequestId}/c", "."),
         ("https://e.com/%2e{providerRequestId}?x", "."),
         ("https://e.com/%2E{providerRequestId}", ""),
@@ -162,10 +122,8 @@ def test_an_id_that_would_leave_its_place_is_refused(template: str, request_id: 
 
 
 def test_dots_are_kept_if_they_are_not_a_whole_segment() -> None:
-    assert (
-        UrlTemplate.parse("https://e.com/a{providerRequestId}?id={providerRequestId}").expand("..").target
-        == "/a..?id=.."
-    )
+    template = UrlTemplate.parse("https://e.com/a{providerRequestId}?id={providerRequestId}")
+    assert template.expand("..").target == "/a..?id=.."
 
 
 @pytest.mark.parametrize(
@@ -174,12 +132,9 @@ def test_dots_are_kept_if_they_are_not_a_whole_segment() -> None:
         "https://e.com/c",
         "https://{providerRequestId}.e.com/c",
         "https://{providerRequestId}/c",
-        "https://{providerRequestId}.e.com/{providerRequestId}",
         "https://e.com:{providerRequestId}/c",
-        "{providerRequestId}",
         "http://e.com/{providerRequestId}",
         "https://e.com/{id}/{providerRequestId}",
-        "https://u:p@e.com/{providerRequestId}",
     ],
 )
 def test_an_invalid_template_is_refused(template: str) -> None:
@@ -188,64 +143,29 @@ def test_an_invalid_template_is_refused(template: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "link"),
+    ("rule", "allowed", "refused"),
     [
-        ("files.example.com", "https://files.example.com/a"),
-        ("Files.Example.com", "https://files.EXAMPLE.com/a"),
-        ("*.example.com", "https://a.example.com/"),
-        ("*.example.com", "https://a.b.example.com/"),
-        ("files.example.com:8443", "https://files.example.com:8443/"),
-        ("127.0.0.1", "http://127.0.0.1:5000/"),
-        ("127.0.0.1:5000", "http://127.0.0.1:5000/"),
-        ("localhost", "http://localhost:5000/"),
-        ("[::1]", "http://[::1]:5000/"),
-        ("X.example.com", "https://x.example.com/"),
+        ("Files.example.com", "https://files.EXAMPLE.com/a", "https://a.files.example.com/"),
+        ("files.example.com", "https://files.example.com/", "https://files.example.com.evil.com/"),
+        ("files.example.com", "https://files.example.com:443/", "https://files.example.com:8443/"),
+        ("files.example.com:8443", "https://files.example.com:8443/", "https://files.example.com/"),
+        ("*.example.com", "https://a.example.com/", "https://example.com/"),
+        ("*.example.com", "https://a.b.example.com/", "https://evilexample.com/"),
+        ("*.example.com", "https://a.example.com/", "https://a.example.com:444/"),
+        ("127.0.0.1", "http://127.0.0.1:5000/", "http://127.0.0.2:5000/"),
+        ("127.0.0.1:5000", "http://127.0.0.1:5000/", "http://127.0.0.1:5001/"),
+        ("localhost", "http://localhost:5000/", "http://127.0.0.1/"),
+        ("[::1]", "http://[::1]:5000/", "http://localhost/"),
     ],
 )
-def test_a_listed_host_is_allowed(rule: str, link: str) -> None:
-    assert HostRule.parse(rule).allows(Url.parse(link))
-
-
-@pytest.mark.parametrize(
-    ("rule", "link"),
-    [
-        ("files.example.com", "https://evil.com/"),
-        ("files.example.com", "https://a.files.example.com/"),
-        ("files.example.com", "https://files.example.com.evil.com/"),
-        ("files.example.com", "https://files.example.com:8443/"),
-        ("files.example.com:8443", "https://files.example.com/"),
-        ("*.example.com", "https://example.com/"),
-        ("*.example.com", "https://evilexample.com/"),
-        ("*.example.com", "https://a.example.com:444/"),
-        ("127.0.0.1:5000", "http://127.0.0.1:5001/"),
-        ("127.0.0.1", "http://127.0.0.2:5000/"),
-        ("localhost", "http://127.0.0.1/"),
-    ],
-)
-def test_no_other_host_is_allowed(rule: str, link: str) -> None:
-    assert not HostRule.parse(rule).allows(Url.parse(link))
+def test_only_listed_hosts_are_allowed(rule: str, allowed: str, refused: str) -> None:
+    assert HostRule.parse(rule).allows(Url.parse(allowed))
+    assert not HostRule.parse(rule).allows(Url.parse(refused))
 
 
 @pytest.mark.parametrize(
     "rule",
-    [
-        "",
-        "*",
-        "*.",
-        "*.7",
-        "*.0.0.1",
-        "*.[::1]",
-        "a.com.",
-        "a.com/",
-        "a.com:0",
-        "a.*.com",
-        "*a.com",
-        "**.a.com",
-        "https://a.com",
-        "a.com/b",
-        "a b",
-        "a,b",
-    ],
+    ["", "*", "*.", "*.7", "*.[::1]", "a.com.", "a.com/", "a.com:0", "a.*.com", "*a.com", "https://a.com", "a,b"],
 )
 def test_an_invalid_host_rule_is_refused(rule: str) -> None:
     with pytest.raises(ValueError, match="host names"):

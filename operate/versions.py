@@ -1,0 +1,44 @@
+"""Versions of archived certificates, with their bytes as they are, whole or damaged."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from certificates.archive import Archive, check_response, find_digest, is_sha256
+from certificates.aws import error_code
+from certificates.errors import ArchiveUnavailable, NotArchived
+
+
+@dataclass(frozen=True)
+class Version:
+    """`sha256`, of the bytes that were archived, and `digest`, from the metadata, are in base64, or None if S3 has
+    none. `answer` is S3's response."""
+
+    content: bytes
+    sha256: str | None
+    digest: str | None
+    answer: Mapping[str, Any]
+
+
+class Versions(Archive):
+    def read_version(self, key: str, version_id: str | None = None) -> Version:
+        """Reads a version, by default the latest. Raises NotArchived, also if a delete marker is the latest, and
+        ArchiveUnavailable."""
+        try:
+            response = self._get(key, ChecksumMode="ENABLED", **({"VersionId": version_id} if version_id else {}))
+        except ArchiveUnavailable as error:
+            if error.cause == "DeleteMarker":
+                raise NotArchived from error
+            raise
+        with closing(response["Body"]) as body:
+            size = check_response(response, None).size
+            try:
+                content = body.read(size)  # unlike read(), verifies no checksum
+            except Exception as error:
+                raise ArchiveUnavailable(error_code(error)) from error
+        if len(content) != size:
+            raise ArchiveUnavailable("IncompleteRead")
+        sha256 = response.get("ChecksumSHA256")
+        # An object that was written in parts has the checksum of their checksums, in another form.
+        return Version(content, sha256 if is_sha256(sha256) else None, find_digest(response), response)
