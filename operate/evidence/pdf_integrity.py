@@ -19,9 +19,9 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.utils import extract_message_digest
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
 
-from operate.evidence.digital_signature import Integrity
 from operate.evidence.pdf_objects import attempt
 from operate.evidence.pdf_revisions import SignatureField, is_cms, read_gap
+from operate.evidence.record import Integrity
 
 _CMS_KINDS = {"/adbe.pkcs7.detached", "/adbe.pkcs7.sha1", "/ETSI.CAdES.detached", "/ETSI.RFC3161"}
 

@@ -13,7 +13,6 @@ from typing import Any
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus
-from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfStreamError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import extract_contents
@@ -70,33 +69,11 @@ def _read_hex_string(stream: Any) -> Any:
 generic.read_hex_string_from_stream = _read_hex_string
 
 
-class _Reader(PdfFileReader):
-    """Reads the index of each object stream once. pyHanko reads it for each object: a minute for 4,000 fields."""
-
-    def __init__(self, content: bytes) -> None:
-        self._indexes: dict[int, dict[int, int]] = {}
-        super().__init__(io.BytesIO(content), strict=False)
-
-    def _get_object_from_stream(self, idnum: int, stmnum: int, idx: int) -> Any:  # noqa: ARG002 - pyHanko's names
-        stream: Any = generic.Reference(stmnum, 0, self).get_object()
-        data, first = stream.read_data(DecodePurpose.OBJECT_STREAM), stream["/First"]
-        if stmnum not in self._indexes:
-            numbers = [int(number) for number in data[:first].replace(b"\0", b" ").split()[: 2 * stream["/N"]]]
-            pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
-            self._indexes[stmnum] = dict(reversed(pairs))  # the first of equal numbers counts
-        offset = self._indexes[stmnum].get(idnum)
-        if offset is None:
-            return generic.NullObject()
-        content = io.BytesIO(data)  # shares the bytes
-        content.seek(first + offset)
-        return generic.read_object(content, generic.Reference(idnum, 0, self))
-
-
 def read_pdf(content: bytes) -> PdfFileReader:
     """Leaves out what is behind the last end marker, where the service accepts bytes of any kind. Raises Unreadable."""
     end = content.rfind(b"%%EOF") + len(b"%%EOF\r\n")
     try:
-        reader = _Reader(content[:end])
+        reader = PdfFileReader(io.BytesIO(content[:end]), strict=False)
         is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
         _ = reader.root
     except MemoryError:
@@ -163,15 +140,20 @@ def _read_field(field: Any, prefix: str, depth: int) -> tuple[str, Any, int, lis
     return ".".join(names), field, depth, [kid for kid in read_items(field, "/Kids") if "/T" in read_entries(kid)]
 
 
-def inherited(field: Any, key: str) -> Any:
-    """Returns the attribute of the field or of the next field above that has it, or None."""
+def merge(field: Any) -> dict[str, Any]:
+    """Returns the entries of a field with those that it inherits from the fields above it. Keeps references."""
+    entries: dict[str, Any] = {}
     for _ in range(MAX_DEPTH):
-        if key in field:
-            return field[key]
-        if "/Parent" not in field:
-            return None
-        field = field["/Parent"]
-    return None
+        own = read_entries(field)
+        entries = own | entries
+        field = own.get("/Parent")
+        if field is None:
+            break
+    return entries
+
+
+def inherited(field: Any, key: str) -> Any:
+    return resolve(merge(field).get(key))
 
 
 def _is_signed(field: Any) -> bool:

@@ -13,7 +13,6 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.validation.generic_cms import extract_self_reported_ts, extract_tst_data_iter
 
-from operate.evidence.digital_signature import DigitalSignature, Found
 from operate.evidence.pdf_changes import PADDING, compare
 from operate.evidence.pdf_integrity import check_signature, check_time_stamp, read_signed_data, read_tst_info
 from operate.evidence.pdf_objects import attempt
@@ -27,14 +26,15 @@ from operate.evidence.pdf_revisions import (
     read_signature_fields,
 )
 from operate.evidence.pdf_trust import find_trust
+from operate.evidence.record import DigitalSignature
 
 # pyHanko's messages repeat texts of the PDF, which would reach the terminal.
 for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
-def inspect_signatures(content: bytes) -> Found:
-    """Returns the signatures of all revisions, the oldest first. Fetches nothing, so revocation is not looked up.
+def inspect_signatures(content: bytes) -> tuple[list[DigitalSignature], str | None]:
+    """Returns the signatures of all revisions, the oldest first, and why there may be more.
 
     Raises MemoryError. It has no other limit: `signature_checks` runs it in a process of its own.
     """

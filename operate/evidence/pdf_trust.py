@@ -10,7 +10,7 @@ from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import DisallowedAlgorithmError, ExpiredError, NotYetValidError, PathBuildingError
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
-from operate.evidence.digital_signature import Trust
+from operate.evidence.record import Trust
 
 # The purpose of RFC 9336, and those that readers accept: Adobe's, Microsoft's and e-mail protection.
 _DOCUMENTS = {

@@ -18,7 +18,6 @@ _FILES = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
 
 _PAGES = "\ue000"
 """fpdf2 replaces this with the number of pages. It is not printable, so no text from outside has it."""
-
 _GREY, _RED, _BLACK = (110, 110, 110), (170, 0, 0), (0, 0, 0)
 _ROWS, _CHARACTERS = 30, 10
 """The most rows of a table, and the most characters of a cell for each hundredth of the width. Texts from outside may
@@ -56,20 +55,17 @@ def render_evidence(evidence: Evidence) -> bytes:
     page.write_field("Name", quote(request.get("name")))
     status, completed = quote(request.get("status")), quote(request.get("completedAt"))
     page.write_field("Status, completed at", f"{status}, {completed}")
-    page.write_field("Place in the archive", f"{evidence.place.bucket}/{evidence.place.key}")
+    page.write_field("Object in the archive", f"{evidence.source.bucket}/{evidence.source.key}")
     if certificate:
         page.write_field("File in this folder", f"{certificate.file}, {certificate.size:,} bytes")
         page.write_field("SHA-256", certificate.sha256_computed)
         version = f"{quote(certificate.version_id)}, created at {format_time(certificate.created_at)}"
         page.write_field("Version that was read", version)
 
-    checks = [
-        (words, one.subject, one.sentence)
-        for outcome, words in _OUTCOMES.items()
-        for one in evidence.checks
-        if one.outcome == outcome
-    ]
-    page.write_table("Checks", {"Result": 16, "Subject": 16, "What was found": 68}, checks)
+    outcomes = list(_OUTCOMES)
+    checks = sorted(evidence.checks, key=lambda one: outcomes.index(one.outcome))
+    rows = [(_OUTCOMES[one.outcome], one.subject, one.sentence) for one in checks]
+    page.write_table("Checks", {"Result": 16, "Subject": 16, "Finding": 68}, rows)
     if evidence.logs:
         page.write_lines("Downloads and archiving", evidence.logs.lines)
         page.write_lines("Refusals, and other lines", evidence.logs.other_lines)
@@ -154,15 +150,14 @@ def _needs_shaping(text: str) -> bool:
 
 def _summarize(evidence: Evidence) -> tuple[str, str]:
     """Returns the verdict, and its explanation."""
-    subjects = {
-        outcome: ", ".join(dict.fromkeys(one.subject for one in evidence.checks if one.outcome == outcome))
-        for outcome in _OUTCOMES
-    }
-    missing = f" Not determined: {subjects['not_determined']}." if subjects["not_determined"] else ""
+    contradicted, undetermined = (
+        ", ".join(dict.fromkeys(one.subject for one in evidence.checks if one.outcome == outcome))
+        for outcome in ("contradicted", "not_determined")
+    )
+    missing = f" Not determined: {undetermined}." if undetermined else ""
     found, total = len(evidence.contradictions), len(evidence.checks)
     if found:
-        verdict = f"CONTRADICTED: {subjects['contradicted']}"
-        return verdict, f"{found} of {total} checks contradict the certificate.{missing}"
+        return f"CONTRADICTED: {contradicted}", f"{found} of {total} checks contradict the certificate.{missing}"
     if missing:
         return "NOT CONTRADICTED, BUT NOT ALL DETERMINED", f"No check contradicts the certificate.{missing}"
     return "CONFIRMED", f"All {total} checks confirm the certificate."

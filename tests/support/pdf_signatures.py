@@ -8,8 +8,8 @@ from unittest.mock import ANY
 import pytest
 
 from operate.evidence import pdf_trust
-from operate.evidence.digital_signature import DigitalSignature
 from operate.evidence.pdf_signatures import inspect_signatures
+from operate.evidence.record import DigitalSignature
 from tests.support import signed_pdf
 from tests.support.signed_pdf import (
     ISSUER,
