@@ -64,7 +64,7 @@ def check_versions(certificate: Certificate | None, versions: list[Version]) -> 
 
 
 def _find_surplus(versions: list[Version]) -> str:
-    """Returns what a key has besides one version, or an empty text."""
+    """Returns the numbers of versions and delete markers if a key has more than one version, or an empty text."""
     markers = sum(one.is_delete_marker for one in versions)
     copies = len(versions) - markers
     return f"versions: {copies}, delete markers: {markers}" if markers or copies > 1 else ""
@@ -148,10 +148,10 @@ def _count_lines(subject: str, logs: Logs, lines: list[LogLine], found: str) -> 
 
 _COMPARISONS: dict[str, tuple[Callable[[str, str], Check], str]] = {
     "agrees": (confirm, "agree with the size and the creation of this version"),
-    "size": (contradict, "tell of a certificate of another size"),
+    "size": (contradict, "report a certificate of another size"),
     "time": (contradict, "do not agree with the creation of this version"),
     "malformed": (leave_open, "could not be compared with this version"),
-    "failed": (leave_open, "tell of a download after a failed write to the archive, maybe of other bytes"),
+    "failed": (leave_open, "report a download after a failed write to the archive, maybe of other bytes"),
 }
 
 

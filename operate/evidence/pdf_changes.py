@@ -18,15 +18,17 @@ from operate.evidence.record import Addition, AdditionKind, Permission
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _SHOWN = (*_INHERITED, "/Contents", "/UserUnit", "/Group", "/BleedBox", "/TrimBox", "/ArtBox")
-_METADATA = {"/Metadata", "/PieceInfo", "/LastModified", "/MarkInfo", "/Lang", "/Info"}
-_VALIDATION_DATA = {"/DSS", "/Extensions", "/Version"}
+_KINDS: dict[str, AdditionKind] = {
+    **dict.fromkeys(("/DSS", "/Extensions", "/Version"), "validation_data"),
+    **dict.fromkeys(("/Metadata", "/PieceInfo", "/LastModified", "/MarkInfo", "/Lang", "/Info"), "metadata"),
+    "/StructTreeRoot": "structure",
+}
 _UNSEEN_OF_PAGE = {"/Parent", "/Tabs", "/StructParents", "/Annots", "/Type"}
 _UNSEEN_OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q", "/NeedAppearances"}
 _FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", "/DA", "/DR", "/Q", "/BS", "/Border", "/Type"}
 _STRUCTURE = {"/Kids", "/Parent", "/P", "/StructParent", "/T"}
 _OBJECT = re.compile(rb"(?<![0-9])[0-9]{1,10}+[\0\t\n\f\r ]{1,16}+[0-9]{1,5}+[\0\t\n\f\r ]{1,16}+obj(?![A-Za-z])")
 PADDING = b"\0\t\n\f\r "
-MAX_PAGES_DEPTH = 100
 
 _PERMISSIONS: dict[Any, Permission] = {1: "no_changes", 2: "fill_forms", 3: "annotate"}
 _FORBIDDEN: dict[Permission | None, set[AdditionKind]] = {
@@ -105,18 +107,15 @@ class _Comparison:
                 self._add(_classify(field_), name)
         if before.keys() - after.keys():
             self.unexplained.append("a form field was removed")
-        forms = [read_entries(root, "/AcroForm") for root in (self._old, self._new)]
-        if set(self._comparer.differences(*forms)) - _UNSEEN_OF_FORM:
+        forms = read_entries(self._old, "/AcroForm"), read_entries(self._new, "/AcroForm")
+        if self._comparer.differences(*forms, _UNSEEN_OF_FORM):
             self.unexplained.append("attributes of the form were changed")
 
     def _compare_field(self, name: str, old: Any, new: Any, widgets: Mapping[Reference | None, Any]) -> None:
         former = _list_widgets(old)
-        pairs = [(_read_content(merge(old)), _read_content(merge(new)))]
-        pairs += [
-            (_read_content(read_entries(former[key])), _read_content(read_entries(widgets[key])))
-            for key in former.keys() & widgets.keys()
-        ]
-        changed = {key for pair in pairs for key in self._comparer.differences(*pair)}
+        pairs = [(merge(old), merge(new))]
+        pairs += [(read_entries(former[key]), read_entries(widgets[key])) for key in former.keys() & widgets.keys()]
+        changed = {key for pair in pairs for key in self._comparer.differences(*pair, _STRUCTURE)}
         if former.keys() != widgets.keys() or not changed <= _FILLED:
             self.unexplained.append("a form field was changed beyond filling it")
         elif "/V" in changed and inherited(old, "/FT") == "/Sig" and inherited(old, "/V") is not None:
@@ -125,19 +124,19 @@ class _Comparison:
             self._add(_classify(new), name)
 
     def _compare_pages(self) -> None:
-        before, after = list(_walk_pages(self._old)), list(_walk_pages(self._new))
+        before, after = (list(_walk_pages(root["/Pages"], {})) for root in (self._old, self._new))
         if len(before) != len(after):
             self.forbidden.append("pages were added or removed")
             return
         for number, (old, new) in enumerate(zip(before, after, strict=True), 1):
-            for key in self._comparer.differences(old, new):
+            for key in self._comparer.differences(old, new, _UNSEEN_OF_PAGE):
                 if key == "/Resources" and self._only_adds(old.get(key), new.get(key)):
                     self.unexplained.append(f"resources of page {number} were added")
                 elif key in _SHOWN:
                     self.forbidden.append(f"the content of page {number} was changed")
-                elif key in _METADATA:
-                    self._add("metadata")
-                elif key not in _UNSEEN_OF_PAGE:
+                elif key in _KINDS:
+                    self._add(_KINDS[key])
+                else:
                     self.unexplained.append(f"attributes of page {number} were changed")
             self._compare_annotations(read_items(old.get("/Annots")), read_items(new.get("/Annots")))
 
@@ -163,14 +162,10 @@ class _Comparison:
 
     def _compare_rest(self) -> None:
         roots = read_entries(self._old), read_entries(self._new)
-        for key in self._comparer.differences(*roots):
-            if key in _VALIDATION_DATA:
-                self._add("validation_data")
-            elif key in _METADATA:
-                self._add("metadata")
-            elif key == "/StructTreeRoot":
-                self._add("structure")
-            elif key not in {"/AcroForm", "/Pages", "/Type"}:
+        for key in self._comparer.differences(*roots, {"/AcroForm", "/Pages", "/Type"}):
+            if key in _KINDS:
+                self._add(_KINDS[key])
+            else:
                 self.unexplained.append("attributes of the document were changed")
         differences = self._comparer.differences(*self._trailers)
         if "/Info" in differences:
@@ -179,19 +174,15 @@ class _Comparison:
             self.unexplained.append("the encryption was changed")
 
 
-def _walk_pages(root: Any) -> Iterator[dict[str, Any]]:
+def _walk_pages(node: Any, above: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the entries of each page, with those that it inherits (ISO 32000-2, 7.7.3.4)."""
-    stack: list[tuple[Any, dict[str, Any], int]] = [(root["/Pages"], {}, 0)]
-    while stack:
-        node, above, depth = stack.pop()
-        entries = read_entries(node)
-        if depth > MAX_PAGES_DEPTH:
-            raise ValueError("the page tree has no end")
-        if "/Kids" in entries:
-            above = above | {key: entries[key] for key in _INHERITED if key in entries}
-            stack += [(kid, above, depth + 1) for kid in reversed(read_items(entries["/Kids"]))]
-        else:
-            yield above | entries
+    entries = read_entries(node)
+    if "/Kids" not in entries:
+        yield {**above, **entries}
+        return
+    inheritable = {key: entries[key] for key in _INHERITED if key in entries}
+    for kid in read_items(entries["/Kids"]):
+        yield from _walk_pages(kid, {**above, **inheritable})
 
 
 def _list_widgets(field_: Any) -> dict[Reference | None, Any]:
@@ -201,10 +192,6 @@ def _list_widgets(field_: Any) -> dict[Reference | None, Any]:
         return {find_reference(kid): resolve(kid) for kid in kids}
     reference = field_.container_ref
     return {(reference.idnum, reference.generation): field_}
-
-
-def _read_content(entries: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entries.items() if key not in _STRUCTURE}
 
 
 def _classify(field_: Any) -> AdditionKind:
@@ -229,6 +216,6 @@ def _has_unlisted_objects(reader: PdfFileReader, tail: bytes, offset: int) -> bo
         listed.add(reader.xrefs.get_xref_container_info(revision).start_location)
         sections = [reader.xrefs.get_xref_data(revision)]
         sections += [sections[0].hybrid.xref_data] if sections[0].hybrid else []
-        listed |= {place for section in sections for _, place in section.standard_xrefs.values()}
+        listed |= {start for section in sections for _, start in section.standard_xrefs.values()}
     starts = (match.start() + offset for match in _OBJECT.finditer(tail))
     return any(listed.isdisjoint(range(start - 2, start + 1)) for start in starts)

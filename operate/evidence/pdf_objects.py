@@ -1,6 +1,6 @@
 """Reads objects of a PDF, and compares those of two revisions with everything that they refer to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from pyhanko.pdf_utils import generic
@@ -54,14 +54,15 @@ def find_reference(value: Any) -> Reference | None:
 
 
 class Comparer:
-    """Remembers the pairs of references that lead to equal objects, so that each is compared once."""
+    """Compares each pair of references once: remembers those that lead to equal objects."""
 
     def __init__(self) -> None:
         self._equal: set[tuple[Reference | None, Reference | None]] = set()
 
-    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-        """Returns the keys with different values."""
-        return [key for key in {**old, **new} if not self.is_same(old.get(key), new.get(key))]
+    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any], ignored: Container[str] = ()) -> list[str]:
+        """Returns the keys with different values, but for the ignored ones."""
+        keys = [key for key in {**old, **new} if key not in ignored]
+        return [key for key in keys if not self.is_same(old.get(key), new.get(key))]
 
     def is_same(self, old: Any, new: Any) -> bool:
         seen: set[tuple[Reference | None, Reference | None]] = set()

@@ -13,9 +13,7 @@ from operate.evidence.record import Evidence, LogLine
 from operate.output import make_printable
 
 _FONT = "DejaVu"
-_FILES = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
-"""Fonts of matplotlib: no maintained package of fonts alone has one with as many scripts."""
-
+"""A font of matplotlib: no maintained package of fonts alone has one with as many scripts."""
 _PAGES = "\ue000"
 """fpdf2 replaces this with the number of pages. It is not printable, so no text from outside has it."""
 _GREY, _RED, _BLACK = (110, 110, 110), (170, 0, 0), (0, 0, 0)
@@ -82,7 +80,7 @@ class _Page(FPDF):
         self.set_draw_color(200)
         self.alias_nb_pages(_PAGES)
         fonts = distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf")
-        for style, file in _FILES.items():
+        for style, file in (("", "DejaVuSans.ttf"), ("B", "DejaVuSans-Bold.ttf")):
             self.add_font(_FONT, style, str(fonts / file))
         self.set_text_shaping(use_shaping_engine=is_shaped)
         self.add_page()

@@ -53,7 +53,7 @@ Found = tuple[list[DigitalSignature], str | None]
 _UNSIGNED = leave_open("signature", "No revision of the PDF has a digital signature.")
 
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
-"""The state of all signatures of a PDF and of the changes after them, whoever signed."""
+"""The state of all signatures of a PDF and of the changes after them. Trust in the signers is left out."""
 
 
 def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, list[Check]]:
