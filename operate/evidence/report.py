@@ -48,26 +48,26 @@ def render_evidence(evidence: Evidence) -> bytes:
     page.set_text_color(*_BLACK)
 
     certificate, request = evidence.certificate, evidence.signature_request
-    page.write_heading("The certificate")
-    page.write_field("Signature request", request.get("id"))
-    page.write_field("Name", quote(request.get("name")))
     status, completed = quote(request.get("status")), quote(request.get("completedAt"))
-    page.write_field("Status, completed at", f"{status}, {completed}")
-    page.write_field("Object in the archive", f"{evidence.source.bucket}/{evidence.source.key}")
+    rows = [
+        ("Signature request", str(request.get("id"))),
+        ("Name", quote(request.get("name"))),
+        ("Status, completed at", f"{status}, {completed}"),
+        ("Object in the archive", f"{evidence.source.bucket}/{evidence.source.key}"),
+    ]
     if certificate:
-        page.write_field("File in this folder", f"{certificate.file}, {certificate.size:,} bytes")
-        page.write_field("SHA-256", certificate.sha256_computed)
         version = f"{quote(certificate.version_id)}, created at {format_time(certificate.created_at)}"
-        page.write_field("Version that was read", version)
-
+        rows.append(("File in this folder", f"{certificate.file}, {certificate.size:,} bytes"))
+        rows += [("SHA-256", certificate.sha256_computed), ("Version in the archive", version)]
+    page.write_table("The certificate", {"Fact": 22, "Value": 78}, rows)
     outcomes = list(_OUTCOMES)
     checks = sorted(evidence.checks, key=lambda one: outcomes.index(one.outcome))
-    rows = [(_OUTCOMES[one.outcome], one.subject, one.sentence) for one in checks]
-    page.write_table("Checks", {"Result": 16, "Subject": 16, "Finding": 68}, rows)
+    results = [(_OUTCOMES[one.outcome], one.subject, one.sentence) for one in checks]
+    page.write_table("Checks", {"Result": 16, "Subject": 16, "Finding": 68}, results)
     if evidence.logs:
         page.write_lines("Downloads and archiving", evidence.logs.lines)
         page.write_lines("Refusals, and other lines", evidence.logs.other_lines)
-    page.write_heading("What this report says, and what it does not say")
+    page.write_heading("Scope and limits of this report")
     page.write_text(_LIMITS)
     return bytes(page.output())
 
@@ -100,13 +100,6 @@ class _Page(FPDF):
         self.ln(3)
         self.write_text(text, 10, "B")
 
-    def write_field(self, label: str, text: str | None) -> None:
-        self.set_font(_FONT, size=8)
-        self.set_text_color(*_GREY)
-        self.cell(text=label, w=38, h=4.5)
-        self.set_text_color(*_BLACK)
-        self.write_text(self._make_safe(text or "(not known)"))
-
     def write_table(self, title: str, widths: dict[str, int], rows: Sequence[Sequence[str]]) -> None:
         """The keys of `widths` are the headings. An empty table is left out."""
         if not rows:
@@ -133,7 +126,7 @@ class _Page(FPDF):
         rows = [tuple(line.get(name, "") for name in names) for line in lines]
         self.write_table(f"{title}: {len(lines):,} log lines, oldest first", widths | {"Request": 22}, rows)
 
-    def _make_safe(self, text: str, most: int = 100 * _CHARACTERS) -> str:
+    def _make_safe(self, text: str, most: int) -> str:
         """Shows what the font lacks as its code point."""
         letters: Container[int] = self.fonts[_FONT.lower()].cmap  # type: ignore[union-attr]
         short = text if len(text) <= most else f"{text[:most]}…"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from develop.fakes.server import reply
-from operate.evidence.checks import Check, confirm, contradict, leave_open
+from operate.evidence.checks import Check, confirm, leave_open
 from operate.evidence.comparison import (
     CLOCK_SKEW,
     check_certificate,
@@ -207,74 +207,62 @@ def test_log_lines_are_compared_with_the_version(lines: list[dict[str, str]], ex
     assert {one.sentence.partition(":")[0]: one.outcome for one in compare_lines(lines)} == expected
 
 
-BEGIN = "The log lines, complete since 2026-01-01 00:00:00 UTC, show:"
 WITHOUT_METHOD = {name: value for name, value in GET.items() if name != "method"}
-CUT = "a query returns 5 lines. Use --since."
+CUT = f'but nothing after "{GET["timestamp"]}": a query returns 5 lines. Use --since.'
 
 
 @pytest.mark.parametrize(
     ("served", "refusals", "expected"),
     [
-        ([GET, WITHOUT_METHOD], 0, confirm("downloads", f"{BEGIN} downloads 2, HEAD 0, not modified 0.")),
-        ([PART, HEAD, NOT_MODIFIED], 5, confirm("downloads", f"{BEGIN} downloads 1, HEAD 1, not modified 1.")),
-        (
-            [GET] * 5,
-            0,
-            leave_open(
-                "downloads",
-                f'{BEGIN} downloads 5, HEAD 0, not modified 0, but nothing after "{GET["timestamp"]}": {CUT}',
-            ),
-        ),
-        ([GET] * 5, 2, confirm("refusals", f"{BEGIN} refusals 2.")),
-        (
-            [],
-            5,
-            leave_open("refusals", f'{BEGIN} refusals 5, but nothing after "{REFUSED["timestamp"]}": {CUT}'),
-        ),
-        ([GET | {"project_id": "prj_2"}], 0, contradict("project", 'It was served to another project, "prj_2".')),
+        ([GET, WITHOUT_METHOD], 0, ("downloads", "confirmed", "downloads 2, HEAD 0, not modified 0.")),
+        ([PART, HEAD, NOT_MODIFIED], 5, ("downloads", "confirmed", "downloads 1, HEAD 1, not modified 1.")),
+        ([GET] * 5, 0, ("downloads", "not_determined", f"downloads 5, HEAD 0, not modified 0, {CUT}")),
+        ([GET] * 5, 2, ("refusals", "confirmed", "refusals 2.")),
+        ([], 5, ("refusals", "not_determined", f"refusals 5, {CUT}")),
+        ([GET | {"project_id": "prj_2"}], 0, ("project", "contradicted", 'It was served to another project, "prj_2".')),
     ],
 )
 def test_downloads_and_refusals_are_counted_apart(
-    monkeypatch: pytest.MonkeyPatch, served: list[dict[str, str]], refusals: int, expected: Check
+    monkeypatch: pytest.MonkeyPatch, served: list[dict[str, str]], refusals: int, expected: tuple[str, str, str]
 ) -> None:
     monkeypatch.setattr("operate.evidence.comparison.LIMIT", 5)
-    assert compare_lines(served, [REFUSED] * refusals, expected.subject) == [expected]
+    (one,) = compare_lines(served, [REFUSED | {"timestamp": GET["timestamp"]}] * refusals, expected[0])
+    words = one.sentence.removeprefix(f"{COMPLETE.format(day='2026-01-01')} ")
+    assert (one.subject, one.outcome, words) == expected
 
 
-MAY, JULY = "2026-05-01T00:00:00+00:00", "2026-07-01T00:00:00+00:00"
-BEFORE_MAY, BEFORE_JULY = (
-    leave_open("earlier logs", f"Log lines before {day} 00:00:00 UTC have expired or were not asked for.")
-    for day in ("2026-05-01", "2026-07-01")
-)
+COMPLETE = "The log lines, complete since {day} 00:00:00 UTC, show:"
+EARLIER = "Log lines before {day} 00:00:00 UTC have expired or were not asked for."
 
 
-def beginning(*created: str, days: int | None = None) -> Any:
-    return groups(days, *(datetime.fromisoformat(one) for one in created))
+def midnight(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T00:00:00+00:00")
 
 
 @pytest.mark.parametrize(
-    ("since", "asked", "times", "missing"),
+    ("created", "asked", "times", "is_missing"),
     [
-        (beginning(MAY, MAY), None, ("2026-05-01", "2026-05-01"), []),
-        (beginning("2026-01-01T00:00:00+00:00", JULY), None, ("2026-01-01", "2026-07-01"), [BEFORE_JULY]),
-        (beginning(MAY, MAY), "2020-01-01T00:00:00Z", ("2020-01-01", "2026-05-01"), [BEFORE_MAY]),
-        (beginning(MAY, MAY), JULY, ("2026-07-01", "2026-07-01"), [BEFORE_JULY]),
-        (beginning(MAY, MAY), "2026-05-02T00:00:00Z", ("2026-05-02", "2026-05-02"), []),
+        (("2026-05-01", "2026-05-01"), None, ("2026-05-01", "2026-05-01"), False),
+        (("2026-01-01", "2026-07-01"), None, ("2026-01-01", "2026-07-01"), True),
+        (("2026-05-01", "2026-05-01"), "2020-01-01", ("2020-01-01", "2026-05-01"), True),
+        (("2026-05-01", "2026-05-01"), "2026-07-01", ("2026-07-01", "2026-07-01"), True),
+        (("2026-05-01", "2026-05-01"), "2026-05-02", ("2026-05-02", "2026-05-02"), False),
     ],
     ids=["all kept", "a group made again", "asked for more", "asked for less", "asked for enough"],
 )
 def test_the_period_is_that_which_every_log_group_has(
-    case: Case, since: Any, asked: str | None, times: tuple[str, str], missing: list[Check]
+    case: Case, created: tuple[str, str], asked: str | None, times: tuple[str, str], *, is_missing: bool
 ) -> None:
-    server = case.log(since=since)
-    asked_since = datetime.fromisoformat(asked) if asked else None
-    logs = read_logs(find_deployed(STACK.name, None), case.id, asked_since)
-    start, period = (datetime.fromisoformat(f"{day}T00:00:00+00:00") for day in times)
-    assert (json.loads(server.requests[1].body)["startTime"], logs.since) == (start.timestamp(), period)
-    checks = list(check_logs(logs, "prj_1", certificate(), ARCHIVED_AT, asked_since))
-    words = f"The log lines, complete since {times[1]} 00:00:00 UTC, show: downloads 0, HEAD 0, not modified 0."
-    assert confirm("downloads", words) in checks
-    assert [one for one in checks if one.subject == "earlier logs"] == missing
+    start, complete = times
+    server = case.log(since=groups(None, *map(midnight, created)))
+    since = midnight(asked) if asked else None
+    logs = read_logs(find_deployed(STACK.name, None), case.id, since)
+    assert json.loads(server.requests[1].body)["startTime"] == midnight(start).timestamp()
+    assert logs.since == midnight(complete)
+    checks = list(check_logs(logs, "prj_1", certificate(), ARCHIVED_AT, since))
+    counts = "downloads 0, HEAD 0, not modified 0."
+    assert confirm("downloads", f"{COMPLETE.format(day=complete)} {counts}") in checks
+    assert (leave_open("earlier logs", EARLIER.format(day=complete)) in checks) == is_missing
 
 
 def test_lines_that_a_group_no_longer_keeps_are_not_in_the_period(case: Case) -> None:
@@ -286,5 +274,5 @@ def test_lines_that_a_group_no_longer_keeps_are_not_in_the_period(case: Case) ->
 def test_the_period_is_compared_with_the_oldest_known_time(case: Case) -> None:
     case.seed(createdAt={"S": "2026-04-01T00:00:00Z"})
     case.archive(unsigned())
-    case.log(since=beginning(MAY, MAY))
-    assert case.check("earlier logs") == [BEFORE_MAY]
+    case.log(since=groups(None, midnight("2026-05-01"), midnight("2026-05-01")))
+    assert case.check("earlier logs") == [leave_open("earlier logs", EARLIER.format(day="2026-05-01"))]
