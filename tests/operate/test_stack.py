@@ -132,7 +132,7 @@ def test_the_local_service_has_no_logs_about_a_certificate(local_stack: tuple[St
     id_ = operate.seed(1)
     operate.archive(1)
     result = run("evidence", id_, "--out", str(out), "--local", "--port", str(port))
-    line = "not determined: The log lines about downloads and refusals could not be read: the local stack has no logs."
+    line = "not determined: The log lines could not be read: the local stack has no logs."
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-2:] == [line, f"Contradictions: 0. The evidence is in {out}."]
 
