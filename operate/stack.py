@@ -150,6 +150,3 @@ def _find(session: boto3.Session, name: str, endpoint_url: str | None = None) ->
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         parameters={one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])},
     )
-
-
-Target = DeployedStack

@@ -3,14 +3,10 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from certificates.aws import error_code
 from operate.output import make_printable
-
-Outcome = Literal["confirmed", "contradicted", "not_determined"]
 
 QUOTED_CHARACTERS = 60
 """The most characters of a text from outside in a sentence. `evidence.json` has all of it."""
@@ -26,7 +22,7 @@ class Check(Part):
     """`subject` and `sentence` are the program's own words, in which texts from outside are quoted."""
 
     subject: str
-    outcome: Outcome
+    outcome: Literal["confirmed", "contradicted", "not_determined"]
     sentence: str
 
 
@@ -44,8 +40,7 @@ def leave_open(subject: str, sentence: str) -> Check:
 
 
 def quote(text: str | None) -> str:
-    """Marks a text from outside, so that it can't be read as the program's own words: printable, shortened, in double
-    quotes, with none inside."""
+    """Marks a text from outside, which is then no sentence of the program: printable, short, in double quotes."""
     if text is None:
         return "(not known)"
     short = text if len(text) <= QUOTED_CHARACTERS else f"{text[: QUOTED_CHARACTERS - 1]}…"
@@ -54,10 +49,3 @@ def quote(text: str | None) -> str:
 
 def format_time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def describe_cause(error: Exception) -> str:
-    """Says why AWS gave no result, without AWS's message: a text from outside, and long."""
-    if isinstance(error, ClientError):
-        return f"AWS refused {error.operation_name} with {quote(error_code(error))}"
-    return f"AWS did not answer ({error_code(error)})"

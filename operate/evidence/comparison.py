@@ -1,7 +1,6 @@
 """Compares what is known about one certificate with each other: a difference is a contradiction."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote
@@ -9,8 +8,8 @@ from urllib.parse import unquote
 from certificates.archive import MAX_REQUEST_ID_CHARACTERS
 from certificates.certificate import is_whole_pdf
 from operate.evidence.checks import Check, confirm, contradict, format_time, leave_open, quote
-from operate.evidence.logs import LIMIT, parse_time
-from operate.evidence.record import Certificate, LogLine, Logs, Version
+from operate.evidence.logs import LIMIT
+from operate.evidence.record import Certificate, LogLine, Logs, SecondCopy, Version
 
 CLOCK_SKEW = timedelta(minutes=15)
 """The most that two sound times of one event differ: S3 refuses a request whose clock is further off.
@@ -20,19 +19,19 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, Req
 
 
 def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Check]:
-    created, stored = format_time(certificate.created_at), certificate.sha256_stored
+    created = format_time(certificate.created_at)
     which = f"version {quote(certificate.version_id)} of {certificate.size:,} bytes, created at {created}"
     yield confirm("certificate", f"The archive holds it: {which}.")
-    words = "the SHA-256 that S3 stored when it was archived."
-    if stored is None:
+    computed, words = certificate.sha256_computed, "the SHA-256 that S3 stored when it was archived."
+    if certificate.sha256_stored is None:
         yield leave_open("SHA-256", "S3 has stored no SHA-256 of the whole certificate.")
-    elif stored == certificate.sha256_computed:
+    elif certificate.sha256_stored == computed:
         yield confirm("SHA-256", f"The certificate has {words}")
     else:
         yield contradict("SHA-256", f"The certificate does not have {words}")
-    if certificate.sha256_in_metadata not in (None, certificate.sha256_computed):
+    if certificate.sha256_in_metadata not in (None, computed):
         yield contradict("SHA-256", "The certificate does not have the SHA-256 in the version's metadata.")
-    if certificate.sha256_in_folder == certificate.sha256_computed:
+    if certificate.sha256_in_folder == computed:
         yield confirm("copy", "The copy in this folder is the archived certificate, byte for byte.")
     else:
         yield contradict("copy", "The copy in this folder differs from the archived certificate.")
@@ -65,7 +64,7 @@ def check_versions(certificate: Certificate | None, versions: list[Version]) -> 
 
 
 def _find_surplus(versions: list[Version]) -> str:
-    """Returns what a key has besides one version, or an empty text."""
+    """Returns the numbers of versions and delete markers if a key has more than one version, or an empty text."""
     markers = sum(one.is_delete_marker for one in versions)
     copies = len(versions) - markers
     return f"versions: {copies}, delete markers: {markers}" if markers or copies > 1 else ""
@@ -101,15 +100,14 @@ def _check_fetch_time(created_at: datetime, text: str | None) -> Check:
     return confirm("fetch time", f"{words}, within 15 minutes of this version's creation.")
 
 
-def check_second_copy(certificate: Certificate, versions: list[Version], sha256: str | None) -> Check:
-    """`sha256` is what S3 has stored, if there is one version."""
-    if surplus := _find_surplus(versions):
+def check_second_copy(certificate: Certificate, copy: SecondCopy) -> Check:
+    if surplus := _find_surplus(copy.versions):
         return contradict("second copy", f"The second copy was overwritten or deleted ({surplus}).")
-    if not versions:
+    if not copy.versions:
         return leave_open("second copy", "The second copy does not have it, or not yet.")
-    if versions[0].size != certificate.size or sha256 not in (certificate.sha256_computed, None):
+    if copy.versions[0].size != certificate.size or copy.sha256 not in (certificate.sha256_computed, None):
         return contradict("second copy", "The second copy differs from the certificate.")
-    if sha256 is None:
+    if copy.sha256 is None:
         return leave_open("second copy", "The second copy has the same size, and no SHA-256 of the whole certificate.")
     return confirm("second copy", "The second copy has one version now, with the SHA-256 of the certificate.")
 
@@ -148,34 +146,32 @@ def _count_lines(subject: str, logs: Logs, lines: list[LogLine], found: str) -> 
     return leave_open(subject, f"{words}, but nothing after {last}: a query returns {LIMIT:,} lines. Use --since.")
 
 
-def _compare_lines(lines: list[LogLine], certificate: Certificate) -> Iterator[Check]:
-    """A download after a failed write may have had other bytes than those that were archived later."""
-    failed = {line.get("request_id") for line in lines if line.get("message") == "archive_write_failed"}
-    found: defaultdict[str, list[LogLine]] = defaultdict(list)
-    for line in lines:
-        if line.get("message") == "archive_write_failed":
-            continue
-        is_after_failure = line.get("message") == "certificate_served" and line.get("request_id") in failed
-        found["failed" if is_after_failure else _compare_line(line, certificate)].append(line)
-    for verdict, (judge, words) in _LINES.items():
-        if matching := found[verdict]:
-            first = quote(matching[0].get("timestamp", ""))
-            yield judge("log lines", f"Log lines that {words}: {len(matching):,}, the first of {first}.")
-
-
-_LINES: dict[str, tuple[Callable[[str, str], Check], str]] = {
+_COMPARISONS: dict[str, tuple[Callable[[str, str], Check], str]] = {
     "agrees": (confirm, "agree with the size and the creation of this version"),
-    "size": (contradict, "tell of a certificate of another size"),
+    "size": (contradict, "report a certificate of another size"),
     "time": (contradict, "do not agree with the creation of this version"),
     "malformed": (leave_open, "could not be compared with this version"),
-    "failed": (leave_open, "tell of a download after a failed write to the archive, maybe of other bytes"),
+    "failed": (leave_open, "report a download after a failed write to the archive, maybe of other bytes"),
 }
 
 
-def _compare_line(line: LogLine, certificate: Certificate) -> str:
+def _compare_lines(lines: list[LogLine], certificate: Certificate) -> Iterator[Check]:
+    """A download after a failed write may have had other bytes than those that were archived later."""
+    failed = {line.get("request_id") for line in lines if line.get("message") == "archive_write_failed"}
+    found = [(_compare_line(line, certificate, failed), quote(line.get("timestamp", ""))) for line in lines]
+    for result, (judge, words) in _COMPARISONS.items():
+        if times := [time for other, time in found if other == result]:
+            yield judge("log lines", f"Log lines that {words}: {len(times):,}, the first of {times[0]}.")
+
+
+def _compare_line(line: LogLine, certificate: Certificate, failed: Container[str | None]) -> str | None:
     message, status = line["message"], line.get("status")
+    if message == "archive_write_failed":
+        return None
+    if message == "certificate_served" and line.get("request_id") in failed:
+        return "failed"
     try:
-        delay = parse_time(line) - certificate.created_at
+        delay = datetime.fromisoformat(line["timestamp"]).replace(tzinfo=UTC) - certificate.created_at
         if message == "certificate_archived" or status == "200":
             is_other_size = int(line["bytes"]) != certificate.size
         else:

@@ -1,11 +1,9 @@
 """Writes `README.txt`: the commands with which an expert repeats the checks, without this program."""
 
 import re
-from collections.abc import Iterator
 
 from operate.evidence.checks import quote
-from operate.evidence.digital_signature import DigitalSignature
-from operate.evidence.record import Evidence
+from operate.evidence.record import DigitalSignature, Evidence
 
 SUMS = "SHA256SUMS"
 
@@ -59,37 +57,27 @@ _NO_COMMANDS = "\nFor this one there are no commands. evidence.json holds what w
 
 def write_instructions(evidence: Evidence, content: bytes) -> str:
     """`content` is that of the certificate, if there is one."""
-    return "".join(_write(evidence, content))
-
-
-def _write(evidence: Evidence, content: bytes) -> Iterator[str]:
-    yield _HEAD
-    certificate = evidence.certificate
+    text, certificate = _HEAD, evidence.certificate
     if certificate is None:
-        return
+        return text
     if certificate.sha256_stored:
-        yield _STORED.format(sha256=certificate.sha256_stored, file=certificate.file)
+        text += _STORED.format(sha256=certificate.sha256_stored, file=certificate.file)
     for number, one in enumerate(evidence.signatures or [], 1):
         kind = "Time stamp" if one.kind == "time_stamp" else "Signature"
-        yield f"\n{kind} {number}, in the form field {quote(one.field)}:"
-        yield _write_commands(one, content, file=certificate.file, name=f"signature-{number}")
+        text += f"\n{kind} {number}, in the form field {quote(one.field)}:"
+        text += _write_commands(one, content, file=certificate.file, name=f"signature-{number}")
+    return text
 
 
 def _write_commands(one: DigitalSignature, content: bytes, **names: str) -> str:
-    if one.is_hidden or one.integrity == "not_determined" or one.byte_range is None:
-        return _NO_COMMANDS
-    first, first_length, second, second_length = one.byte_range
+    first, first_length, second, second_length = one.byte_range or [0] * 4
     start = first + first_length
     digits = re.fullmatch(rb"<?((?:[0-9A-Fa-f]{2})+)>?", content[start:second])
-    if digits is None:
+    if one.is_hidden or one.integrity == "not_determined" or digits is None:
         return _NO_COMMANDS
-    parts = [
-        _RANGES,
-        _WHOLE if second + second_length == len(content) else "",
-        _TIME_STAMP if one.kind == "time_stamp" else _SIGNATURE,
-        _SIGNER,
-    ]
-    return "".join(parts).format(
+    whole = _WHOLE if second + second_length == len(content) else ""
+    commands = _RANGES + whole + (_TIME_STAMP if one.kind == "time_stamp" else _SIGNATURE) + _SIGNER
+    return commands.format(
         first=first + 1,  # `tail` counts from 1
         first_length=first_length,
         second=second + 1,

@@ -6,10 +6,8 @@ from typing import Any
 
 from botocore.parsers import ResponseParserError
 
-from certificates.aws import AwsError
-from operate.evidence.checks import describe_cause
 from operate.evidence.record import LogLine, Logs
-from operate.stack import Target
+from operate.stack import DeployedStack
 
 OUTPUTS = ("DownloadCertificateLogGroupName", "ArchiveCertificateLogGroupName")
 LIMIT = 10_000
@@ -26,37 +24,29 @@ class LogsUnavailable(Exception):
     """The message says why."""
 
 
-def read_logs(target: Target, id_: str, since: datetime | None) -> Logs:
-    """Reads the lines from `since` on, by default all that are kept. Raises LogsUnavailable."""
-    if target.is_local:
+def read_logs(stack: DeployedStack, id_: str, since: datetime | None) -> Logs:
+    """Reads the lines from `since` on, by default all that are kept. Raises AwsError and LogsUnavailable."""
+    if stack.is_local:
         raise LogsUnavailable("the local stack has no logs")
-    groups = [target.outputs[name] for name in OUTPUTS if name in target.outputs]
+    groups = [stack.outputs[name] for name in OUTPUTS if name in stack.outputs]
     if len(groups) < len(OUTPUTS):
         raise LogsUnavailable("the stack does not name its log groups: deploy this version first")
     until = datetime.now(UTC)
-    client = target.logs()
+    client = stack.logs()
     try:
         found = client.describe_log_groups(logGroupIdentifiers=groups)["logGroups"]
         if {group["logGroupName"] for group in found} != set(groups):
             raise LogsUnavailable("a log group does not exist any more")
         starts = [_find_start(group, until) for group in found]
-
+        first = since or min(starts)
         # Refusals have a query of their own: anyone can cause them, and fill what one query returns.
-        def query(operator: str) -> list[LogLine]:
-            text = _QUERY.format(id=id_, operator=operator, limit=LIMIT)
-            return _query(client, groups, text, since or min(starts), until)
-
-        complete_since = max(starts if since is None else [*starts, since])
-        return Logs(groups=groups, since=complete_since, until=until, lines=query("in"), other_lines=query("not in"))
-    except AwsError as error:
-        raise LogsUnavailable(describe_cause(error)) from error
+        lines, other_lines = (
+            _query(client, groups, _QUERY.format(id=id_, operator=operator, limit=LIMIT), first, until)
+            for operator in ("in", "not in")
+        )
+        return Logs(groups=groups, since=max(*starts, first), until=until, lines=lines, other_lines=other_lines)
     except (LookupError, ResponseParserError) as error:  # botocore parses a non-JSON body as an empty response
         raise LogsUnavailable("AWS gave no usable response") from error
-
-
-def parse_time(line: LogLine) -> datetime:
-    """Returns when a line was written. Raises ValueError."""
-    return datetime.fromisoformat(line["timestamp"]).replace(tzinfo=UTC)
 
 
 def _query(client: Any, groups: list[str], text: str, since: datetime, until: datetime) -> list[LogLine]:

@@ -10,27 +10,30 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import FieldMDPSpec
 
-from operate.evidence.digital_signature import Addition, AdditionKind, Permission
 from operate.evidence.pdf_objects import Comparer, Reference, find_reference, read_entries, read_items, resolve
-from operate.evidence.pdf_revisions import MAX_DEPTH, SignatureField, inherited, walk_fields
+from operate.evidence.pdf_revisions import SignatureField, inherited, merge, walk_fields
+from operate.evidence.record import Addition, AdditionKind, Permission
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _SHOWN = (*_INHERITED, "/Contents", "/UserUnit", "/Group", "/BleedBox", "/TrimBox", "/ArtBox")
-_METADATA = {"/Metadata", "/PieceInfo", "/LastModified", "/MarkInfo", "/Lang", "/Info"}
-_VALIDATION_DATA = {"/DSS", "/Extensions", "/Version"}
+_KINDS: dict[str, AdditionKind] = {
+    **dict.fromkeys(("/DSS", "/Extensions", "/Version"), "validation_data"),
+    **dict.fromkeys(("/Metadata", "/PieceInfo", "/LastModified", "/MarkInfo", "/Lang", "/Info"), "metadata"),
+    "/StructTreeRoot": "structure",
+}
 _UNSEEN_OF_PAGE = {"/Parent", "/Tabs", "/StructParents", "/Annots", "/Type"}
 _UNSEEN_OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q", "/NeedAppearances"}
 _FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", "/DA", "/DR", "/Q", "/BS", "/Border", "/Type"}
 _STRUCTURE = {"/Kids", "/Parent", "/P", "/StructParent", "/T"}
 _OBJECT = re.compile(rb"(?<![0-9])[0-9]{1,10}+[\0\t\n\f\r ]{1,16}+[0-9]{1,5}+[\0\t\n\f\r ]{1,16}+obj(?![A-Za-z])")
 PADDING = b"\0\t\n\f\r "
-MAX_PAGES_DEPTH = 100
 
 _PERMISSIONS: dict[Any, Permission] = {1: "no_changes", 2: "fill_forms", 3: "annotate"}
-_PERMITTED: dict[Permission | None, set[AdditionKind]] = {
-    "no_changes": {"validation_data", "metadata", "structure", "time_stamp"},
-    "fill_forms": {"validation_data", "metadata", "time_stamp", "signature", "visible_signature", "form_field"},
+_FORBIDDEN: dict[Permission | None, set[AdditionKind]] = {
+    "no_changes": {"signature", "visible_signature", "form_field", "annotation"},
+    "fill_forms": {"annotation"},
 }
 
 
@@ -43,13 +46,12 @@ def compare(old: PdfFileReader, new: PdfFileReader, signed: SignatureField, tail
     if not tail.strip(PADDING):
         return {"permitted": permitted, "changes": "none"}
     found = _Comparison(old, new)
-    found.run()
     if _has_unlisted_objects(new, tail, signed.end):
         found.unexplained.append("objects were added that no cross-reference table lists")
     for kind, names in found.additions.items():
-        if permitted in _PERMITTED and kind not in _PERMITTED[permitted]:
+        if kind in _FORBIDDEN.get(permitted, ()):
             found.forbidden.append("its certification does not permit what was added")
-        if kind == "form_field" and any(_locks(lock, name) for name in names):
+        if lock and kind == "form_field" and any(map(lock.is_locked, names)):
             found.forbidden.append("a form field was changed that it locks")
     clean = "explained" if found.additions else "none"
     return {
@@ -60,26 +62,19 @@ def compare(old: PdfFileReader, new: PdfFileReader, signed: SignatureField, tail
     }
 
 
-def _read_limits(signed: SignatureField) -> tuple[Permission | None, dict[str, Any]]:
+def _read_limits(signed: SignatureField) -> tuple[Permission | None, FieldMDPSpec | None]:
     """Returns what the signature permits, and the fields that it locks, by its references or else its field's lock."""
     lock = read_entries(inherited(signed.field, "/Lock"))
-    permitted, locked = lock.get("/P"), lock
+    permitted = lock.get("/P")
     for reference in read_items(signed.value, "/Reference"):
         parameters = read_entries(reference, "/TransformParams")
         method = resolve(read_entries(reference).get("/TransformMethod"))
         if method == "/DocMDP":
             permitted = parameters.get("/P", 2)
         elif method == "/FieldMDP":
-            locked = parameters or lock
-    return _PERMISSIONS.get(resolve(permitted)), locked
-
-
-def _locks(lock: Mapping[str, Any], name: str) -> bool:
-    """Whether a lock is for a field (ISO 32000-2, 12.8.2.4)."""
-    fields = [str(resolve(one)) for one in read_items(lock.get("/Fields"))]
-    is_named = any(name == one or name.startswith(f"{one}.") for one in fields)
-    action = str(resolve(lock.get("/Action")))
-    return {"/All": True, "/Include": is_named, "/Exclude": not is_named}.get(action, False)
+            lock = parameters or lock
+    resolved = {key: resolve(value) for key, value in lock.items()}
+    return _PERMISSIONS.get(resolve(permitted)), FieldMDPSpec.from_pdf_object(resolved) if lock else None
 
 
 class _Comparison:
@@ -94,8 +89,6 @@ class _Comparison:
         self._comparer = Comparer()
         self._widgets: dict[Reference | None, tuple[str, Any]] = {}
         """The fields of the new revision, with their names, by the references of their widgets."""
-
-    def run(self) -> None:
         self._compare_forms()
         self._compare_pages()
         self._compare_rest()
@@ -114,15 +107,15 @@ class _Comparison:
                 self._add(_classify(field_), name)
         if before.keys() - after.keys():
             self.unexplained.append("a form field was removed")
-        forms = [read_entries(root, "/AcroForm") for root in (self._old, self._new)]
-        if set(self._comparer.differences(*forms)) - _UNSEEN_OF_FORM:
+        forms = read_entries(self._old, "/AcroForm"), read_entries(self._new, "/AcroForm")
+        if self._comparer.differences(*forms, _UNSEEN_OF_FORM):
             self.unexplained.append("attributes of the form were changed")
 
     def _compare_field(self, name: str, old: Any, new: Any, widgets: Mapping[Reference | None, Any]) -> None:
         former = _list_widgets(old)
-        pairs = [(_merge(old), _merge(new))]
-        pairs += [(_read_content(former[key]), _read_content(widgets[key])) for key in former.keys() & widgets.keys()]
-        changed = {key for pair in pairs for key in self._comparer.differences(*pair)}
+        pairs = [(merge(old), merge(new))]
+        pairs += [(read_entries(former[key]), read_entries(widgets[key])) for key in former.keys() & widgets.keys()]
+        changed = {key for pair in pairs for key in self._comparer.differences(*pair, _STRUCTURE)}
         if former.keys() != widgets.keys() or not changed <= _FILLED:
             self.unexplained.append("a form field was changed beyond filling it")
         elif "/V" in changed and inherited(old, "/FT") == "/Sig" and inherited(old, "/V") is not None:
@@ -131,19 +124,19 @@ class _Comparison:
             self._add(_classify(new), name)
 
     def _compare_pages(self) -> None:
-        before, after = list(_walk_pages(self._old)), list(_walk_pages(self._new))
+        before, after = (list(_walk_pages(root["/Pages"], {})) for root in (self._old, self._new))
         if len(before) != len(after):
             self.forbidden.append("pages were added or removed")
             return
         for number, (old, new) in enumerate(zip(before, after, strict=True), 1):
-            for key in self._comparer.differences(old, new):
+            for key in self._comparer.differences(old, new, _UNSEEN_OF_PAGE):
                 if key == "/Resources" and self._only_adds(old.get(key), new.get(key)):
                     self.unexplained.append(f"resources of page {number} were added")
                 elif key in _SHOWN:
                     self.forbidden.append(f"the content of page {number} was changed")
-                elif key in _METADATA:
-                    self._add("metadata")
-                elif key not in _UNSEEN_OF_PAGE:
+                elif key in _KINDS:
+                    self._add(_KINDS[key])
+                else:
                     self.unexplained.append(f"attributes of page {number} were changed")
             self._compare_annotations(read_items(old.get("/Annots")), read_items(new.get("/Annots")))
 
@@ -169,14 +162,10 @@ class _Comparison:
 
     def _compare_rest(self) -> None:
         roots = read_entries(self._old), read_entries(self._new)
-        for key in self._comparer.differences(*roots):
-            if key in _VALIDATION_DATA:
-                self._add("validation_data")
-            elif key in _METADATA:
-                self._add("metadata")
-            elif key == "/StructTreeRoot":
-                self._add("structure")
-            elif key not in {"/AcroForm", "/Pages", "/Type"} and not (key == "/Perms" and self._adds_certification()):
+        for key in self._comparer.differences(*roots, {"/AcroForm", "/Pages", "/Type"}):
+            if key in _KINDS:
+                self._add(_KINDS[key])
+            else:
                 self.unexplained.append("attributes of the document were changed")
         differences = self._comparer.differences(*self._trailers)
         if "/Info" in differences:
@@ -184,24 +173,16 @@ class _Comparison:
         if "/Encrypt" in differences:
             self.unexplained.append("the encryption was changed")
 
-    def _adds_certification(self) -> bool:
-        old, new = read_entries(self._old, "/Perms"), read_entries(self._new, "/Perms")
-        return self._comparer.differences(old, new) == ["/DocMDP"] and "/DocMDP" not in old
 
-
-def _walk_pages(root: Any) -> Iterator[dict[str, Any]]:
+def _walk_pages(node: Any, above: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the entries of each page, with those that it inherits (ISO 32000-2, 7.7.3.4)."""
-    stack: list[tuple[Any, dict[str, Any], int]] = [(root["/Pages"], {}, 0)]
-    while stack:
-        node, above, depth = stack.pop()
-        entries = read_entries(node)
-        if depth > MAX_PAGES_DEPTH:
-            raise ValueError("the page tree has no end")
-        if "/Kids" in entries:
-            above = above | {key: entries[key] for key in _INHERITED if key in entries}
-            stack += [(kid, above, depth + 1) for kid in reversed(read_items(entries["/Kids"]))]
-        else:
-            yield above | entries
+    entries = read_entries(node)
+    if "/Kids" not in entries:
+        yield {**above, **entries}
+        return
+    inheritable = {key: entries[key] for key in _INHERITED if key in entries}
+    for kid in read_items(entries["/Kids"]):
+        yield from _walk_pages(kid, {**above, **inheritable})
 
 
 def _list_widgets(field_: Any) -> dict[Reference | None, Any]:
@@ -213,20 +194,8 @@ def _list_widgets(field_: Any) -> dict[Reference | None, Any]:
     return {(reference.idnum, reference.generation): field_}
 
 
-def _merge(field_: Any) -> dict[str, Any]:
-    """Returns the entries of a field with those of the fields above it."""
-    chain = [field_]
-    while "/Parent" in chain[-1] and len(chain) < MAX_DEPTH:
-        chain.append(chain[-1]["/Parent"])
-    return {key: value for node in reversed(chain) for key, value in _read_content(node).items()}
-
-
-def _read_content(node: Any) -> dict[str, Any]:
-    return {key: value for key, value in read_entries(node).items() if key not in _STRUCTURE}
-
-
 def _classify(field_: Any) -> AdditionKind:
-    value = resolve(inherited(field_, "/V"))
+    value = inherited(field_, "/V")
     if inherited(field_, "/FT") != "/Sig" or value is None:
         return "form_field"
     if any(map(_is_visible, _list_widgets(field_).values())):
@@ -247,6 +216,6 @@ def _has_unlisted_objects(reader: PdfFileReader, tail: bytes, offset: int) -> bo
         listed.add(reader.xrefs.get_xref_container_info(revision).start_location)
         sections = [reader.xrefs.get_xref_data(revision)]
         sections += [sections[0].hybrid.xref_data] if sections[0].hybrid else []
-        listed |= {place for section in sections for _, place in section.standard_xrefs.values()}
+        listed |= {start for section in sections for _, start in section.standard_xrefs.values()}
     starts = (match.start() + offset for match in _OBJECT.finditer(tail))
     return any(listed.isdisjoint(range(start - 2, start + 1)) for start in starts)

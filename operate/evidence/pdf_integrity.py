@@ -19,41 +19,35 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.utils import extract_message_digest
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
 
-from operate.evidence.digital_signature import Integrity
 from operate.evidence.pdf_objects import attempt
 from operate.evidence.pdf_revisions import SignatureField, is_cms, read_gap
+from operate.evidence.record import Integrity
 
 _CMS_KINDS = {"/adbe.pkcs7.detached", "/adbe.pkcs7.sha1", "/ETSI.CAdES.detached", "/ETSI.RFC3161"}
 
 Verdict = tuple[Integrity, str | None]
 """With the reason, if it is not intact."""
-
 Digest = Callable[[str], bytes]
 """Takes hashlib's name of an algorithm and returns the digest of what is signed."""
 
 
-class _Broken(Exception):
-    """The message says why."""
-
-
-class _Undetermined(Exception):
-    """The message says why."""
+class _NotIntact(Exception):
+    """Its arguments are the verdict."""
 
 
 class _Validator(DefaultSignatureValidator):
-    """Tells an algorithm that is not supported, which pyHanko reports by a subclass, from an invalid signature."""
+    """Distinguishes an unsupported algorithm, which pyHanko reports by a subclass, from an invalid signature."""
 
     def validate_signature(self, *arguments: Any, **options: Any) -> None:
         try:
             super().validate_signature(*arguments, **options)
         except InvalidSignature as error:
             if type(error) is not InvalidSignature:
-                raise _Undetermined("its signature algorithm is not supported") from error
+                raise _NotIntact("not_determined", "its signature algorithm is not supported") from error
             raise
 
 
 def check_signature(document: bytes, signature: SignatureField) -> Verdict:
-    """Compares what a signature of this document says with the bytes that it covers."""
     return _judge(partial(_check_signature, document, signature))
 
 
@@ -67,10 +61,9 @@ def _judge(check: Callable[[], None]) -> Verdict:
         check()
     except MemoryError:
         raise
-    except _Broken as error:
-        return "broken", str(error)
-    except _Undetermined as error:
-        return "not_determined", str(error)
+    except _NotIntact as error:
+        integrity, reason = error.args
+        return integrity, reason
     except Exception as error:  # noqa: BLE001 - a hostile signature raises anything
         return "not_determined", f"its structure is not understood ({type(error).__name__})"
     return "intact", None
@@ -91,15 +84,15 @@ def _check_signature(document: bytes, signature: SignatureField) -> None:
     signed_data = read_signed_data(signature.contents)
     if signed_data is None:
         if signature.sub_filter in _CMS_KINDS:
-            raise _Broken("its value is not a CMS signature")
-        raise _Undetermined("signatures of its kind are not supported")
+            raise _NotIntact("broken", "its value is not a CMS signature")
+        raise _NotIntact("not_determined", "signatures of its kind are not supported")
     first, length, second, second_length = signature.byte_range or ()
     covered = [memoryview(document)[first : first + length], memoryview(document)[second : second + second_length]]
     _check_cms(signed_data, lambda algorithm: _compute(algorithm, *covered))
     if first != 0:
-        raise _Undetermined("it does not cover the beginning of the file")
+        raise _NotIntact("not_determined", "it does not cover the beginning of the file")
     if not is_hexadecimal:
-        raise _Undetermined("its value is not written in hexadecimal digits, as ISO 32000-2 requires")
+        raise _NotIntact("not_determined", "its value is not written in hexadecimal digits, as ISO 32000-2 requires")
 
 
 def _check_range(document: bytes, signature: SignatureField) -> bool:
@@ -109,16 +102,16 @@ def _check_range(document: bytes, signature: SignatureField) -> bool:
     """
     byte_range = signature.byte_range
     if byte_range is None or len(byte_range) != 4 or min(byte_range) < 0 or sum(byte_range[:2]) > byte_range[2]:
-        raise _Broken("its byte range is malformed")
+        raise _NotIntact("broken", "its byte range is malformed")
     if byte_range[2] + byte_range[3] > len(document):
-        raise _Broken("its byte range ends beyond the file")
+        raise _NotIntact("broken", "its byte range ends beyond the file")
     gap = read_gap(document, byte_range)
     if gap is None:
         if not attempt(partial(_is_literal, document[byte_range[1] : byte_range[2]], signature.contents)):
-            raise _Broken("something else than its value lies between the signed ranges")
+            raise _NotIntact("broken", "something else than its value lies between the signed ranges")
         return False
     if gap != signature.contents:
-        raise _Broken("another value lies between the signed ranges")
+        raise _NotIntact("broken", "another value lies between the signed ranges")
     return True
 
 
@@ -134,24 +127,24 @@ def _check_cms(signed_data: cms.SignedData, digest: Digest) -> None:
     """Compares the digest first: that it differs is known even if nothing else is understood."""
     signers = list(signed_data["signer_infos"])
     if len(signers) != 1:
-        raise _Undetermined(f"it has {len(signers)} signers, not one")
+        raise _NotIntact("not_determined", f"it has {len(signers)} signers, not one")
     (signer,) = signers
     computed = _compute_content_digest(signed_data, digest, _name_digest(signer["digest_algorithm"]))
     attributes = signer["signed_attrs"]
     if attributes is not core.VOID and extract_message_digest(signer) != computed:
-        raise _Broken("the digest of the covered bytes is not the signed one")
+        raise _NotIntact("broken", "the digest of the covered bytes is not the signed one")
     certificates = attempt(lambda: extract_certificate_info(signed_data))
     if certificates is None:
-        raise _Undetermined("the signer's certificate is not in it")
+        raise _NotIntact("not_determined", "the signer's certificate is not in it")
     x509.load_der_x509_certificate(certificates.signer_cert.dump())  # asn1crypto accepts a malformed one
     kind = signed_data["encap_content_info"]["content_type"].native
     _, is_valid = validate_sig_integrity(signer, certificates.signer_cert, kind, computed, _Validator())
     if not is_valid:
-        raise _Broken("the cryptographic signature is not valid")
+        raise _NotIntact("broken", "the cryptographic signature is not valid")
     encodings = [] if attributes is core.VOID else [one.dump() for one in attributes]
     if encodings != sorted(encodings):
         # Readers accept it; RFC 5652, 5.4, asks for a digest of the DER encoding, in which they are sorted.
-        raise _Undetermined("it is valid, but its attributes are not in the order in which RFC 5652 has them signed")
+        raise _NotIntact("not_determined", "it is valid, but RFC 5652 has its attributes signed in another order")
 
 
 def _compute_content_digest(signed_data: cms.SignedData, digest: Digest, algorithm: str) -> bytes:
@@ -163,10 +156,10 @@ def _compute_content_digest(signed_data: cms.SignedData, digest: Digest, algorit
     if tst_info is not None:
         imprint = tst_info["message_imprint"]
         if digest(_name_digest(imprint["hash_algorithm"])) != imprint["hashed_message"].native:
-            raise _Broken("the digest of the covered bytes is not the time-stamped one")
+            raise _NotIntact("broken", "the digest of the covered bytes is not the time-stamped one")
     elif bytes(content) != digest("sha1") and _compute("sha256", bytes(content)) != digest("sha256"):
         # It may enclose the covered bytes themselves, or their SHA-1 (adbe.pkcs7.sha1: ISO 32000-1, 12.8.3.3.1).
-        raise _Broken("it encloses other content than the covered bytes")
+        raise _NotIntact("broken", "it encloses other content than the covered bytes")
     return _compute(algorithm, bytes(content))
 
 
@@ -175,7 +168,7 @@ def _name_digest(identifier: Any) -> str:
     name = str(identifier["algorithm"].native)
     name = "shake_256" if name.startswith("shake256") else name
     if name not in hashlib.algorithms_available:
-        raise _Undetermined("its digest algorithm is not supported")
+        raise _NotIntact("not_determined", "its digest algorithm is not supported")
     return name
 
 

@@ -1,14 +1,12 @@
 """Reads objects of a PDF, and compares those of two revisions with everything that they refer to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 
-UPWARDS = frozenset({"/Parent", "/P", "/Pg"})
+_UPWARDS = {"/Parent", "/P", "/Pg"}
 """Keys of references to what holds an object. They are not followed."""
-
-_ENCODING = frozenset({"/Length", "/Filter", "/DecodeParms"})
 
 Reference = tuple[int, int]
 
@@ -27,11 +25,8 @@ def attempt[Result](read: Callable[[], Result]) -> Result | None:
 
 
 def resolve(value: Any) -> Any:
-    """Returns the object that a reference leads to; None for PDF's null, which a missing object is (ISO 32000-2,
-    7.3.10)."""
-    for _ in range(10):
-        if not isinstance(value, generic.IndirectObject):
-            break
+    """Returns the object that a reference leads to; None for null, which a missing object is (ISO 32000-2, 7.3.10)."""
+    if isinstance(value, generic.IndirectObject):
         value = value.get_object()  # type: ignore[no-untyped-call]
     return None if isinstance(value, generic.NullObject) else value
 
@@ -59,14 +54,15 @@ def find_reference(value: Any) -> Reference | None:
 
 
 class Comparer:
-    """Remembers the pairs of references that lead to equal objects, so that each is compared once."""
+    """Compares each pair of references once: remembers those that lead to equal objects."""
 
     def __init__(self) -> None:
         self._equal: set[tuple[Reference | None, Reference | None]] = set()
 
-    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-        """Returns the keys with different values."""
-        return [key for key in old | new if not self.is_same(old.get(key), new.get(key))]  # type: ignore[operator]
+    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any], ignored: Container[str] = ()) -> list[str]:
+        """Returns the keys with different values, but for the ignored ones."""
+        keys = [key for key in {**old, **new} if key not in ignored]
+        return [key for key in keys if not self.is_same(old.get(key), new.get(key))]
 
     def is_same(self, old: Any, new: Any) -> bool:
         seen: set[tuple[Reference | None, Reference | None]] = set()
@@ -82,13 +78,18 @@ class Comparer:
             if _is_compared_alone(one) and _is_compared_alone(other):
                 if references[0] != references[1]:
                     return False
-            elif not _has_same_value(one, other):
+                continue
+            if _read_value(one) != _read_value(other):
                 return False
-            else:
-                stack += zip(read_items(one), read_items(other), strict=True)
-                entries, others = read_entries(one), read_entries(other)
-                ignored = _find_ignored(one, other)
-                stack += [(entries.get(key), others.get(key)) for key in (entries | others).keys() - ignored]
+            ignored = set(_UPWARDS)
+            if isinstance(one, generic.StreamObject):
+                is_encoded_alike = one.encoded_data == other.encoded_data
+                if not is_encoded_alike and not _has_same_data(one, other):
+                    return False
+                ignored |= {"/Length"} if is_encoded_alike else {"/Length", "/Filter", "/DecodeParms"}
+            stack += zip(read_items(one), read_items(other), strict=True)
+            entries, others = read_entries(one), read_entries(other)
+            stack += [(entries.get(key), others.get(key)) for key in {**entries, **others} if key not in ignored]
         self._equal |= seen
         return True
 
@@ -96,13 +97,6 @@ class Comparer:
 def _is_compared_alone(value: Any) -> bool:
     """Whether it is a page or the catalogue, to which many objects refer."""
     return isinstance(value, generic.DictionaryObject) and value.get("/Type") in {"/Page", "/Catalog"}
-
-
-def _find_ignored(one: Any, other: Any) -> frozenset[str]:
-    """Returns the keys that are not compared: those that lead upwards, and of equal streams those of their encoding."""
-    if not isinstance(one, generic.StreamObject):
-        return UPWARDS
-    return UPWARDS | ({"/Length"} if one.encoded_data == other.encoded_data else _ENCODING)
 
 
 def _read_value(value: Any) -> object:
@@ -116,11 +110,6 @@ def _read_value(value: Any) -> object:
     return type(value), None if isinstance(value, generic.DictionaryObject) else str(value)
 
 
-def _has_same_value(one: Any, other: Any) -> bool:
-    """Decodes the data of two streams only if their encoded forms differ."""
-    if not (isinstance(one, generic.StreamObject) and isinstance(other, generic.StreamObject)):
-        return _read_value(one) == _read_value(other)
-    if one.encoded_data == other.encoded_data:
-        return True
+def _has_same_data(one: Any, other: Any) -> bool:
     decoded = attempt(lambda: one.data)
     return decoded is not None and decoded == attempt(lambda: other.data)

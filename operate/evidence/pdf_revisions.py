@@ -13,7 +13,6 @@ from typing import Any
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus
-from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfStreamError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import extract_contents
@@ -27,12 +26,6 @@ _DIGITS = re.compile(rb"[0-9A-Fa-f\s]*+")
 _HEADER_BYTES = 1024 + len(b"%PDF-")
 MAX_DEPTH = 50
 """The deepest nesting of form fields that is read."""
-
-ENCRYPTED = "it is encrypted, and can't be opened without a password or key"
-
-
-class Unreadable(Exception):
-    """The last revision can't be read. The message says why, in our words."""
 
 
 @dataclass(frozen=True)
@@ -70,66 +63,41 @@ def _read_hex_string(stream: Any) -> Any:
 generic.read_hex_string_from_stream = _read_hex_string
 
 
-class _Reader(PdfFileReader):
-    """Reads the index of each object stream once. pyHanko reads it for each object: a minute for 4,000 fields."""
-
-    def __init__(self, content: bytes) -> None:
-        self._indexes: dict[int, dict[int, int]] = {}
-        super().__init__(io.BytesIO(content), strict=False)
-
-    def _get_object_from_stream(self, idnum: int, stmnum: int, idx: int) -> Any:  # noqa: ARG002 - pyHanko's names
-        stream: Any = generic.Reference(stmnum, 0, self).get_object()
-        data, first = stream.read_data(DecodePurpose.OBJECT_STREAM), stream["/First"]
-        if stmnum not in self._indexes:
-            numbers = [int(number) for number in data[:first].replace(b"\0", b" ").split()[: 2 * stream["/N"]]]
-            pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
-            self._indexes[stmnum] = dict(reversed(pairs))  # the first of equal numbers counts
-        offset = self._indexes[stmnum].get(idnum)
-        if offset is None:
-            return generic.NullObject()
-        content = io.BytesIO(data)  # shares the bytes
-        content.seek(first + offset)
-        return generic.read_object(content, generic.Reference(idnum, 0, self))
-
-
-def read_pdf(content: bytes) -> PdfFileReader:
-    """Leaves out what is behind the last end marker, where the service accepts bytes of any kind. Raises Unreadable."""
+def _read_pdf(content: bytes) -> tuple[PdfFileReader | None, str | None]:
+    """Returns a reader, or why there is none. Leaves out what is behind the last end marker, where the service accepts
+    bytes of any kind."""
     end = content.rfind(b"%%EOF") + len(b"%%EOF\r\n")
     try:
-        reader = _Reader(content[:end])
+        reader = PdfFileReader(io.BytesIO(content[:end]), strict=False)
         is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
         _ = reader.root
     except MemoryError:
         raise
-    except Exception as error:  # a hostile PDF raises anything, RecursionError too
-        if b"/Encrypt" in content:
-            raise Unreadable(ENCRYPTED) from error
-        raise Unreadable(f"its structure is damaged ({type(error).__name__})") from error
-    if is_locked:
-        raise Unreadable(ENCRYPTED)
-    return reader
+    except Exception as error:  # noqa: BLE001 - a hostile PDF raises anything, RecursionError too
+        if b"/Encrypt" not in content:
+            return None, f"its structure is damaged ({type(error).__name__})"
+        is_locked = True
+    return (None, "it is encrypted, and can't be opened without a password or key") if is_locked else (reader, None)
 
 
 class Document:
-    """A PDF without padding before its header, and its revisions, each read once as a file of its own."""
+    """A PDF without padding before its header, and its revisions, each read once as a file of its own.
+
+    If the last revision can't be read, `reader` is None, and `problem` says why.
+    """
 
     def __init__(self, content: bytes) -> None:
         self.start = max(content.find(b"%PDF-", 0, _HEADER_BYTES), 0)
         self.content = content[self.start :]
+        self.reader, self.problem = _read_pdf(self.content)
         self._revisions: dict[int, PdfFileReader | None] = {}
 
     def read_revision(self, end: int) -> PdfFileReader | None:
         """Returns None if the bytes before this one are no PDF that can be read."""
         last = self.content.rfind(b"%%EOF", 0, end)
         if last not in self._revisions:
-            self._revisions[last] = attempt(lambda: read_pdf(self.content[:end]))
+            self._revisions[last], _ = _read_pdf(self.content[:end])
         return self._revisions[last]
-
-    def read_earlier_roots(self) -> Iterator[Any]:
-        """Yields the catalogue of each earlier revision that can be read as a file of its own."""
-        for match in list(_END.finditer(self.content))[:-1]:
-            if revision := self.read_revision(match.end()):
-                yield revision.root
 
 
 def read_signature_fields(root: Any) -> list[SignatureField]:
@@ -163,15 +131,20 @@ def _read_field(field: Any, prefix: str, depth: int) -> tuple[str, Any, int, lis
     return ".".join(names), field, depth, [kid for kid in read_items(field, "/Kids") if "/T" in read_entries(kid)]
 
 
-def inherited(field: Any, key: str) -> Any:
-    """Returns the attribute of the field or of the next field above that has it, or None."""
+def merge(field: Any) -> dict[str, Any]:
+    """Returns the entries of a field with those that it inherits from the fields above it. Keeps references."""
+    entries: dict[str, Any] = {}
     for _ in range(MAX_DEPTH):
-        if key in field:
-            return field[key]
-        if "/Parent" not in field:
-            return None
-        field = field["/Parent"]
-    return None
+        own = read_entries(field)
+        entries = own | entries
+        field = own.get("/Parent")
+        if field is None:
+            break
+    return entries
+
+
+def inherited(field: Any, key: str) -> Any:
+    return resolve(merge(field).get(key))
 
 
 def _is_signed(field: Any) -> bool:
@@ -192,8 +165,9 @@ def _read_signature(name: str, field: Any) -> SignatureField:
 
 def find_earlier_signatures(document: Document) -> Iterator[SignatureField]:
     """Yields the signatures that can be found in each way in which an update could hide one from readers."""
-    for root in document.read_earlier_roots():
-        yield from (one for one in read_signature_fields(root) if one.contents.strip(b"\0"))
+    for match in list(_END.finditer(document.content))[:-1]:
+        if revision := document.read_revision(match.end()):
+            yield from (one for one in read_signature_fields(revision.root) if one.contents.strip(b"\0"))
     for match in _BYTE_RANGE.finditer(document.content):
         byte_range = tuple(map(int, match.groups()))
         contents = read_gap(document.content, byte_range)

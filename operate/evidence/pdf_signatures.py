@@ -3,54 +3,45 @@
 It takes a second or two to import: only the commands that need it do.
 """
 
-import asyncio
 import logging
 from typing import Any
 
 from asn1crypto import cms
 from pyhanko.pdf_utils.generic import parse_pdf_date
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.validation.generic_cms import extract_self_reported_ts, extract_tst_data_iter
 
-from operate.evidence.digital_signature import DigitalSignature, Found
 from operate.evidence.pdf_changes import PADDING, compare
 from operate.evidence.pdf_integrity import check_signature, check_time_stamp, read_signed_data, read_tst_info
 from operate.evidence.pdf_objects import attempt
 from operate.evidence.pdf_revisions import (
     Document,
     SignatureField,
-    Unreadable,
     find_earlier_signatures,
     read_gap,
-    read_pdf,
     read_signature_fields,
 )
 from operate.evidence.pdf_trust import find_trust
+from operate.evidence.record import DigitalSignature
 
 # pyHanko's messages repeat texts of the PDF, which would reach the terminal.
 for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
-def inspect_signatures(content: bytes) -> Found:
-    """Returns the signatures of all revisions, the oldest first. Fetches nothing, so revocation is not looked up.
+def inspect_signatures(content: bytes) -> tuple[list[DigitalSignature], str | None]:
+    """Returns the signatures of all revisions, the oldest first, and why there may be more.
 
     Raises MemoryError. It has no other limit: `signature_checks` runs it in a process of its own.
     """
     document = Document(content)
-    reader, problem = None, None
-    try:
-        reader = read_pdf(document.content)
-    except Unreadable as error:
-        problem = str(error)
-    shown = read_signature_fields(reader.root) if reader else []
+    shown = read_signature_fields(document.reader.root) if document.reader else []
     hidden = _find_hidden(document, shown)
     found = [
-        _describe(document, reader, one, is_hidden=reader is not None and one in hidden)
+        _describe(document, one, is_hidden=document.reader is not None and one in hidden)
         for one in sorted((*shown, *hidden), key=lambda one: one.end)
     ]
-    return found, problem
+    return found, document.problem
 
 
 def _find_hidden(document: Document, shown: list[SignatureField]) -> list[SignatureField]:
@@ -63,29 +54,22 @@ def _find_hidden(document: Document, shown: list[SignatureField]) -> list[Signat
     return list(hidden.values())
 
 
-def _describe(
-    document: Document, reader: PdfFileReader | None, one: SignatureField, *, is_hidden: bool
-) -> DigitalSignature:
+def _describe(document: Document, one: SignatureField, *, is_hidden: bool) -> DigitalSignature:
     """Asks the three questions apart."""
     integrity, reason = check_signature(document.content, one)
     found: dict[str, Any] = {"integrity": integrity, "integrity_reason": reason}
     if one.byte_range and len(one.byte_range) == 4:
         first, length, second, second_length = one.byte_range
         found["byte_range"] = [first + document.start, length, second + document.start, second_length]
-    found |= _describe_changes(document, reader, one)
+    found |= _describe_changes(document, one)
     signed_data = read_signed_data(one.contents)
     if signed_data:
-        is_intact = integrity == "intact"
-        try:
-            found |= asyncio.run(_describe_signer(signed_data, one, is_intact=is_intact))
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - a hostile signature raises anything
-            found["trust"] = "not_established" if is_intact else None
+        found |= _describe_certificate(signed_data, is_intact=integrity == "intact")
+        found |= attempt(lambda: _describe_time(signed_data, one, found)) or {}
     return DigitalSignature(field=one.name, is_hidden=is_hidden, **found)
 
 
-def _describe_changes(document: Document, reader: PdfFileReader | None, one: SignatureField) -> dict[str, Any]:
+def _describe_changes(document: Document, one: SignatureField) -> dict[str, Any]:
     """Reads the signed revision as a file of its own, and compares it with the whole file."""
     revision = document.read_revision(one.end)
     fields = attempt(lambda: read_signature_fields(revision.root)) if revision else None
@@ -94,37 +78,40 @@ def _describe_changes(document: Document, reader: PdfFileReader | None, one: Sig
         return {"coverage": "part", "changes_reason": "it does not cover a whole revision of the PDF"}
     tail = document.content[one.end :]
     found: dict[str, Any] = {"coverage": "whole_revision" if tail.strip(PADDING) else "whole_file"}
-    if reader is None:
+    if document.reader is None:
         return found | {"changes_reason": "the last revision of the PDF can't be read"}
     try:
-        return found | compare(revision, reader, signed, tail)
+        return found | compare(revision, document.reader, signed, tail)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - a hostile PDF raises anything
         return found | {"changes_reason": f"the revisions can't be compared ({type(error).__name__})"}
 
 
-async def _describe_signer(signed_data: cms.SignedData, one: SignatureField, *, is_intact: bool) -> dict[str, Any]:
+def _describe_certificate(signed_data: cms.SignedData, *, is_intact: bool) -> dict[str, Any]:
     certificates = attempt(lambda: extract_certificate_info(signed_data))
-    found: dict[str, Any] = {}
-    if certificates:
-        signer = certificates.signer_cert
-        found |= {"signer": signer.subject.human_friendly, "issuer": signer.issuer.human_friendly}
-        if is_intact:
-            found["trust"] = await find_trust(signed_data, certificates)
+    if certificates is None:
+        return {}
+    signer = certificates.signer_cert
+    names = attempt(lambda: {"signer": signer.subject.human_friendly, "issuer": signer.issuer.human_friendly}) or {}
+    trust = (attempt(lambda: find_trust(signed_data, certificates)) or "not_established") if is_intact else None
+    return names | {"trust": trust}
+
+
+def _describe_time(signed_data: cms.SignedData, one: SignatureField, found: dict[str, Any]) -> dict[str, Any]:
+    """`found` is what is known of the signer's certificate."""
     tst_info = read_tst_info(signed_data)
     if tst_info is not None:
-        found |= {"kind": "time_stamp", "signed_at": tst_info["gen_time"].native, "time_source": "time_stamp"}
-        return found | {"time_authority": found.get("signer"), "time_trust": found.get("trust")}
+        authority = {"time_authority": found.get("signer"), "time_trust": found.get("trust")}
+        return {"kind": "time_stamp", "signed_at": tst_info["gen_time"].native, "time_source": "time_stamp"} | authority
     (signer_info,) = signed_data["signer_infos"]
     claimed: Any = extract_self_reported_ts(signer_info)
     if not claimed and one.value and "/M" in one.value:
         claimed = parse_pdf_date(one.value["/M"], strict=False)
-    if claimed:
-        found |= {"signed_at": claimed, "time_source": "claim"}
+    times: dict[str, Any] = {"signed_at": claimed, "time_source": "claim"} if claimed else {}
     for token in extract_tst_data_iter(signer_info, signed=False):
-        found["time_integrity"], _ = check_time_stamp(token, signer_info["signature"].native)
-        if found["time_integrity"] == "intact" and read_tst_info(token) is not None:
-            stamp = await _describe_signer(token, one, is_intact=True)
-            found |= {name: value for name, value in stamp.items() if name.startswith(("time_", "signed_"))}
-    return found
+        times["time_integrity"], _ = check_time_stamp(token, signer_info["signature"].native)
+        if times["time_integrity"] == "intact" and read_tst_info(token) is not None:
+            stamp = _describe_time(token, one, _describe_certificate(token, is_intact=True))
+            times |= {name: value for name, value in stamp.items() if name != "kind"}
+    return times

@@ -1,5 +1,6 @@
 """Question three: who signed, and when? (RFC 5280, 6; RFC 9336)"""
 
+import asyncio
 import ssl
 from functools import cache
 
@@ -10,25 +11,24 @@ from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import DisallowedAlgorithmError, ExpiredError, NotYetValidError, PathBuildingError
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
-from operate.evidence.digital_signature import Trust
+from operate.evidence.record import Trust
 
 # The purpose of RFC 9336, and those that readers accept: Adobe's, Microsoft's and e-mail protection.
 _DOCUMENTS = {
     *("1.3.6.1.5.5.7.3.36", "adobe_authentic_documents_trust", "1.2.840.113583.1.1.5", "microsoft_document_signing"),
     *("1.3.6.1.4.1.311.10.3.12", "email_protection", "any_extended_key_usage"),
 }
-_TIME_STAMPS = {"time_stamping"}
 _WEAK = {"md2", "md5", "sha1"}
 
 
 @cache
 def trusted_authorities() -> list[x509.Certificate]:
-    """The certificates of the authorities that this machine trusts, from OpenSSL's default file or SSL_CERT_FILE.
+    """The authorities that this machine trusts, from OpenSSL's default file or SSL_CERT_FILE.
 
     Operating systems choose them for web sites; few of them issue certificates that sign documents.
     """
-    context = ssl.create_default_context()
-    return [one for der in context.get_ca_certs(binary_form=True) for one in load_certs_from_pemder_data(der)]
+    authorities = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return [one for der in authorities for one in load_certs_from_pemder_data(der)]
 
 
 @cache
@@ -36,10 +36,10 @@ def make_trust_manager() -> SimpleTrustManager:
     return SimpleTrustManager.build(trust_roots=trusted_authorities())
 
 
-async def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts) -> Trust:
+def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts) -> Trust:
     """Says whether an authority that this machine trusts issued the certificate, which is valid now, and for what.
 
-    Fetches nothing, so revocation is not looked up.
+    Fetches nothing, so revocation is not looked up. Raises anything for a hostile certificate.
     """
     (signer,) = signed_data["signer_infos"]
     if signer["digest_algorithm"]["algorithm"].native in _WEAK:
@@ -48,19 +48,15 @@ async def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts)
     context = ValidationContext(trust_manager=make_trust_manager(), allow_fetching=False)
     validator = CertificateValidator(certificates.signer_cert, certificates.other_certs, context)
     try:
-        await validator.async_validate_path()
-    except MemoryError:
-        raise
+        asyncio.run(validator.async_validate_path())
     except PathBuildingError:
         return "unknown_authority"
     except (ExpiredError, NotYetValidError):
         return "expired"
     except DisallowedAlgorithmError:
         return "weak_algorithm"
-    except Exception:  # noqa: BLE001 - a hostile certificate raises anything
-        return "not_established"
     is_time_stamp = signed_data["encap_content_info"]["content_type"].native == "tst_info"
-    return _find_purpose(certificates.signer_cert, _TIME_STAMPS if is_time_stamp else _DOCUMENTS)
+    return _find_purpose(certificates.signer_cert, {"time_stamping"} if is_time_stamp else _DOCUMENTS)
 
 
 def _find_purpose(certificate: x509.Certificate, wanted: set[str]) -> Trust:

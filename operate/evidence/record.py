@@ -1,19 +1,23 @@
-"""The contents of `evidence.json`.
-
-`python -m operate.evidence.record` prints its schema, which is in docs/evidence.schema.json.
-"""
+"""The contents of `evidence.json`. `python -m operate.evidence.record` prints docs/evidence.schema.json."""
 
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, computed_field
+from pydantic import Field
 
-from operate.evidence.checks import Check, Outcome, Part
-from operate.evidence.digital_signature import DigitalSignature
+from operate.evidence.checks import Check, Part
 
-SHA256 = r"^[0-9a-f]{64}$"
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LogLine = dict[str, str]
+Integrity = Literal["intact", "broken", "not_determined"]
+Permission = Literal["no_changes", "fill_forms", "annotate"]
+Trust = Literal[
+    "trusted", "web_site_only", "other_purpose", "unknown_authority", "expired", "weak_algorithm", "not_established"
+]
+Shown = Literal["structure", "visible_signature", "form_field", "annotation"]
+"""Additions that a reader of the PDF may see or hear."""
+AdditionKind = Literal["validation_data", "metadata", "signature", "time_stamp"] | Shown
 
 
 class Program(Part):
@@ -22,7 +26,7 @@ class Program(Part):
     py_hanko: str = Field(description="Version of the library that checks signatures.")
 
 
-class Place(Part):
+class Source(Part):
     """Where the certificate and what is known about it were read."""
 
     stack: str
@@ -37,14 +41,10 @@ class Certificate(Part):
 
     file: str
     size: int = Field(description="In bytes.")
-    sha256_computed: str = Field(pattern=SHA256, description="SHA-256 of the bytes that S3 sent.")
-    sha256_stored: str | None = Field(
-        pattern=SHA256, description="As S3 has stored it since the certificate was written."
-    )
-    sha256_in_metadata: str | None = Field(
-        pattern=SHA256, description="As the service stored it with the certificate, which clients get as Repr-Digest."
-    )
-    sha256_in_folder: str = Field(pattern=SHA256, description="SHA-256 of the file, read back.")
+    sha256_computed: Sha256 = Field(description="SHA-256 of the bytes that S3 sent.")
+    sha256_stored: Sha256 | None = Field(description="Stored by S3 since the certificate was written.")
+    sha256_in_metadata: Sha256 | None = Field(description="Stored by the service; clients get it as Repr-Digest.")
+    sha256_in_folder: Sha256 = Field(description="SHA-256 of the file, read back.")
     version_id: str
     created_at: datetime = Field(description="S3's LastModified.")
     retention_mode: str | None
@@ -68,7 +68,49 @@ class SecondCopy(Part):
 
     bucket: str
     versions: list[Version] = Field(description="Newest first.")
-    sha256: str | None = Field(pattern=SHA256, description="As S3 has stored it, if there is one version.")
+    sha256: Sha256 | None = Field(description="Stored by S3, if there is one version.")
+
+
+class Addition(Part):
+    """A kind of addition or change after a signature."""
+
+    kind: AdditionKind
+    names: list[str] = Field(description="Full names of the form fields, as the PDF has them.")
+
+
+class DigitalSignature(Part):
+    """A signature or document time stamp: the answers to three independent questions (ISO 32000-2, 12.8)."""
+
+    field: str | None = Field(description="Full name of the form field that holds it, if it can be read.")
+    kind: Literal["signature", "time_stamp"] = "signature"
+    is_hidden: bool = Field(description="An earlier revision has it; the last one hides, renames or replaces it.")
+
+    integrity: Integrity = Field(description="Whether the covered bytes are the signed ones, and its value is valid.")
+    integrity_reason: str | None = Field(description="Why it is broken or not determined.")
+    byte_range: list[int] | None = Field(
+        default=None, description="Offset and length of the two signed ranges, in bytes, within the certificate."
+    )
+    coverage: Literal["whole_file", "whole_revision", "part"] = "part"
+
+    changes: Literal["none", "explained", "not_explained", "forbidden", "not_determined"] = Field(
+        default="not_determined",
+        description="Changes after it: none; only the additions; others; or another content of a page, or a violation "
+        "of a certification or lock.",
+    )
+    additions: list[Addition] = Field(default=[])
+    changes_reason: str | None = Field(default=None, description="Why they are not none or explained.")
+    permitted: Permission | None = Field(default=None, description="Changes that the signature permits (DocMDP).")
+
+    signer: str | None = Field(default=None, description="Subject of the signer's certificate.")
+    issuer: str | None = Field(default=None, description="Issuer of the signer's certificate.")
+    trust: Trust | None = Field(default=None, description="Whether a trusted authority issued it, and for signing.")
+    signed_at: datetime | None = None
+    time_source: Literal["claim", "time_stamp"] | None = Field(
+        default=None, description="Whether signedAt is the signer's own claim, or comes from an authority."
+    )
+    time_integrity: Integrity | None = Field(default=None, description="Integrity of its own time stamp, if any.")
+    time_authority: str | None = Field(default=None, description="Subject of the time-stamping authority.")
+    time_trust: Trust | None = Field(default=None, description="Trust in the time-stamping authority.")
 
 
 class Logs(Part):
@@ -87,7 +129,7 @@ class Evidence(Part):
     format: Literal["craftkit-evidence-2"] = "craftkit-evidence-2"
     made_at: datetime
     program: Program
-    place: Place
+    source: Source
     signature_request: dict[str, str | None] = Field(description="The known attributes of its item, as stored.")
     certificate: Certificate | None
     versions: list[Version] | None = Field(description="Newest first.")
@@ -95,19 +137,8 @@ class Evidence(Part):
     signatures: list[DigitalSignature] | None = Field(description="Oldest first.")
     logs: Logs | None
     checks: list[Check]
-
-    @computed_field(description="The sentences of the checks that contradict the certificate.")  # type: ignore[prop-decorator]
-    @property
-    def contradictions(self) -> list[str]:
-        return self._select("contradicted")
-
-    @computed_field(description="The sentences about what could not be determined, with the reason.")  # type: ignore[prop-decorator]
-    @property
-    def not_determined(self) -> list[str]:
-        return self._select("not_determined")
-
-    def _select(self, outcome: Outcome) -> list[str]:
-        return [check.sentence for check in self.checks if check.outcome == outcome]
+    contradictions: list[str] = Field(description="The sentences of the checks that contradict the certificate.")
+    not_determined: list[str] = Field(description="The sentences about what is not determined, with the reason.")
 
 
 def make_schema() -> dict[str, Any]:

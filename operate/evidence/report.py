@@ -13,12 +13,9 @@ from operate.evidence.record import Evidence, LogLine
 from operate.output import make_printable
 
 _FONT = "DejaVu"
-_FILES = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
-"""Fonts of matplotlib: no maintained package of fonts alone has one with as many scripts."""
-
+"""A font of matplotlib: no maintained package of fonts alone has one with as many scripts."""
 _PAGES = "\ue000"
 """fpdf2 replaces this with the number of pages. It is not printable, so no text from outside has it."""
-
 _GREY, _RED, _BLACK = (110, 110, 110), (170, 0, 0), (0, 0, 0)
 _ROWS, _CHARACTERS = 30, 10
 """The most rows of a table, and the most characters of a cell for each hundredth of the width. Texts from outside may
@@ -51,29 +48,26 @@ def render_evidence(evidence: Evidence) -> bytes:
     page.set_text_color(*_BLACK)
 
     certificate, request = evidence.certificate, evidence.signature_request
-    page.write_heading("The certificate")
-    page.write_field("Signature request", request.get("id"))
-    page.write_field("Name", quote(request.get("name")))
     status, completed = quote(request.get("status")), quote(request.get("completedAt"))
-    page.write_field("Status, completed at", f"{status}, {completed}")
-    page.write_field("Place in the archive", f"{evidence.place.bucket}/{evidence.place.key}")
-    if certificate:
-        page.write_field("File in this folder", f"{certificate.file}, {certificate.size:,} bytes")
-        page.write_field("SHA-256", certificate.sha256_computed)
-        version = f"{quote(certificate.version_id)}, created at {format_time(certificate.created_at)}"
-        page.write_field("Version that was read", version)
-
-    checks = [
-        (words, one.subject, one.sentence)
-        for outcome, words in _OUTCOMES.items()
-        for one in evidence.checks
-        if one.outcome == outcome
+    rows = [
+        ("Signature request", str(request.get("id"))),
+        ("Name", quote(request.get("name"))),
+        ("Status, completed at", f"{status}, {completed}"),
+        ("Object in the archive", f"{evidence.source.bucket}/{evidence.source.key}"),
     ]
-    page.write_table("Checks", {"Result": 16, "Subject": 16, "What was found": 68}, checks)
+    if certificate:
+        version = f"{quote(certificate.version_id)}, created at {format_time(certificate.created_at)}"
+        rows.append(("File in this folder", f"{certificate.file}, {certificate.size:,} bytes"))
+        rows += [("SHA-256", certificate.sha256_computed), ("Version in the archive", version)]
+    page.write_table("The certificate", {"Fact": 22, "Value": 78}, rows)
+    outcomes = list(_OUTCOMES)
+    checks = sorted(evidence.checks, key=lambda one: outcomes.index(one.outcome))
+    results = [(_OUTCOMES[one.outcome], one.subject, one.sentence) for one in checks]
+    page.write_table("Checks", {"Result": 16, "Subject": 16, "Finding": 68}, results)
     if evidence.logs:
         page.write_lines("Downloads and archiving", evidence.logs.lines)
         page.write_lines("Refusals, and other lines", evidence.logs.other_lines)
-    page.write_heading("What this report says, and what it does not say")
+    page.write_heading("Scope and limits of this report")
     page.write_text(_LIMITS)
     return bytes(page.output())
 
@@ -86,7 +80,7 @@ class _Page(FPDF):
         self.set_draw_color(200)
         self.alias_nb_pages(_PAGES)
         fonts = distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf")
-        for style, file in _FILES.items():
+        for style, file in (("", "DejaVuSans.ttf"), ("B", "DejaVuSans-Bold.ttf")):
             self.add_font(_FONT, style, str(fonts / file))
         self.set_text_shaping(use_shaping_engine=is_shaped)
         self.add_page()
@@ -105,13 +99,6 @@ class _Page(FPDF):
             self.add_page()
         self.ln(3)
         self.write_text(text, 10, "B")
-
-    def write_field(self, label: str, text: str | None) -> None:
-        self.set_font(_FONT, size=8)
-        self.set_text_color(*_GREY)
-        self.cell(text=label, w=38, h=4.5)
-        self.set_text_color(*_BLACK)
-        self.write_text(self._make_safe(text or "(not known)"))
 
     def write_table(self, title: str, widths: dict[str, int], rows: Sequence[Sequence[str]]) -> None:
         """The keys of `widths` are the headings. An empty table is left out."""
@@ -139,7 +126,7 @@ class _Page(FPDF):
         rows = [tuple(line.get(name, "") for name in names) for line in lines]
         self.write_table(f"{title}: {len(lines):,} log lines, oldest first", widths | {"Request": 22}, rows)
 
-    def _make_safe(self, text: str, most: int = 100 * _CHARACTERS) -> str:
+    def _make_safe(self, text: str, most: int) -> str:
         """Shows what the font lacks as its code point."""
         letters: Container[int] = self.fonts[_FONT.lower()].cmap  # type: ignore[union-attr]
         short = text if len(text) <= most else f"{text[:most]}…"
@@ -154,15 +141,14 @@ def _needs_shaping(text: str) -> bool:
 
 def _summarize(evidence: Evidence) -> tuple[str, str]:
     """Returns the verdict, and its explanation."""
-    subjects = {
-        outcome: ", ".join(dict.fromkeys(one.subject for one in evidence.checks if one.outcome == outcome))
-        for outcome in _OUTCOMES
-    }
-    missing = f" Not determined: {subjects['not_determined']}." if subjects["not_determined"] else ""
+    contradicted, undetermined = (
+        ", ".join(dict.fromkeys(one.subject for one in evidence.checks if one.outcome == outcome))
+        for outcome in ("contradicted", "not_determined")
+    )
+    missing = f" Not determined: {undetermined}." if undetermined else ""
     found, total = len(evidence.contradictions), len(evidence.checks)
     if found:
-        verdict = f"CONTRADICTED: {subjects['contradicted']}"
-        return verdict, f"{found} of {total} checks contradict the certificate.{missing}"
+        return f"CONTRADICTED: {contradicted}", f"{found} of {total} checks contradict the certificate.{missing}"
     if missing:
         return "NOT CONTRADICTED, BUT NOT ALL DETERMINED", f"No check contradicts the certificate.{missing}"
     return "CONFIRMED", f"All {total} checks confirm the certificate."

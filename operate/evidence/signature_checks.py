@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from operate.evidence.checks import Check, confirm, contradict, format_time, leave_open, quote
-from operate.evidence.digital_signature import Addition, DigitalSignature, Found
+from operate.evidence.record import Addition, DigitalSignature, Shown
 
 SECONDS = 60.0
 """The most time for one PDF."""
@@ -45,14 +45,15 @@ _ADDITIONS = {
     "form_field": "form fields",
     "annotation": "annotations",
 }
-_SHOWN = {"structure", "visible_signature", "form_field", "annotation"}
-"""Additions that a reader of the PDF may see or hear."""
 _MAX_NAMES = 5
 
-UNSIGNED = leave_open("signature", "No revision of the PDF has a digital signature.")
+Found = tuple[list[DigitalSignature], str | None]
+"""The signatures of a PDF, the oldest first, and why there may be more."""
+
+_UNSIGNED = leave_open("signature", "No revision of the PDF has a digital signature.")
 
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
-"""The state of all signatures of a PDF and of the changes after them, whoever signed."""
+"""The state of all signatures of a PDF and of the changes after them. Trust in the signers is left out."""
 
 
 def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, list[Check]]:
@@ -65,7 +66,7 @@ def check_signatures(content: bytes) -> tuple[list[DigitalSignature] | None, lis
     if problem:
         checks.append(leave_open("signature", f"The PDF may have more signatures than are known: {problem}."))
     elif not signatures:
-        checks.append(UNSIGNED)
+        checks.append(_UNSIGNED)
     return signatures, checks
 
 
@@ -74,7 +75,7 @@ def judge_signatures(content: bytes) -> State:
     outcomes = {check.outcome for check in checks if check.subject != "signer"}
     if "contradicted" in outcomes:
         return "signaturesBroken"
-    if checks == [UNSIGNED]:
+    if checks == [_UNSIGNED]:
         return "unsigned"
     return "signaturesNotDetermined" if "not_determined" in outcomes else "signaturesIntact"
 
@@ -126,7 +127,14 @@ def _inspect(content: bytes) -> Found:
 
 def _describe(one: DigitalSignature) -> Iterable[Check]:
     name = f"{'time stamp' if one.kind == 'time_stamp' else 'signature'} {quote(one.field)}"
-    yield _describe_integrity(one, name)
+    match one.integrity:
+        case "broken":
+            yield contradict("signature", f"The {name} is broken: {one.integrity_reason}.")
+        case "not_determined":
+            yield leave_open("signature", f"The {name} could not be checked: {one.integrity_reason}.")
+        case "intact":
+            state = leave_open if one.coverage == "part" else confirm
+            yield state("signature", f"The {name} is intact. It {_COVERAGE[one.coverage]}.")
     if one.is_hidden:
         sentence = f"An earlier revision of the PDF has the {name}. The last one hides, renames or replaces it."
         yield contradict("signature", sentence)
@@ -151,15 +159,6 @@ def _describe_signer(one: DigitalSignature, name: str) -> str:
     return f"{quote(one.signer)} made the {name}{time}. Their certificate"
 
 
-def _describe_integrity(one: DigitalSignature, name: str) -> Check:
-    if one.integrity == "broken":
-        return contradict("signature", f"The {name} is broken: {one.integrity_reason}.")
-    if one.integrity == "not_determined":
-        return leave_open("signature", f"The {name} could not be checked: {one.integrity_reason}.")
-    state = leave_open if one.coverage == "part" else confirm
-    return state("signature", f"The {name} is intact. It {_COVERAGE[one.coverage or 'part']}.")
-
-
 def _describe_changes(one: DigitalSignature, name: str) -> Check:
     subject, added = "changes after signing", _list(one.additions)
     match one.changes:
@@ -169,19 +168,16 @@ def _describe_changes(one: DigitalSignature, name: str) -> Check:
             sentence = f"After the {name}, something was changed that is not explained: {one.changes_reason}."
             return leave_open(subject, sentence)
         case "not_determined":
-            sentence = f"What was changed after the {name} is not known: {one.changes_reason}."
-            return leave_open(subject, sentence)
+            return leave_open(subject, f"The changes after the {name} are not known: {one.changes_reason}.")
     kinds = {addition.kind for addition in one.additions}
     if kinds <= {"validation_data"}:
         but = f", but for {added}" if added else ""
         return confirm(subject, f"Nothing was changed after the {name}{but}.")
-    if not kinds & _SHOWN:
+    if kinds.isdisjoint(get_args(Shown)):
         return confirm(subject, f"Only these were added after the {name}: {added}.")
     allowed = ", which its certification permits" if one.permitted else ""
-    sentence = (
-        f"After the {name}, these were added or changed: {added}{allowed}. Whether the signer agrees is not known."
-    )
-    return leave_open(subject, sentence)
+    words = f"After the {name}, these were added or changed: {added}{allowed}."
+    return leave_open(subject, f"{words} Whether the signer agrees is not known.")
 
 
 def _list(additions: Iterable[Addition]) -> str:

@@ -3,7 +3,7 @@
 import io
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from operate.output import make_printable
 from operate.stack import find_deployed
 from tests.support.deployed import S3
 from tests.support.operator import Operator, ScriptAws, operator, scripted_services, signature_id
+from tests.support.signed_pdf import unsigned
 from tests.support.stack import REPLICA, STACK
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/evidence.schema.json").read_text()))
@@ -34,13 +35,11 @@ ORIGIN = {"fetched-at": "2026-06-05T11:42:09Z", "provider-request-id": "req%2F1"
 REQUEST_ID = {"S": "req/1"}
 REPLICA_BUCKET = REPLICA["ReplicaBucketArn"].rpartition(":")[2]
 GROUPS = [f"craftkit-test-{name}CertificateLogGroup" for name in ("Download", "Archive")]
-NO_LOGS = "The log lines about downloads and refusals could not be read: a log group does not exist any more."
+NO_LOGS = "The log lines could not be read: a log group does not exist any more."
 NO_ORIGIN = [
     "When it was fetched is not recorded with it.",
     "As which request of the provider it was fetched is not recorded with it.",
 ]
-NO_COPY = "The second copy does not have it, or not yet."
-UNSIGNED = "No revision of the PDF has a digital signature."
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ class Case:
     def archive(self, content: bytes, **arguments: Any) -> None:
         self.operate.archive(self.number, content, **arguments)
 
-    def copy(self, content: bytes, algorithm: Any = "SHA256") -> None:
+    def copy(self, content: bytes) -> None:
         """Writes to the second copy, as S3's replication does."""
-        S3.put_object(Bucket=REPLICA_BUCKET, Key=self.key, Body=content, ChecksumAlgorithm=algorithm)
+        S3.put_object(Bucket=REPLICA_BUCKET, Key=self.key, Body=content, ChecksumAlgorithm="SHA256")
 
     def delete(self, **arguments: Any) -> None:
         """Sets a delete marker, or deletes a version."""
@@ -101,9 +100,8 @@ class Case:
         with mock.patch.object(collection, "check_signatures", return_value=([], [])):
             return collection.Collection(find_deployed(STACK.name, None), self.id).collect(Path(), None)[0]
 
-    def check(self, subject: str) -> list[tuple[str, str]]:
-        """Returns the outcomes and sentences about a subject."""
-        return select(self.gather().checks, subject)
+    def check(self, subject: str) -> list[Check]:
+        return [one for one in self.gather().checks if one.subject == subject]
 
 
 @pytest.fixture(scope="module", name="cases")
@@ -128,10 +126,6 @@ def make_case(cases: Iterator[tuple[Operator, int]], tmp_path: Path, monkeypatch
         yield Case(*next(cases), script)
 
 
-def select(checks: Iterable[Check], subject: str) -> list[tuple[str, str]]:
-    return [(one.outcome, one.sentence) for one in checks if one.subject == subject]
-
-
 def read_text() -> str:
     """The text of evidence.pdf, with single spaces."""
     pages = PdfReader(io.BytesIO(Path("out/evidence.pdf").read_bytes())).pages
@@ -152,6 +146,16 @@ def groups(days: int | None = 365, *created: datetime) -> Response:
         for name, time in zip(GROUPS, created or (start, start), strict=True)
     ]
     return reply(200, json.dumps({"logGroups": found}).encode())
+
+
+def list_versions(key: str, *versions: str) -> Response:
+    """S3's list of these versions, as large as the certificate."""
+    entries = "".join(
+        f"<Version><Key>{key}</Key><VersionId>{one}</VersionId><IsLatest>true</IsLatest><Size>{len(unsigned())}</Size>"
+        "<LastModified>2026-06-05T11:42:10Z</LastModified></Version>"
+        for one in versions
+    )
+    return reply(200, f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entries}</ListVersionsResult>".encode())
 
 
 def results(*rows: list[dict[str, str]], status: str = "Complete") -> Response:
@@ -178,5 +182,4 @@ REFUSED = {
     "code": "unauthorized",
 }
 DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
-NO_VERSIONS = reply(200, b"<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
 STORED = {"ETag": '"e"', "Last-Modified": "Fri, 05 Jun 2026 11:42:10 GMT"}

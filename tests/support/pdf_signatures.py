@@ -8,16 +8,10 @@ from unittest.mock import ANY
 import pytest
 
 from operate.evidence import pdf_trust
-from operate.evidence.digital_signature import DigitalSignature
 from operate.evidence.pdf_signatures import inspect_signatures
+from operate.evidence.record import DigitalSignature
 from tests.support import signed_pdf
-from tests.support.signed_pdf import (
-    ISSUER,
-    SEAL,
-    STAMPED_AT,
-    TIME_STAMPER,
-    subject,
-)
+from tests.support.signed_pdf import ISSUER, SEAL, STAMPED_AT, TIME_STAMPER, subject
 
 
 @pytest.fixture(autouse=True, name="trusted")
@@ -27,8 +21,7 @@ def make_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file.write_bytes(signed_pdf.authority())
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     monkeypatch.setenv("SSL_CERT_DIR", "none")
-    for name in ("trusted_authorities", "make_trust_manager"):
-        monkeypatch.setattr(pdf_trust, name, cache(getattr(pdf_trust, name).__wrapped__))
+    monkeypatch.setattr(pdf_trust, "make_trust_manager", cache(pdf_trust.make_trust_manager.__wrapped__))
     return file
 
 
@@ -38,27 +31,10 @@ def inspect(content: bytes) -> list[DigitalSignature]:
 
 def found(**changes: Any) -> dict[str, Any]:
     """A signature as `sign` makes it, except for the changes."""
-    return {
-        "field": "Seal",
-        "kind": "signature",
-        "is_hidden": False,
-        "integrity": "intact",
-        "integrity_reason": None,
-        "byte_range": [0, ANY, ANY, ANY],
-        "coverage": "whole_file",
-        "changes": "none",
-        "additions": [],
-        "changes_reason": None,
-        "permitted": None,
-        "signer": subject(SEAL),
-        "issuer": ISSUER,
-        "trust": "trusted",
-        "signed_at": ANY,
-        "time_source": "claim",
-        "time_integrity": None,
-        "time_authority": None,
-        "time_trust": None,
-    } | changes
+    verdicts: dict[str, Any] = {"integrity": "intact", "integrity_reason": None, "coverage": "whole_file"}
+    verdicts |= {"changes": "none", "trust": "trusted", "time_source": "claim"}
+    one = DigitalSignature(field="Seal", is_hidden=False, signer=subject(SEAL), issuer=ISSUER, **verdicts)
+    return one.model_dump() | {"byte_range": [0, ANY, ANY, ANY], "signed_at": ANY} | changes
 
 
 def added(*additions: str | tuple[str, list[str]], **changes: Any) -> dict[str, Any]:
@@ -89,5 +65,4 @@ STAMPED = {
     "time_trust": "trusted",
 }
 DOCUMENT_STAMP = STAMPED | {"field": "Stamp", "kind": "time_stamp", "signer": subject(TIME_STAMPER)}
-UNCLAIMED = {"signed_at": None, "time_source": None}
 SOMETHING_ELSE = "something else than its value lies between the signed ranges"

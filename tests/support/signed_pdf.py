@@ -1,6 +1,7 @@
 """Makes digitally signed PDFs of each kind, and changes them. Each is made once."""
 
 import asyncio
+import hashlib
 import io
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt.pubkey import RecipientEncryptionPolicy
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -23,15 +23,16 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, SigFieldSpec
 from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko.sign.validation import DocumentSecurityStore
 from pyhanko_certvalidator.registry import SimpleCertificateStore
-from pypdf import PdfReader, PdfWriter
 
 from develop.local.seeds import certificate
 
 SEAL, FORMER, WEB_SITE, TIME_STAMPER = "Craftkit Seal", "Former Seal", "www.example.com", "Time Stamper"
 """Signers. The certificate of FORMER has expired, and that of WEB_SITE is for a web site only."""
+AUTHORITY = "Craftkit Authority"
 
 STAMPED_AT = datetime(2026, 6, 5, 11, 42, 10, tzinfo=UTC)
 
+OTHER_PAGE = {"/MediaBox": b"[0 0 100 100]"}
 _PURPOSES = {WEB_SITE: ExtendedKeyUsageOID.SERVER_AUTH, TIME_STAMPER: ExtendedKeyUsageOID.TIME_STAMPING}
 _DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
@@ -39,54 +40,44 @@ _DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 # ── authorities and signers ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
 @cache
-def _authority_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+def _make_key(name: str) -> Any:
+    # pyHanko's test authority for time stamps has RSA keys only.
+    return rsa.generate_private_key(65537, 2048) if name == TIME_STAMPER else ec.generate_private_key(ec.SECP256R1())
 
 
-def _issue(name: str, key: Any, until: datetime, *extensions: x509.ExtensionType) -> x509.Certificate:
-    builder = x509.CertificateBuilder().subject_name(_name(name)).issuer_name(_name("Craftkit Authority"))
-    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+def _issue(name: str, until: datetime, extension: x509.ExtensionType) -> x509.Certificate:
+    subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, AUTHORITY))
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
+    builder = builder.public_key(_make_key(name).public_key()).add_extension(extension, critical=name == AUTHORITY)
     builder = builder.not_valid_before(datetime(2026, 1, 1, tzinfo=UTC)).not_valid_after(until)
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-    return builder.sign(_authority_key(), hashes.SHA256())
+    builder = builder.serial_number(x509.random_serial_number())
+    return builder.sign(_make_key(AUTHORITY), hashes.SHA256())
 
 
 @cache
 def authority() -> bytes:
     """The certificate of the authority that has issued those of all signers, in PEM."""
-    until = datetime.now(UTC) + timedelta(days=1000)
     constraints = x509.BasicConstraints(ca=True, path_length=None)
-    return _issue("Craftkit Authority", _authority_key(), until, constraints).public_bytes(serialization.Encoding.PEM)
+    return _issue(AUTHORITY, datetime.now(UTC) + timedelta(1000), constraints).public_bytes(serialization.Encoding.PEM)
 
 
 @cache
 def signer(name: str) -> signers.SimpleSigner:
-    # pyHanko's test authority for time stamps has RSA keys only.
-    key: Any = (
-        rsa.generate_private_key(65537, 2048) if name == TIME_STAMPER else ec.generate_private_key(ec.SECP256R1())
-    )
-    until = datetime(2026, 6, 4, tzinfo=UTC) if name == FORMER else datetime.now(UTC) + timedelta(days=900)
-    purpose = x509.ExtendedKeyUsage([_PURPOSES.get(name, _DOCUMENT_SIGNING)])
-    issued = _issue(name, key, until, purpose)
-    encoding = serialization.Encoding.DER
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
-    loaded = asn1_x509.Certificate.load(issued.public_bytes(encoding))
+    until = datetime(2026, 6, 4, tzinfo=UTC) if name == FORMER else datetime.now(UTC) + timedelta(900)
+    issued = _issue(name, until, x509.ExtendedKeyUsage([_PURPOSES.get(name, _DOCUMENT_SIGNING)]))
+    der, plain = serialization.Encoding.DER, serialization.NoEncryption()
+    key = keys.PrivateKeyInfo.load(_make_key(name).private_bytes(der, serialization.PrivateFormat.PKCS8, plain))
+    loaded = asn1_x509.Certificate.load(issued.public_bytes(der))
     store = SimpleCertificateStore.from_certs([loaded])  # type: ignore[no-untyped-call]
-    return signers.SimpleSigner(signing_cert=loaded, signing_key=keys.PrivateKeyInfo.load(private), cert_registry=store)
+    return signers.SimpleSigner(signing_cert=loaded, signing_key=key, cert_registry=store)
 
 
 def subject(name: str) -> str:
     return f"Common Name: {name}"
 
 
-ISSUER = subject("Craftkit Authority")
+ISSUER = subject(AUTHORITY)
 
 
 def time_stamper() -> DummyTimeStamper:
@@ -111,18 +102,13 @@ def with_xref_stream() -> bytes:
 
 
 @cache
-def sign(
-    content: bytes,
-    field: str = "Seal",
-    name: str = SEAL,
-    *,
-    is_stamped: bool = False,
-    box: tuple[int, int, int, int] | None = None,
-    **options: Any,
-) -> bytes:
-    """Adds a signature, which permits later ones. With a box, it shows something on the page."""
+def sign(content: bytes, field: str = "Seal", name: str = SEAL, *, is_stamped: bool = False, **options: Any) -> bytes:
+    """Adds a signature, which permits later ones. With a `box`, it shows something on the page. `lock` is an action and
+    the names of form fields. Other options are pyHanko's."""
+    box, lock = options.pop("box", None), options.pop("lock", ())
     metadata = signers.PdfSignatureMetadata(field, **{"md_algorithm": "sha256"} | options)
-    spec = SigFieldSpec(field, box=box) if box else None
+    locked = FieldMDPSpec(lock[0], list(lock[1:])) if lock else None
+    spec = SigFieldSpec(field, box=box, field_mdp_spec=locked) if box or lock else None
     stamper = time_stamper() if is_stamped else None
     pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=stamper, new_field_spec=spec)
     writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
@@ -134,14 +120,6 @@ def certify(content: bytes, permission: MDPPerm = MDPPerm.NO_CHANGES) -> bytes:
     return sign(content, certify=True, docmdp_permissions=permission)
 
 
-def sign_and_lock(content: bytes, lock: FieldMDPSpec) -> bytes:
-    """Adds a signature that locks form fields."""
-    metadata = signers.PdfSignatureMetadata("Seal", md_algorithm="sha256")
-    spec = SigFieldSpec("Seal", field_mdp_spec=lock)
-    pdf_signer = signers.PdfSigner(metadata, signer(SEAL), new_field_spec=spec)
-    return bytes(pdf_signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content))).getvalue())
-
-
 @cache
 def stamp(content: bytes) -> bytes:
     """Adds a document time stamp."""
@@ -150,9 +128,11 @@ def stamp(content: bytes) -> bytes:
 
 
 def sign_bytes(covered: bytes) -> bytes:
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(covered)
-    return bytes(asyncio.run(signer(SEAL).async_sign(digest.finalize(), "sha256")).dump())
+    return bytes(asyncio.run(signer(SEAL).async_sign(hashlib.sha256(covered).digest(), "sha256")).dump())
+
+
+def stamp_bytes(covered: bytes) -> bytes:
+    return bytes(asyncio.run(time_stamper().async_timestamp(hashlib.sha256(covered).digest(), "sha256")).dump())
 
 
 def sign_by_hand(
@@ -183,22 +163,7 @@ def sign_by_hand(
     return whole.replace(b"0" * size, literal + b"\\000" * ((size - len(literal)) // 4))
 
 
-def stamp_bytes(covered: bytes) -> bytes:
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(covered)
-    return bytes(asyncio.run(time_stamper().async_timestamp(digest.finalize(), "sha256")).dump())
-
-
 # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def update(content: bytes, change: Callable[[IncrementalPdfFileWriter], object]) -> bytes:
-    """Makes an incremental update. `change` gets the writer."""
-    writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
-    change(writer)
-    output = io.BytesIO()
-    writer.write(output)  # type: ignore[no-untyped-call]
-    return output.getvalue()
 
 
 def append(content: bytes, objects: dict[int, bytes], free: Iterable[int] = (), trailer: bytes = b"") -> bytes:
@@ -231,12 +196,30 @@ def write_object(value: Any) -> bytes:
     return output.getvalue()
 
 
+def read_entries(dictionary: Any) -> dict[str, bytes]:
+    """The entries as they are written."""
+    return {key: write_object(dictionary.raw_get(key)) for key in dictionary}
+
+
+def write_dictionary(entries: dict[str, bytes]) -> bytes:
+    return b"<<%s>>" % b"".join(b"%s %s" % (key.encode(), value) for key, value in entries.items())
+
+
 def replace_entry(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
     """The catalogue with another value of this entry."""
     reader = read(content)
-    entries = {name: write_object(reader.root.raw_get(name)) for name in reader.root if name != key}
-    text = b"".join(b"%s %s" % (name.encode(), entry) for name, entry in entries.items())
-    return {reader.root_ref.idnum: b"<<%s%s %s>>" % (text, key.encode(), value)}
+    return {reader.root_ref.idnum: write_dictionary(read_entries(reader.root) | {key: value})}
+
+
+def replace_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE) -> dict[int, bytes]:
+    """The first page with other values of these entries."""
+    page = read(content).root["/Pages"]["/Kids"].raw_get(0)
+    return {page.idnum: write_dictionary(read_entries(page.get_object()) | changed)}
+
+
+def change_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE) -> bytes:
+    """Overrides the page in an incremental update, which no signature allows."""
+    return append(content, replace_page(content, changed))
 
 
 def add_validation_data(content: bytes) -> bytes:
@@ -245,16 +228,6 @@ def add_validation_data(content: bytes) -> bytes:
     signature = read(content).embedded_signatures[0]
     DocumentSecurityStore.add_dss(output, signature.pkcs7_content, certs=[signer(SEAL).signing_cert])
     return output.getvalue()
-
-
-def change_page(content: bytes) -> bytes:
-    """Draws over the page in an incremental update, which no signature allows."""
-
-    def draw(writer: IncrementalPdfFileWriter) -> None:
-        drawing = generic.StreamObject(stream_data=b"0 0 500 500 re f")
-        writer.add_stream_to_page(0, writer.add_object(drawing))  # type: ignore[no-untyped-call]
-
-    return update(content, draw)
 
 
 def change_byte(content: bytes) -> bytes:
@@ -292,26 +265,20 @@ def assemble(*objects: bytes, origin: int = 0) -> bytes:
     return whole + table + trailer
 
 
-def encrypt(content: bytes, password: str) -> bytes:
-    writer, output = PdfWriter(PdfReader(io.BytesIO(content))), io.BytesIO()
-    writer.encrypt(password, "owner", algorithm="RC4-128")
-    writer.write(output)
-    return output.getvalue()
-
-
-def encrypt_for_recipients(content: bytes) -> bytes:
+def encrypt(content: bytes, *, is_for_recipients: bool = False) -> bytes:
     writer, output = copy_into_new_writer(read(content)), io.BytesIO()
-    policy = RecipientEncryptionPolicy(ignore_key_usage=True)
-    writer.encrypt_pubkey([signer(TIME_STAMPER).signing_cert], policy=policy)
+    if is_for_recipients:
+        policy = RecipientEncryptionPolicy(ignore_key_usage=True)
+        writer.encrypt_pubkey([signer(TIME_STAMPER).signing_cert], policy=policy)
+    else:
+        writer.encrypt("owner", "user")  # type: ignore[no-untyped-call]
     writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()
 
 
 # ── a form ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-PAGE = (
-    b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Annots[5 0 R 7 0 R 8 0 R 9 0 R]/PieceInfo<</A<</Private 1>>>>>>"
-)
+PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Annots[5 0 R 7 0 R 8 0 R 9 0 R]/PieceInfo<</A<</B 1>>>>>>"
 
 
 @cache
