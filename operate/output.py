@@ -36,11 +36,11 @@ class Output:
             self.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
     def write_finding(self, finding: Mapping[str, object]) -> None:
-        """Writes one line, for people like `problem=missing  projectId=prj_1`."""
+        """Writes one line, for people like `problem=missing  projectId=prj_1`, without what is None."""
         if self._as_json:
             self.write_json(finding)
         else:
-            self.write("  ".join(f"{name}={value}" for name, value in finding.items()))
+            self.write("  ".join(f"{name}={value}" for name, value in finding.items() if value is not None))
 
     def write_numbers(self, numbers: Mapping[str, int | None], statement: Mapping[str, object] | None = None) -> None:
         """Writes one line of JSON, or for people a line for each number, with `inFlight` as "in flight", and the

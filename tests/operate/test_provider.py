@@ -175,9 +175,7 @@ def test_every_reason_has_its_advice() -> None:
     for source in sources:
         raised |= set(re.findall(r'ProviderFailed\(\s*"(\w+)"|failure\.reason = "(\w+)"', source.read_text()))
     assert {first or second for first, second in raised} == set(ADVICE)
-
-
-# ── Access tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
+    assert set(access_token.ADVICE) == {*PERMANENT, "credentials_changed"}
 
 
 @pytest.mark.parametrize(
@@ -193,13 +191,9 @@ def test_the_age_of_an_access_token_is_said_first(check: Check, age: int, words:
     result, server = check(reply(body=pdf()), age, **parameters)
     assert said(result)[:2] == [f"Access token: {words}", f"GET {server.url}/v1/requests/a%2F1/certificate"]
     assert result.exit_code == 0
-
-
-def test_a_missing_access_token_is_said_with_what_to_do(check: Check) -> None:
-    parameters = {"ProviderTokenUrl": OAUTH["ProviderTokenUrl"], "ProviderSecretName": "none"}
-    result, _ = check(reply(), **parameters)
+    missing, _ = check(reply(), **parameters, ProviderSecretName="none")
     advice = "If there is none yet, run `certificates provider refresh`."
-    assert said(result) == [
+    assert said(missing) == [
         f"Access token: not read (ResourceNotFoundException). {advice}",
         f"Refused: secret_unavailable. {ADVICE['secret_unavailable']}",
     ]
@@ -208,61 +202,53 @@ def test_a_missing_access_token_is_said_with_what_to_do(check: Check) -> None:
 def as_reply(**fields: Any) -> Response:
     """Lambda's response to Invoke."""
     raised = {"X-Amz-Function-Error": "Unhandled"} if "errorMessage" in fields else {}
-    return reply(body=json.dumps(fields).encode(), headers=raised)
+    return reply(body=json.dumps(fields | {"milliseconds": 312.5}).encode(), headers=raised)
+
+
+def refused(status: int, code: str, message: str) -> Response:
+    return reply(status, json.dumps({"Message": message}).encode(), {"X-Amzn-ErrorType": code})
+
+
+ANSWERED = [
+    (as_reply(seconds=3600, rotated=False), 0, "New access token, which lives for 60 minutes."),
+    (
+        as_reply(seconds=60, rotated=True),
+        0,
+        "New access token, which lives for 60 seconds; a new refresh token was stored.",
+    ),
+    (as_reply(seconds=None, rotated=False), 0, "New access token."),
+    (as_reply(reason="invalid_grant"), 1, f"Failed: invalid_grant. {access_token.ADVICE['invalid_grant']}"),
+    (as_reply(errorType="E", errorMessage="timed_out"), 1, f"Failed: timed_out. {access_token.IN_THE_LOG}"),
+    (
+        as_reply(errorType="X", errorMessage="a\nb\x1b]0;owned\x07"),
+        1,
+        f"Failed: a\ufffdb\ufffd]0;owned\ufffd. {access_token.IN_THE_LOG}",
+    ),
+]
+NOT_RUN = [
+    (
+        refused(429, "TooManyRequestsException", "Rate"),
+        "Another run is in progress, or Lambda has no free concurrency. Try again soon.",
+    ),
+    (refused(404, "ResourceNotFoundException", "Function not found"), "AWS refused Invoke: Function not found."),
+    (reply(body=b"<html>"), "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."),
+]
 
 
 @pytest.mark.parametrize(
-    ("fields", "exit_code", "words"),
-    [
-        ({"seconds": 3600, "rotated": False}, 0, "New access token, which lives for 60 minutes."),
-        (
-            {"seconds": 60, "rotated": True},
-            0,
-            "New access token, which lives for 60 seconds; a new refresh token was stored.",
-        ),
-        ({"seconds": None, "rotated": False}, 0, "New access token."),
-        ({"reason": "invalid_grant"}, 1, f"Failed: invalid_grant. {access_token.ADVICE['invalid_grant']}"),
-        ({"errorType": "E", "errorMessage": "timed_out"}, 1, f"Failed: timed_out. {access_token.IN_THE_LOG}"),
-        (
-            {"errorType": "X", "errorMessage": "a\nb\x1b]0;owned\x07"},
-            1,
-            "Failed: a\ufffdb\ufffd]0;owned\ufffd. See credential_refresh_failed in the log of the refresh function.",
-        ),
-    ],
+    ("answer", "exit_code", "words"), [*ANSWERED, *((answer, 2, f"Error: {words}") for answer, words in NOT_RUN)]
 )
 def test_a_refresh_runs_the_function_once_and_says_its_reply(
-    operate: Operator, script_aws: ScriptAws, fields: dict[str, Any], exit_code: int, words: str
+    operate: Operator, script_aws: ScriptAws, answer: Response, exit_code: int, words: str
 ) -> None:
-    server = script_aws("LAMBDA", as_reply(**fields, milliseconds=312.5))
+    server = script_aws("LAMBDA", answer)
     result = operate("provider", "refresh")
-    assert (result.exit_code, result.stdout, result.stderr) == (exit_code, f"{words}\n", "")
+    shown = ("", f"{words}\n") if exit_code == 2 else (f"{words}\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (exit_code, *shown)
     (request,) = server.requests
     path = f"/2015-03-31/functions/{operate.name(REFRESH)}/invocations?Qualifier=live"
     assert (request.method, request.target, request.body) == ("POST", path, b"{}")
     assert "x-amz-invocation-type" not in request.headers  # Lambda waits for the reply and does not retry
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (
-            reply(429, b'{"Reason": "x", "Message": "Rate"}', {"X-Amzn-ErrorType": "TooManyRequestsException"}),
-            "Another run is in progress, or Lambda has no free concurrency. Try again soon.",
-        ),
-        (
-            reply(404, b'{"Message": "Function not found"}', {"X-Amzn-ErrorType": "ResourceNotFoundException"}),
-            "AWS refused Invoke: Function not found.",
-        ),
-        (reply(body=b"<html>"), "The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."),
-    ],
-)
-def test_a_refresh_that_lambda_does_not_run_is_asked_for_once(
-    operate: Operator, script_aws: ScriptAws, answer: Response, words: str
-) -> None:
-    server = script_aws("LAMBDA", answer)
-    result = operate("provider", "refresh")
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {words}\n")
-    assert len(server.requests) == 1
 
 
 @pytest.mark.usefixtures("operate")
@@ -292,11 +278,6 @@ def test_the_local_service_runs_its_own_function(function: Invoke, exit_code: in
     assert (result.exit_code, result.stdout, result.stderr) == (exit_code, f"{words}\n", "")
 
 
-def test_every_refusal_has_its_advice() -> None:
-    assert set(access_token.ADVICE) == {*PERMANENT, "credentials_changed"}
-
-
 def test_the_command_waits_longer_than_the_function_may_take(stack: Stack) -> None:
-    started_in = 10
-    waits = target.INVOKE.read_seconds
-    assert stack.resources[REFRESH]["Properties"]["Timeout"] + started_in < waits
+    start = 10
+    assert stack.resources[REFRESH]["Properties"]["Timeout"] + start < target.INVOKE.read_seconds

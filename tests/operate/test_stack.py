@@ -40,16 +40,16 @@ def test_each_command_takes_one_stack(options: tuple[str, ...], message: str) ->
 
 def test_a_stack_that_does_not_exist_or_is_another_projects_is_named(operate: Operator) -> None:
     deploy("other", {"Url": "https://example.com"})
-    result = run("archive", "status", "--stack", "other")
     words = "has no output ArchiveQueueUrl: is it a stack of this project, deployed with this version?"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: Stack other {words}\n")
-    result = run("archive", "status", "--stack", "none")
     advice = "Run `aws cloudformation describe-stacks` to list the stacks."
-    message = f"Error: No stack none in {REGION}. {advice}\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
-    result = run("archive", "status", "--stack", operate.stack.name, "--region", "eu-west-1")
-    message = f"Error: No stack {operate.stack.name} in eu-west-1. {advice}\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+    name = operate.stack.name
+    for options, message in [
+        (("other",), f"Stack other {words}"),
+        (("none",), f"No stack none in {REGION}. {advice}"),
+        ((name, "--region", "eu-west-1"), f"No stack {name} in eu-west-1. {advice}"),
+    ]:
+        result = run("archive", "status", "--stack", *options)
+        assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
 
 
 def set_hostile_configuration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

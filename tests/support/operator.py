@@ -25,7 +25,6 @@ from develop.local.aws import serve_aws
 from develop.local.resources import create_queues, create_resources
 from develop.local.stack import make_stack, serving
 from develop.template import Stack
-from operate import signature_requests as signatures
 from operate.cli import main
 from operate.commands import reconcile
 from tests.support.deployed import AWS, CLOUDFORMATION, DYNAMODB, S3, SQS, deployed
@@ -34,8 +33,6 @@ from tests.support.stack import REPLICA
 
 NO_URL = {"certificateUrl": {"NULL": True}}
 WRONG_STATUS = {"status": {"S": "unheard-of"}}
-STOP_SECONDS = 60
-RESEND_SECONDS = 5
 
 ScriptAws = Callable[..., ScriptedServer]
 """`script("S3", *answers)` replaces an AWS service with a scripted server."""
@@ -173,27 +170,13 @@ def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> None:
-    """Sends Ctrl-C at the AWS call of this number and name. This and later calls wait until the command has told its
-    threads to stop: how soon the main thread notices the signal depends on the machine. One that arrives just before
-    it begins to wait is noticed after the wait, so a user would press the keys again."""
-    main_thread = threading.main_thread().ident or 0
-    stops: list[threading.Event] = []
+def fail_at(monkeypatch: pytest.MonkeyPatch, call: str, number: int, error: BaseException) -> None:
+    """Raises an error instead of the AWS call of this name and number."""
 
-    def make_event() -> threading.Event:
-        stops.append(threading.Event())
-        return stops[-1]
+    def act(calls: int) -> None:
+        if calls == number:
+            raise error
 
-    def act(number: int) -> None:
-        if number < first:
-            return
-        for _ in range(STOP_SECONDS // RESEND_SECONDS):
-            if number == first:
-                signal.pthread_kill(main_thread, signal.SIGINT)
-            if stops[-1].wait(RESEND_SECONDS):
-                return
-
-    monkeypatch.setattr(signatures, "Event", make_event)
     before(monkeypatch, call, act)
 
 
