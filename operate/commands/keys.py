@@ -73,11 +73,8 @@ class ApiKeys:
             ConditionExpression="attribute_not_exists(keyHash)",
         )
 
-    def entries(
-        self, project: str | None = None, prefix: str | None = None, created_at: str = "", key_hash: str | None = None
-    ) -> list[Entry]:
-        """Returns the keys that match all arguments, the oldest of each project first. `created_at` may be the start
-        of a time, such as its day."""
+    def entries(self, project: str | None) -> list[Entry]:
+        """Returns the keys of one project or of all, the oldest of each project first."""
         now = datetime.now(UTC)
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._table,
@@ -86,14 +83,7 @@ class ApiKeys:
             ExpressionAttributeNames={"#name": "name"},
         )
         entries = [Entry.read(item, now) for page in pages for item in read_items(page)]
-        wanted = [
-            entry
-            for entry in entries
-            if project in (None, entry.shown["projectId"])
-            and prefix in (None, entry.shown["prefix"])
-            and key_hash in (None, entry.key_hash)
-            and str(entry.shown["createdAt"] or "").startswith(created_at)
-        ]
+        wanted = [entry for entry in entries if project in (None, entry.shown["projectId"])]
         return sorted(wanted, key=lambda entry: (str(entry.shown["projectId"]), str(entry.shown["createdAt"])))
 
     def revoke(self, entry: Entry) -> bool:
@@ -152,10 +142,10 @@ def create_command(
 @on_a_stack
 def list_command(stack: DeployedStack, *, project: str | None, as_json: bool) -> None:
     """List keys by their prefixes, the oldest of each project first."""
-    entries = ApiKeys(stack).entries(project=project)
+    entries = ApiKeys(stack).entries(project)
     if as_json:
         for entry in entries:
-            Output().write_json(entry.shown)
+            Output(as_json=True).write_finding(entry.shown)
     else:
         _write_table(entries, time_length=_DAY_LENGTH)
 
@@ -182,10 +172,15 @@ def revoke_command(stack: DeployedStack, *, prefix: str, project: str | None, cr
     """
     api_keys, output = ApiKeys(stack), Output()
     try:
-        wanted = {"key_hash": HashedKey.parse(read_key()).sha256} if prefix == "-" else {"prefix": prefix}
+        wanted = HashedKey.parse(read_key()).sha256 if prefix == "-" else prefix
     except ValueError:
         raise click.ClickException(_NO_SUCH_KEY) from None
-    found = api_keys.entries(project=project, created_at=created_at, **wanted)
+    found = [
+        entry
+        for entry in api_keys.entries(project)
+        if wanted == (entry.key_hash if prefix == "-" else entry.shown["prefix"])
+        and str(entry.shown["createdAt"] or "").startswith(created_at)
+    ]
     if not found:
         raise click.ClickException(_NO_SUCH_KEY)  # does not repeat the argument, which may be a whole key
     name = found[0].shown["prefix"] or "without a prefix"
