@@ -120,15 +120,6 @@ def test_an_error_from_aws_is_reported_in_one_line_with_advice(
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
 
 
-def test_another_server_on_the_port_is_not_taken_for_the_local_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    with ScriptedServer(reply(404, b"not found\n")) as server:
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-        result = run("keys", "list", "--local", "--port", str(server.port - 1))
-        port = server.port - 1
-    message = f"Error: No local service runs on port {port}. Give its --port, or start it: make run PORT={port}\n"
-    assert (result.exit_code, result.stderr, len(server.requests)) == (2, message, 1)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

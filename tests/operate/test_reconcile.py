@@ -122,7 +122,7 @@ def test_a_state_that_does_not_match_is_refused(operate: Operator) -> None:
         assert (STATE.read_text(), operate.enqueued()) == (state, [])
 
 
-def test_a_stack_is_named_by_its_arn_and_a_segment_that_is_done_is_not_read_again(operate: Operator) -> None:
+def test_a_stack_is_named_by_its_arn_and_a_table_that_was_read_is_not_read_again(operate: Operator) -> None:
     operate.seed(1)
     STATE.write_text(make_state(operate))
     arn = CLOUDFORMATION.describe_stacks(StackName=operate.stack.name)["Stacks"][0]["StackId"]

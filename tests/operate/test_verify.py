@@ -147,7 +147,7 @@ def test_an_interrupted_run_resumes_and_counts_what_was_found_before(
     other = operate("archive", "verify", "--signatures")
     assert (other.exit_code, other.stderr.startswith(f"Error: {STATE} belongs to another table or to")) == (2, True)
     read: list[int] = []
-    before(monkeypatch, "s3.ListObjectVersions", fail_if_called)
+    fail_at(monkeypatch, "s3.ListObjectVersions", 1, AssertionError())
     before(monkeypatch, "s3.GetObject", read.append)
     again = operate("archive", "verify", "--json")
     assert (again.exit_code, again.stderr, len(read)) == (1, f"Resuming after 2 items ({STATE}).\n", 7)
@@ -171,10 +171,6 @@ def test_an_interrupted_list_resumes(operate: Operator, monkeypatch: pytest.Monk
     *findings, numbers = [*json_lines(first.stdout), *json_lines(again.stdout)]
     assert (first.exit_code, again.exit_code, numbers["altered"], len(calls)) == (2, 1, 9, 8)
     assert [finding["key"] for finding in findings] == [f"prj_1/{signature_id(number)}.pdf" for number in range(9)]
-
-
-def fail_if_called(_: int) -> None:
-    raise AssertionError
 
 
 @pytest.mark.threat("lost-certificate")
@@ -234,7 +230,7 @@ def test_a_sample_states_what_it_allows_to_say(operate: Operator, monkeypatch: p
     assert (altered["key"], altered["problem"]) == (f"prj_1/{signature_id(2)}.pdf", "altered")
     assert (result.exit_code, numbers["statement"], numbers["atMost"]) == (1, "1 defect among all 5 (seed a)", 0.2)
     assert STATE.read_text() == "of a run that was interrupted"
-    before(monkeypatch, "dynamodb.Scan", fail_if_called)
+    fail_at(monkeypatch, "dynamodb.Scan", 1, AssertionError())
     result = operate("archive", "verify", "--seed", "a")
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: --seed needs --sample.")
 

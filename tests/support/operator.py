@@ -1,11 +1,11 @@
 """Runs the operator's commands, and creates the stack that they work on."""
 
 import io
+import itertools
 import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,6 @@ import boto3
 import botocore.handlers
 import moto
 import pytest
-from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
 from develop.fakes.server import Response, ScriptedServer
@@ -26,7 +25,6 @@ from develop.local.resources import create_queues, create_resources
 from develop.local.stack import make_stack, serving
 from develop.template import Stack
 from operate.cli import main
-from operate.commands import reconcile
 from tests.support.deployed import AWS, CLOUDFORMATION, DYNAMODB, S3, SQS, deployed
 from tests.support.pdf import pdf
 from tests.support.stack import REPLICA
@@ -112,16 +110,6 @@ def operator(stack: Stack) -> Iterator[Operator]:
 
 
 @contextmanager
-def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    """As `operator`, in this folder and without pauses between retries."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(reconcile, "FIRST_PAUSE", 0)
-    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    with operator(stack) as found:
-        yield found
-
-
-@contextmanager
 def local_operator() -> Iterator[tuple[Operator, tuple[str, ...]]]:
     """The local service without its functions, and the options that choose it."""
     stack = make_stack(provider_port=1)
@@ -158,15 +146,9 @@ def scripted_services(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
 
 def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None]) -> None:
     """Calls `act` before each AWS call of this name, with its number, counted from 1."""
-    lock, calls = threading.Lock(), [0]
-
-    def handle(**_: Any) -> None:
-        with lock:
-            calls[0] += 1
-            number = calls[0]
-        act(number)
-
-    handlers = [*botocore.handlers.BUILTIN_HANDLERS, (f"before-call.{call}", handle)]
+    calls = itertools.count(1)
+    handler = (f"before-call.{call}", lambda **_: act(next(calls)))
+    handlers = [*botocore.handlers.BUILTIN_HANDLERS, handler]
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
 
 
