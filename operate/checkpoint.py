@@ -1,9 +1,8 @@
 """The progress of a long command, from which the next run resumes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
@@ -12,44 +11,27 @@ from certificates.errors import CertificateError
 from operate.command_line import CannotRun, describe_error
 from operate.output import Output
 
-SEGMENTS = 4
-"""Number of table segments read in parallel."""
-
-
-class Part(BaseModel):
-    """How far a list has been processed. `after` is the last item's key; None at the beginning."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    after: str | None = None
-    is_done: bool = False
+Finding = Mapping[str, str | int]
+"""A `problem`, and the signature request or the key that has it."""
 
 
 class Checkpoint(BaseModel):
     """Saved after each step if there is a file. `work` says what the numbers are about: the command, its options and
-    the table. `listing` is the progress in the list of the archive, and `segments` that in the table."""
+    the table. `listing` is the last key of the archive that was processed, and `table` the last id of the table: empty
+    at the beginning, None at the end."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     work: str
-    listing: Part = Part()
-    segments: list[Part] = Field(min_length=1, max_length=SEGMENTS)
-    counts: dict[str, NonNegativeInt] = {}
+    listing: str | None = ""
+    table: str | None = ""
+    counts: dict[str, NonNegativeInt]
+    output: Output = Field(default=Output(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
 
-    @classmethod
-    def load(cls, file: Path, work: str) -> Self:
-        """Loads the file of an earlier run. Raises CannotRun if it does not match."""
-        try:
-            checkpoint = cls.model_validate_json(file.read_bytes())
-        except (ValidationError, OSError) as error:
-            raise CannotRun(f"{file} does not hold the progress of a command. Delete it to start over.") from error
-        if checkpoint.work != work:
-            raise CannotRun(f"{file} belongs to another table or to other options. Delete it to start over.")
-        checkpoint.file = file
-        return checkpoint
-
-    def add(self, counts: Mapping[str, int]) -> None:
+    def record(self, counts: Mapping[str, int], findings: Sequence[Finding] = ()) -> None:
+        for finding in findings:
+            self.output.write_finding(finding)
         self.counts = {name: count + counts.get(name, 0) for name, count in self.counts.items()}
 
     def save(self) -> None:
@@ -74,12 +56,17 @@ def resuming(file: Path | None, work: str, names: Iterable[str], output: Output)
 
     Raises CannotRun, before any work if the file does not match or can't be written.
     """
+    checkpoint = Checkpoint(work=work, counts=dict.fromkeys(names, 0))
     if file and file.exists():
-        checkpoint = Checkpoint.load(file, work)
+        try:
+            checkpoint = Checkpoint.model_validate_json(file.read_bytes())
+        except (ValidationError, OSError) as error:
+            raise CannotRun(f"{file} does not hold the progress of a command. Delete it to start over.") from error
+        if checkpoint.work != work:
+            raise CannotRun(f"{file} belongs to another table or to other options. Delete it to start over.")
         output.remark(f"Resuming after {checkpoint.counts['scanned']:,} items ({file}).")
-    else:
-        checkpoint = Checkpoint(work=work, segments=[Part()] * SEGMENTS, counts=dict.fromkeys(names, 0), file=file)
-        checkpoint.save()
+    checkpoint.output, checkpoint.file = output, file
+    checkpoint.save()
     try:
         yield checkpoint
     except (CannotRun, CertificateError, *AwsError, KeyboardInterrupt) as error:

@@ -26,27 +26,22 @@ class Output:
     def remark(self, line: str) -> None:
         self._echo(line, err=True)
 
-    def write_json(self, value: object) -> None:
-        """Writes a value in one line. json.dumps escapes everything but printable ASCII."""
-        self.write(json.dumps(value, default=str))
-
     def write_table(self, rows: Sequence[Sequence[str]]) -> None:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             self.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
     def write_finding(self, finding: Mapping[str, object]) -> None:
-        """Writes one line, for people like `problem=missing  projectId=prj_1`."""
-        if self._as_json:
-            self.write_json(finding)
-        else:
-            self.write("  ".join(f"{name}={value}" for name, value in finding.items()))
+        """Writes one line, for people like `problem=missing  projectId=prj_1`, without what is None. json.dumps escapes
+        everything but printable ASCII."""
+        words = "  ".join(f"{name}={value}" for name, value in finding.items() if value is not None)
+        self.write(json.dumps(finding, default=str) if self._as_json else words)
 
     def write_numbers(self, numbers: Mapping[str, int | None], statement: Mapping[str, object] | None = None) -> None:
         """Writes one line of JSON, or for people a line for each number, with `inFlight` as "in flight", and the
         sentence of the statement."""
         if self._as_json:
-            self.write_json({**numbers, **(statement or {})})
+            self.write_finding({**numbers, **(statement or {})})
             return
         words = [re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", name) for name in numbers]
         texts = ["unknown" if number is None else f"{number:,}" for number in numbers.values()]

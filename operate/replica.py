@@ -2,6 +2,7 @@
 checksums, without reading any certificate."""
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,26 +14,17 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from certificates.aws import error_code
-from operate.checkpoint import Checkpoint, Part
+from operate.checkpoint import Checkpoint, Finding
 from operate.command_line import CannotRun, describe_error
-from operate.output import Output
-from operate.signature_requests import Finding
 from operate.stack import CONNECTIONS, DeployedStack, check_pages
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-VERDICTS = {
-    "replicated": "replicated",
-    "replica_pending": "replicaPending",
-    "replica_failed": "replicaFailed",
-    "replica_missing": "replicaMissing",
-    "replica_differs": "replicaDiffers",
-    "replica_altered": "replicaAltered",
-    "only_in_replica": "onlyInReplica",
-}
-"""The verdicts on a key, each with the name of its number."""
+FAULTS = ("replicaFailed", "replicaMissing", "replicaDiffers", "replicaAltered", "onlyInReplica")
+NUMBERS = ("replicated", "replicaPending", *FAULTS)
+"""The numbers of the keys with each verdict."""
 
 STEP_KEYS = 100
 """A run that was killed repeats at most one step."""
@@ -51,21 +43,19 @@ class Keys:
         if with_replica and self._replica is None:
             raise CannotRun(f"Stack {stack.name} has no second copy: its parameter ReplicaBucketArn is empty.")
 
-    def check_all(self, checkpoint: Checkpoint, output: Output, advance: Callable[[int], None]) -> None:
+    def check_all(self, checkpoint: Checkpoint, advance: Callable[[int], None]) -> None:
         """Counts the keys by verdict and reports each that is not as it should be. Saves the checkpoint after each
         step."""
-        if checkpoint.listing.is_done:
+        if checkpoint.listing is None:
             return
         with ThreadPoolExecutor(CONNECTIONS) as readers:
-            for step in batched(self._list(checkpoint.listing.after or ""), STEP_KEYS, strict=False):
-                for counts, findings in readers.map(lambda found: self.check(*found), step):
-                    for finding in findings:
-                        output.write_finding(finding)
-                    checkpoint.add(counts)
-                checkpoint.listing = Part(after=step[-1][0])
+            for step in batched(self._list(checkpoint.listing), STEP_KEYS, strict=False):
+                for counts, findings in readers.map(self.check, *zip(*step, strict=True)):
+                    checkpoint.record(counts, findings)
+                checkpoint.listing = step[-1][0]
                 checkpoint.save()
                 advance(len(step))
-        checkpoint.listing = Part(is_done=True)
+        checkpoint.listing = None
         checkpoint.save()
 
     def check_one(self, key: str) -> tuple[Counter[str], list[Finding]]:
@@ -74,28 +64,20 @@ class Keys:
 
     def check(self, key: str, numbers: Versions) -> tuple[Counter[str], list[Finding]]:
         """An intact key has one version and no delete marker, in both buckets."""
-        counts: Counter[str] = Counter()
-        findings: list[Finding] = []
-
-        def report(problem: str, *, in_replica: bool) -> None:
-            versions = {"versions": numbers[in_replica, False], "deleteMarkers": numbers[in_replica, True]}
-            findings.append({"problem": problem, "key": key, **versions})
-
-        if numbers[False, True] or numbers[False, False] > 1:
-            counts["altered"] = 1
-            report("altered", in_replica=False)
-        if self._replica is None:
-            return counts, findings
-        if numbers[True, True] or numbers[True, False] > 1:
-            verdict = "replica_altered"
-            report(verdict, in_replica=True)
-        else:
+        verdicts, findings = [], list[Finding]()
+        for in_replica, verdict in ((False, "altered"), (True, "replicaAltered")):
+            versions, markers = numbers[in_replica, False], numbers[in_replica, True]
+            if markers or versions > 1:
+                verdicts.append(verdict)
+                problem = _name_problem(verdict)
+                findings.append({"problem": problem, "key": key, "versions": versions, "deleteMarkers": markers})
+        if self._replica and "replicaAltered" not in verdicts:
             # The two lists are not of the same moment: only what the two keys are now decides whether one is missing.
             verdict = _judge(_describe(self._s3, self._archive, key), _describe(self._s3, self._replica, key))
+            verdicts.append(verdict)
             if verdict != "replicated":
-                findings.append({"problem": verdict, "key": key})
-        counts[VERDICTS[verdict]] = 1
-        return counts, findings
+                findings.append({"problem": _name_problem(verdict), "key": key})
+        return Counter(verdicts), findings
 
     def _list(self, after: str = "", prefix: str = "") -> Iterator[tuple[str, Versions]]:
         lists = [self._list_versions(self._archive, after, prefix, in_replica=False)]
@@ -124,16 +106,21 @@ def find_replica(stack: DeployedStack) -> str | None:
     return stack.parameters.get("ReplicaBucketArn", "").rpartition(":")[2] or None
 
 
+def _name_problem(verdict: str) -> str:
+    """Returns `replica_missing` for `replicaMissing`."""
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", verdict)
+
+
 def _judge(original: "HeadObjectOutputTypeDef | None", copy: "HeadObjectOutputTypeDef | None") -> str:
     if original is None:
-        return "only_in_replica" if copy else "replica_missing"
+        return "onlyInReplica" if copy else "replicaMissing"
     status = original.get("ReplicationStatus")
     if status == "FAILED":
-        return "replica_failed"
+        return "replicaFailed"
     if copy is None:
-        return "replica_pending" if status == "PENDING" else "replica_missing"
+        return "replicaPending" if status == "PENDING" else "replicaMissing"
     checksum = original.get("ChecksumSHA256")
-    return "replicated" if checksum and checksum == copy.get("ChecksumSHA256") else "replica_differs"
+    return "replicated" if checksum and checksum == copy.get("ChecksumSHA256") else "replicaDiffers"
 
 
 def _describe(s3: "S3Client", bucket: str, key: str) -> "HeadObjectOutputTypeDef | None":

@@ -5,10 +5,9 @@ import heapq
 import math
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context
-from threading import Lock
 
 from certificates.models import SignatureRequest
-from operate.signature_requests import Finding
+from operate.checkpoint import Finding
 
 CONFIDENCE = 0.95
 
@@ -21,15 +20,13 @@ class Sample:
         self._size = size
         self._seed = seed
         self._heap: list[tuple[bytes, str, SignatureRequest]] = []
-        self._adding = Lock()
 
     def add(self, available: list[SignatureRequest]) -> tuple[Mapping[str, int], list[Finding]]:
-        """Processes a step of the table, in any thread."""
+        """Processes a step of the table."""
         for request in available:
             rank = hashlib.sha256(f"{self._seed} {request.id}".encode()).digest()
-            with self._adding:
-                push = heapq.heappush if len(self._heap) < self._size else heapq.heappushpop
-                push(self._heap, (rank, request.id, request))
+            push = heapq.heappush if len(self._heap) < self._size else heapq.heappushpop
+            push(self._heap, (rank, request.id, request))
         return {}, []
 
     @property

@@ -19,7 +19,6 @@ from certificates.errors import ArchiveUnavailable
 from operate.command_line import CannotRun
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -70,9 +69,6 @@ class DeployedStack:
 
     def secrets_manager(self) -> "SecretsManagerClient":
         return self.session.client("secretsmanager", **self.options)
-
-    def cloudwatch(self) -> "CloudWatchClient":
-        return self.session.client("cloudwatch", **self.options)
 
     def logs(self) -> Any:
         return self.session.client("logs", **self.options)

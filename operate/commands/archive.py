@@ -67,7 +67,7 @@ def _measure_oldest_message(stack: DeployedStack) -> int | None:
     has long been empty, or without the permission."""
     now = datetime.now(UTC)
     try:
-        response = stack.cloudwatch().get_metric_statistics(
+        response = stack.session.client("cloudwatch", **stack.options).get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
             Dimensions=[{"Name": "QueueName", "Value": stack.output("ArchiveQueueUrl").rpartition("/")[2]}],

@@ -12,7 +12,6 @@ from operate.output import Output
 from operate.stack import DeployedStack, on_a_stack
 
 _REASON = Text(r"(?=.*\S).+", "give one line of text")
-_HEADINGS = ("PROJECT", "SIGNATURE REQUEST", "AT", "ACTION", "COMPLETED", "BY", "REASON")
 
 
 @click.group(epilog=examples("certificates hold list --stack craftkit-certificates"))
@@ -72,7 +71,7 @@ _make_command(
 
 
 @hold.command("list", epilog=examples("certificates hold list --local --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per record and line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @on_a_stack
 def list_command(stack: DeployedStack, *, as_json: bool) -> None:
     """List who set the holds, when and why.
@@ -80,17 +79,11 @@ def list_command(stack: DeployedStack, *, as_json: bool) -> None:
     The oldest of each project and signature request is first. If the last one is not completed, its run was interrupted
     or refused: run it again.
     """
-    output, rows = Output(), [_HEADINGS]
     for scope, records in Holds(stack).find().items():
         for record in records:
             shown: dict[str, object] = {"projectId": scope.project_id, "signatureRequestId": scope.signature_request_id}
             shown |= {"at": record.at.isoformat(), "action": record.action, "completed": record.is_completed}
-            shown |= {"by": record.by, "reason": record.reason}
-            if as_json:
-                output.write_json(shown)
-            rows.append(tuple("" if value is None else str(value) for value in shown.values()))  # type: ignore[arg-type]
-    if not as_json:
-        output.write_table(rows)
+            Output(as_json=as_json).write_finding(shown | {"by": record.by, "reason": record.reason})
 
 
 def _find_scope(requests: Records, id_: str) -> Scope:

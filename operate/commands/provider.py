@@ -126,9 +126,8 @@ def _fetch(target: DeployedStack, *, request_id: str) -> None:
 def check_command(*, file: Path | None, env: str | None, **options: Any) -> None:
     """Fetch one certificate without archiving it, and print each step.
 
-    With --parameters, check before a deployment that the functions start with
-    the parameters, without fetching anything. Exit code 1: the service would
-    refuse the certificate.
+    With --parameters, check before a deployment that the functions start with the parameters, without fetching
+    anything. Exit code 1: the service would refuse the certificate.
     """
     if file:
         if any(options.values()):

@@ -3,19 +3,24 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import batched
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from certificates.archive import Archive
 from certificates.errors import NotArchived
 from certificates.models import SignatureRequest
-from operate.checkpoint import resuming
+from operate.checkpoint import Finding, resuming
 from operate.command_line import CannotRun, examples
 from operate.output import Output
-from operate.signature_requests import Finding, SignatureRequests
+from operate.signature_requests import SignatureRequests
 from operate.stack import CONNECTIONS, DeployedStack, on_a_stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 BATCH = 10
 ATTEMPTS = 5
@@ -36,24 +41,24 @@ def reconcile(stack: DeployedStack, *, dry_run: bool) -> None:
     table, total = requests.describe_table()
     counted = "toEnqueue" if dry_run else "enqueued"
     archive = Archive(stack.s3(), stack.output("CertificatesBucketName"))
-    queue = Queue(stack)
+    send = partial(_send, stack.sqs(), stack.output("ArchiveQueueUrl"))
 
     def process(available: list[SignatureRequest]) -> tuple[dict[str, int], list[Finding]]:
-        are_archived = checkers.map(lambda request: _is_archived(archive, request), available)
+        are_archived = workers.map(lambda request: _is_archived(archive, request), available)
         missing = [request.id for request, is_archived in zip(available, are_archived, strict=True) if not is_archived]
         if not dry_run:
-            for batch in batched(missing, BATCH, strict=False):
-                queue.send(batch)
+            for _ in workers.map(send, batched(missing, BATCH, strict=False)):
+                pass
         return {"archived": len(available) - len(missing), counted: len(missing)}, []
 
     file = None if dry_run else Path(f".reconcile-{stack.name}.json")
     names = ("scanned", "available", "archived", counted, "broken")
     with (
         resuming(file, f"reconcile, {table}", names, output) as checkpoint,
-        ThreadPoolExecutor(CONNECTIONS) as checkers,
+        ThreadPoolExecutor(CONNECTIONS) as workers,
     ):
         with output.progress("Reconciling", total - checkpoint.counts["scanned"]) as advance:
-            requests.process_all(checkpoint, process, output, advance)
+            requests.process_all(checkpoint, process, advance)
         output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)})
 
 
@@ -65,21 +70,16 @@ def _is_archived(archive: Archive, request: SignatureRequest) -> bool:
     return True
 
 
-class Queue:
-    def __init__(self, stack: DeployedStack) -> None:
-        self._sqs = stack.sqs()
-        self._url = stack.output("ArchiveQueueUrl")
-
-    def send(self, ids: tuple[str, ...]) -> None:
-        """Sends one message per id. Raises CannotRun if some could not be sent; the others were."""
-        unsent = {str(number): json.dumps({"signatureRequestId": id_}) for number, id_ in enumerate(ids)}
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
-            entries = [{"Id": number, "MessageBody": body} for number, body in unsent.items()]
-            response = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
-            for sent in response.get("Successful", []):
-                del unsent[sent["Id"]]
-            if not unsent:
-                return
-        raise CannotRun(f"SQS did not accept {len(unsent)} messages in {ATTEMPTS} attempts.")
+def _send(sqs: "SQSClient", queue_url: str, ids: tuple[str, ...]) -> None:
+    """Sends one message per id. Raises CannotRun if some could not be sent; the others were."""
+    unsent = {str(number): json.dumps({"signatureRequestId": id_}) for number, id_ in enumerate(ids)}
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+        entries = [{"Id": number, "MessageBody": body} for number, body in unsent.items()]
+        response = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
+        for sent in response.get("Successful", []):
+            del unsent[sent["Id"]]
+        if not unsent:
+            return
+    raise CannotRun(f"SQS did not accept {len(unsent)} messages in {ATTEMPTS} attempts.")

@@ -47,7 +47,16 @@ def refresh_command(target: DeployedStack) -> None:
 
     Exit code 1: there is no new access token.
     """
-    reply = _invoke(target)
+    if "RefreshCredentialFunctionName" not in target.outputs:
+        raise CannotRun(f"Stack {target.name} has no ProviderTokenUrl: there are no access tokens to refresh.")
+    name, client = target.outputs["RefreshCredentialFunctionName"], target.lambda_()
+    try:
+        response = client.invoke(FunctionName=name, Qualifier="live", Payload=b"{}")
+        reply = _REPLY.validate_json(response["Payload"].read())
+    except ValidationError:
+        raise ResponseParserError from None
+    except client.exceptions.TooManyRequestsException as error:
+        raise CannotRun("Another run is in progress, or Lambda has no free concurrency. Try again soon.") from error
     if isinstance(reply, Failed):
         Output().write(f"Failed: {reply.reason}. {ADVICE.get(reply.reason, IN_THE_LOG)}")
         raise click.exceptions.Exit(1)
@@ -55,28 +64,13 @@ def refresh_command(target: DeployedStack) -> None:
     Output().write(f"New access token{lifetime}{'; a new refresh token was stored' if reply.rotated else ''}.")
 
 
-def _invoke(target: DeployedStack) -> Refreshed | Failed:
-    if "RefreshCredentialFunctionName" not in target.outputs:
-        raise CannotRun(f"Stack {target.name} has no ProviderTokenUrl: there are no access tokens to refresh.")
-    name = target.outputs["RefreshCredentialFunctionName"]
-    client = target.lambda_()
-    try:
-        answer = client.invoke(FunctionName=name, Qualifier="live", Payload=b"{}")
-        return _REPLY.validate_json(answer["Payload"].read())
-    except ValidationError:
-        raise ResponseParserError from None
-    except client.exceptions.TooManyRequestsException as error:
-        raise CannotRun("Another run is in progress, or Lambda has no free concurrency. Try again soon.") from error
-
-
 def describe_age(target: DeployedStack, secret: str) -> str:
     """Compares the age with the schedule: only the provider and the run that fetched the token know when it expires."""
     try:
         created = target.secrets_manager().get_secret_value(SecretId=secret)["CreatedDate"]
     except AwsError as error:
-        return (
-            f"Access token: not read ({error_code(error)}). If there is none yet, run `certificates provider refresh`."
-        )
+        advice = "If there is none yet, run `certificates provider refresh`."
+        return f"Access token: not read ({error_code(error)}). {advice}"
     age, minutes = int(time.time() - created.timestamp()), int(target.parameters["ProviderTokenMinutes"])
     late = ", which is overdue: run `certificates provider refresh`" if age // 60 > minutes else ""
     return f"Access token: age {_describe_seconds(age)}, refreshed every {minutes} minutes{late}"

@@ -12,13 +12,13 @@ from botocore.exceptions import ClientError
 from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
-from operate.checkpoint import Checkpoint, resuming
+from operate import replica
+from operate.checkpoint import Checkpoint, Finding, resuming
 from operate.command_line import examples
 from operate.evidence import require_packages
 from operate.output import Output
-from operate.replica import VERDICTS, Keys
 from operate.sampling import Sample
-from operate.signature_requests import Finding, SignatureRequests
+from operate.signature_requests import SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
 from operate.versions import Versions
 
@@ -29,10 +29,7 @@ READ_ATTEMPTS = 3
 
 NUMBERS = ("scanned", "available", "intact", "missing", "damaged", "altered", "broken")
 SIGNATURE_NUMBERS = ("signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned")
-FAULTS = (
-    *("missing", "damaged", "altered"),
-    *("replicaFailed", "replicaMissing", "replicaDiffers", "replicaAltered", "onlyInReplica"),
-)
+FAULTS = ("missing", "damaged", "altered", *replica.FAULTS)
 """The numbers that must be 0."""
 
 SIGNATURE_PROBLEMS = {"signaturesBroken": "broken_signature", "signaturesNotDetermined": "signatures_not_determined"}
@@ -58,51 +55,48 @@ def verify(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Read every available certificate from the archive and check it.
 
-    Checks that it exists, matches its checksum and digest and is a whole PDF, and that no key of the archive was ever
-    deleted or overwritten. Exit code 1: a certificate is missing or damaged, or a key has a delete marker or more than
-    one version. Needs the permission s3:ListBucketVersions. After an interruption, run it again in the same folder: it
-    resumes where it stopped, and its numbers include what was found before.
+    Each must match its checksum and digest and be a whole PDF, and no key may have been deleted or overwritten. Exit
+    code 1: there is a fault. After an interruption, run it again in the same folder: it resumes where it stopped, and
+    its numbers include what was found before.
 
-    With --replica, also if a certificate is missing in the second copy, could not be copied, differs there, was
-    overwritten or deleted there, or exists only there. One that is still waiting to be copied is only reported. Needs
-    permission to read that bucket, too, and to use its key.
+    With --replica, each key is compared with the second copy. A copy that is still waiting is only reported.
 
     With --signatures, a certificate is also damaged if a digital signature in it is broken or hidden, or a forbidden
     change was made after it. Signatures and changes about which this can't be determined are reported and counted.
 
-    With --sample, only N certificates and their keys are checked, and the result says what share of all certificates
-    has defects at most. The whole table is read to choose them. A sample is not resumed: give its seed again.
+    With --sample, the result says what share of all certificates has defects at most. The whole table is read to choose
+    them. A sample is not resumed: give its seed again.
     """
     if seed and not sample:
         raise click.UsageError("--seed needs --sample.")
     output, started = Output(as_json=as_json), time.monotonic()
     requests = SignatureRequests(stack)
-    keys = Keys(stack, with_replica=with_replica)
+    keys = replica.Keys(stack, with_replica=with_replica)
     checker = Checker(stack, with_signatures=with_signatures)
     table, total = requests.describe_table()
     work = f"verify, replica {with_replica}, signatures {with_signatures}, {table}"
-    names = NUMBERS + tuple(VERDICTS.values()) * with_replica + SIGNATURE_NUMBERS * with_signatures
+    names = NUMBERS + replica.NUMBERS * with_replica + SIGNATURE_NUMBERS * with_signatures
     file = None if sample else Path(f".verify-{stack.name}.json")
     with resuming(file, work, names, output) as checkpoint, checker:
         statement = None
         if sample:
             picked = Sample(sample, seed or secrets.token_hex(4))
             with output.progress("Choosing", total) as advance:
-                requests.process_all(checkpoint, picked.add, output, advance)
-            defects = _check_sample(picked.chosen, keys, checker, checkpoint, output)
+                requests.process_all(checkpoint, picked.add, advance)
+            defects = _check_sample(picked.chosen, keys, checker, checkpoint)
             statement = picked.state_result(defects, checkpoint.counts["available"])
         else:
             with output.progress("Listing", total) as advance:
-                keys.check_all(checkpoint, output, advance)
+                keys.check_all(checkpoint, advance)
             with output.progress("Verifying", total - checkpoint.counts["scanned"]) as advance:
-                requests.process_all(checkpoint, checker.check_all, output, advance)
+                requests.process_all(checkpoint, checker.check_all, advance)
         output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)}, statement)
     if any(checkpoint.counts.get(name) for name in FAULTS):
         raise click.exceptions.Exit(1)
 
 
 def _check_sample(
-    chosen: list[SignatureRequest], keys: Keys, checker: "Checker", checkpoint: Checkpoint, output: Output
+    chosen: list[SignatureRequest], keys: replica.Keys, checker: "Checker", checkpoint: Checkpoint
 ) -> int:
     """Returns how many of the certificates have a fault."""
     defects = 0
@@ -111,11 +105,9 @@ def _check_sample(
         (altered, first), (counts, rest) = keys.check_one(request.object_key), checker.check_all([request])
         return altered + counts, first + rest
 
-    with ThreadPoolExecutor(READERS) as readers, output.progress("Verifying", len(chosen)) as advance:
+    with ThreadPoolExecutor(READERS) as readers, checkpoint.output.progress("Verifying", len(chosen)) as advance:
         for counts, findings in readers.map(check, chosen):
-            for finding in findings:
-                output.write_finding(finding)
-            checkpoint.add(counts)
+            checkpoint.record(counts, findings)
             defects += any(counts[name] for name in FAULTS)
             advance(1)
     return defects

@@ -5,17 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 
 from develop.template import Stack
-from tests.support.operator import Operator, ScriptAws, operator_in, scripted_services
+from operate.commands import reconcile
+from tests.support.operator import Operator, ScriptAws, operator, scripted_services
 
 gc.freeze()  # each full collection would visit all that the imports have made
 
 
 @pytest.fixture
 def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    """The operator's commands, in a folder of their own."""
-    with operator_in(tmp_path, stack, monkeypatch) as found:
+    """The operator's commands, in a folder of their own and without pauses between retries."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reconcile, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    with operator(stack) as found:
         yield found
 
 

@@ -71,8 +71,8 @@ def test_the_questions_and_messages_of_revoke_are_printable(operate: Operator) -
 
 def test_the_id_of_a_broken_item_is_printable(operate: Operator) -> None:
     operate.seed(1, id={"S": HOSTILE}, **WRONG_STATUS)
-    results = [operate(*COMMANDS[command]) for command in ("reconcile", "verify", "verify --json")]
-    assert [result.exit_code for result in results] == [0, 0, 0]
+    results = [operate(*COMMANDS[command]) for command in ("reconcile", "verify --json")]
+    assert [result.exit_code for result in results] == [0, 0]
     assert_shown_and_printable(*results)
 
 
@@ -88,21 +88,19 @@ def test_the_key_of_an_altered_object_is_printable(operate: Operator, script_aws
 @pytest.mark.parametrize(
     ("service", "commands"),
     [
-        ("DYNAMODB", COMMANDS.keys() - {"status"}),
-        ("SQS", {"reconcile", "status"}),
-        ("S3", {"verify", "verify --json"}),
-        ("CLOUDFORMATION", COMMANDS.keys()),
+        ("DYNAMODB", ("reconcile", "create", "list", "revoke")),
+        ("SQS", ("reconcile", "status")),
+        ("S3", ("verify", "verify --json")),
+        ("CLOUDFORMATION", ("status",)),
     ],
 )
 def test_the_message_of_an_aws_error_is_printable(
-    operate: Operator, script_aws: ScriptAws, service: str, commands: set[str]
+    operate: Operator, script_aws: ScriptAws, service: str, commands: tuple[str, ...]
 ) -> None:
     operate.seed(1)
     error = f"<Error><Code>AccessDenied</Code><Message>{IN_XML}</Message></Error>"
-    body = {
-        "S3": error,
-        "CLOUDFORMATION": f"<ErrorResponse>{error}</ErrorResponse>",
-    }.get(service, json.dumps({"__type": "AccessDenied", "message": HOSTILE}))
+    xml = {"S3": error, "CLOUDFORMATION": f"<ErrorResponse>{error}</ErrorResponse>"}
+    body = xml.get(service, json.dumps({"__type": "AccessDenied", "message": HOSTILE}))
     script_aws(service, reply(403, body.encode()))
     for command in commands:
         result = operate(*COMMANDS[command])

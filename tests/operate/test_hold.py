@@ -1,7 +1,6 @@
 """`certificates hold`, on resources made from the template. Moto refuses to delete a version that is held, but does not
 evaluate bucket policies, and asks no permission for a hold."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from unittest.mock import ANY
 
@@ -12,11 +11,9 @@ from botocore.exceptions import ClientError
 from operate.holds import Holds
 from operate.stack import find_deployed
 from tests.support.deployed import S3
-from tests.support.operator import Operator, before, json_lines, kill_when, local_operator, run, signature_id
+from tests.support.operator import Operator, before, fail_at, json_lines, kill_when, local_operator, run, signature_id
 
 ARN = "arn:aws:sts::123456789012:user/moto"
-
-
 MEANWHILE = "another run has changed its holds. See `hold list`, and run the command again."
 
 
@@ -55,12 +52,9 @@ def respond(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
 
 
-def refuse(code: str, number: int = 1) -> Callable[[int], None]:
-    def act(call: int) -> None:
-        if call == number:
-            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObjectLegalHold")
-
-    return act
+def refuse(monkeypatch: pytest.MonkeyPatch, code: str, number: int = 1) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObjectLegalHold")
+    fail_at(monkeypatch, "s3.PutObjectLegalHold", number, error)
 
 
 def test_a_hold_is_set_recorded_listed_and_released(operate: Operator) -> None:
@@ -73,12 +67,8 @@ def test_a_hold_is_set_recorded_listed_and_released(operate: Operator) -> None:
     (shown,) = json_lines(operate("hold", "list", "--json").stdout)
     hold = {"projectId": "prj_1", "signatureRequestId": signature_id(1), "at": ANY, "action": "set", "completed": True}
     assert shown == hold | {"by": ARN, "reason": "Case 7 \u202e"}
-    table = operate("hold", "list").stdout.splitlines()
-    assert table[0].split() == ["PROJECT", "SIGNATURE", "REQUEST", "AT", "ACTION", "COMPLETED", "BY", "REASON"]
-    assert table[1].split() == [
-        *("prj_1", signature_id(1), shown["at"], "set", "True", ARN, "Case", "7", "\N{REPLACEMENT CHARACTER}")
-    ]
-
+    first, last = f"projectId=prj_1  signatureRequestId={signature_id(1)}  at=", f"by={ARN}  reason=Case 7 \ufffd\n"
+    assert operate("hold", "list").stdout == f"{first}{shown['at']}  action=set  completed=True  {last}"
     version = dict(certificates(operate))[key(1)]
     bucket = operate.name("CertificatesBucket")
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -111,10 +101,7 @@ def test_a_certificate_stays_held_as_long_as_one_hold_covers_it(operate: Operato
     for covered in (one, project):
         assert operate("hold", "set", *covered).exit_code == 0
     found = Holds(find_deployed(operate.stack.name, None)).find_for("prj_1", id_)
-    assert sorted((record.reason, record.by, record.is_completed) for record in found) == [
-        ("Audit", ARN, True),
-        ("Case", ARN, True),
-    ]
+    assert {(one.reason, one.by, one.is_completed) for one in found} == {("Audit", ARN, True), ("Case", ARN, True)}
     assert operate("hold", "release", *project).stdout == "project prj_1: 1 changed, 1 unchanged.\n"
     assert (held(operate), listed(operate)) == ([key(1)], [("prj_1", id_, "set", "Case", True)])
     operate("hold", "set", *project)
@@ -132,7 +119,7 @@ def test_each_certificate_that_is_not_held_has_a_line_and_changes_the_exit_code(
         operate.seed(number)
     operate.archive(1)
     operate.archive(2)
-    before(monkeypatch, "s3.PutObjectLegalHold", refuse("AccessDenied"))
+    refuse(monkeypatch, "AccessDenied")
     ids = (signature_id(1), signature_id(2), signature_id(3), signature_id(4), "none")
     result = operate("hold", "set", *ids, "--reason", "Case")
     version = dict(certificates(operate))[key(1)]
@@ -146,16 +133,15 @@ def test_each_certificate_that_is_not_held_has_a_line_and_changes_the_exit_code(
     assert [(line[1], line[4]) for line in listed(operate)] == [(ids[0], False), (ids[1], True)]
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken"])
 def test_a_run_that_fails_is_shown_and_completed_by_the_next(
-    operate: Operator, monkeypatch: pytest.MonkeyPatch, code: str
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
         operate.archive(number)
     for action, wanted in (("set", 5), ("release", 0)):
         command = ("hold", action, "--project", "prj_1", "--reason", "Audit")
         with monkeypatch.context() as first_run:
-            before(first_run, "s3.PutObjectLegalHold", refuse(code, 3))
+            refuse(first_run, "ExpiredToken", 3)
             result = operate(*command)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith("Error: AWS refused PutObjectLegalHold: no.")
@@ -165,25 +151,23 @@ def test_a_run_that_fails_is_shown_and_completed_by_the_next(
     assert listed(operate) == []
 
 
-def test_a_response_that_changes_nothing_is_not_a_hold(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("call", "exit_code", "message"),
+    [
+        ("s3.PutObjectLegalHold", 1, "prj_1/{id}.pdf (version {version}): S3 did not keep the change."),
+        ("s3.PutObject", 1, f"project prj_1: {MEANWHILE}"),
+        ("s3.GetObjectLegalHold", 2, "Error: AWS gave no usable response: MalformedAnswer."),
+        ("sts.GetCallerIdentity", 2, "Error: The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL."),
+    ],
+)
+def test_a_response_that_changes_nothing_is_not_a_hold(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, call: str, exit_code: int, message: str
+) -> None:
     operate.archive(1)
-    with monkeypatch.context() as first_run:
-        respond(first_run, "s3.PutObjectLegalHold")
-        result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
-    version = dict(certificates(operate))[key(1)]
-    assert (result.exit_code, result.stderr) == (1, f"{key(1)} (version {version}): S3 did not keep the change.\n")
-    with monkeypatch.context() as first_run:
-        respond(first_run, "s3.PutObject")
-        result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
-    assert (result.exit_code, result.stderr) == (1, f"project prj_1: {MEANWHILE}\n")
-    with monkeypatch.context() as first_run:
-        respond(first_run, "sts.GetCallerIdentity")
-        result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
-    message = "Error: The response is not from AWS. Check the proxy and AWS_ENDPOINT_URL.\n"
-    assert (result.exit_code, result.stderr) == (2, message)
-    respond(monkeypatch, "s3.GetObjectLegalHold")
+    respond(monkeypatch, call)
     result = operate("hold", "set", "--project", "prj_1", "--reason", "Audit")
-    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")
+    words = message.format(id=signature_id(1), version=dict(certificates(operate))[key(1)])
+    assert (result.exit_code, result.stderr) == (exit_code, f"{words}\n")
 
 
 @pytest.mark.parametrize("action", ["set", "release"])
@@ -206,21 +190,19 @@ def test_only_one_of_two_records_of_the_same_number_is_created(
     operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operate.archive(1)
-    bucket = operate.name("CertificatesBucket")
+    record, bucket = ".holds/prj_1/project/000001.json", operate.name("CertificatesBucket")
 
     def create(call: int) -> None:
         if call == 1:
-            S3.put_object(Bucket=bucket, Key=".holds/prj_1/project/000001.json", Body=b"{}", IfNoneMatch="*")
+            S3.put_object(Bucket=bucket, Key=record, Body=b"{}", IfNoneMatch="*")
 
+    before(monkeypatch, "s3.PutObject", create)
     hold = ("hold", "set", "--project", "prj_1", "--reason", "Audit")
-    with monkeypatch.context() as first_run:
-        before(first_run, "s3.PutObject", create)
-        result = operate(*hold)
-    assert (result.exit_code, result.stderr, held(operate)) == (1, f"project prj_1: {MEANWHILE}\n", [])
-    malformed = "Error: .holds/prj_1/project/000001.json is not a record of a hold.\n"
-    for command in (hold, ("hold", "list")):
-        result = operate(*command)
-        assert (result.stdout, result.stderr.removeprefix("Error: ")) == ("", malformed.removeprefix("Error: "))
+    first = operate(*hold)
+    malformed = [operate(*command).stderr for command in (hold, ("hold", "list"))]
+    assert (first.exit_code, first.stderr, held(operate)) == (1, f"project prj_1: {MEANWHILE}\n", [])
+    message = f"{record} is not a record of a hold.\n"
+    assert malformed == [message, f"Error: {message}"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("1", "--project", "prj_1"), ("--project", "prj_1", "--reason", " ")])
@@ -230,18 +212,15 @@ def test_invalid_options_record_nothing(operate: Operator, arguments: tuple[str,
     assert (result.exit_code, result.stdout, listed(operate)) == (2, "", [])
 
 
-CERTIFICATES = 100
-
-
 @pytest.mark.threat("lost-certificate")
 def test_a_run_that_was_killed_is_shown_and_completed_by_the_next() -> None:
     with local_operator() as (operate, local):
         bucket = operate.name("CertificatesBucket")
-        for number in range(CERTIFICATES):
+        for number in range(90):
             S3.put_object(Bucket=bucket, Key=key(number), Body=b"")
 
         def has_started() -> bool:
-            return "ObjectLockLegalHoldStatus" in S3.head_object(Bucket=bucket, Key=key(CERTIFICATES // 3))
+            return "ObjectLockLegalHoldStatus" in S3.head_object(Bucket=bucket, Key=key(30))
 
         hold = ("hold", "set", "--project", "prj_1", "--reason", "Audit", *local)
         kill_when(has_started, *hold)
@@ -249,8 +228,8 @@ def test_a_run_that_was_killed_is_shown_and_completed_by_the_next() -> None:
         first = len(held(operate))
         second, records = run(*hold), json_lines(run("hold", "list", "--json", *local).stdout)
         all_held = held(operate)
-    assert 0 < first < CERTIFICATES
+    assert 0 < first < 90
     assert (line["completed"], line["by"]) == (False, "local")
-    words = f"{CERTIFICATES - first:,} changed, {first:,} unchanged"
+    words = f"{90 - first:,} changed, {first:,} unchanged"
     assert (second.exit_code, second.stdout) == (0, f"project prj_1: {words}.\n")
-    assert (len(all_held), [record["completed"] for record in records]) == (CERTIFICATES, [False, True])
+    assert (len(all_held), [record["completed"] for record in records]) == (90, [False, True])

@@ -88,24 +88,19 @@ def test_a_wrong_parameter_and_its_rule_are_named_in_one_line(parameters: dict[s
 
 
 ALL = Stack("s", PARAMETERS).parameters
-FORMS = [quote(ALL), [quote({name: value}) for name, value in ALL.items()]]
-FORMS += [" ".join(f"ParameterKey={name},ParameterValue='{value}'" for name, value in ALL.items())]
+AS_FOR_AWS = " ".join(f"ParameterKey={name},ParameterValue='{value}'" for name, value in ALL.items())
+FORMS = [quote(ALL), [quote({name: value}) for name, value in ALL.items()], AS_FOR_AWS, ALL]
 
 
-@pytest.mark.parametrize("form", FORMS, ids=["as saved", "list", "as for the AWS CLI"])
-def test_parameters_are_read_as_sam_reads_them(form: str | list[str]) -> None:
-    assert CfnParameterOverridesType().convert([form] if isinstance(form, str) else form, None, None) == ALL
-    check_one_is_wrong(json.dumps(form))
-
-
-def test_parameters_are_read_from_a_table_too() -> None:
-    check_one_is_wrong("{" + ", ".join(f"{name} = {json.dumps(value)}" for name, value in ALL.items()) + "}")
-
-
-def check_one_is_wrong(form: str) -> None:
-    """With the form's parameters the functions start, until one is changed in it."""
-    assert check(form, "staging").stdout == STARTS
-    wrong = check(form.replace("http://127.0.0.1:1", "http://example.com"), "staging")
+@pytest.mark.parametrize("form", FORMS, ids=["as saved", "list", "as for the AWS CLI", "table"])
+def test_parameters_are_read_as_sam_reads_them(form: str | list[str] | dict[str, str]) -> None:
+    if isinstance(form, dict):
+        text = "{" + ", ".join(f"{name} = {json.dumps(value)}" for name, value in form.items()) + "}"
+    else:
+        assert CfnParameterOverridesType().convert([form] if isinstance(form, str) else form, None, None) == ALL
+        text = json.dumps(form)
+    assert check(text, "staging").stdout == STARTS
+    wrong = check(text.replace("http://127.0.0.1:1", "http://example.com"), "staging")
     words = f"{URL}: is http to another machine; only https is allowed. Set it in samconfig.local.toml (staging)."
     assert (wrong.exit_code, wrong.stderr) == (2, f"Error: {words}\n")
 

@@ -9,13 +9,13 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from develop.fakes.server import Response, reply
-from operate import checkpoint, signature_requests
+from operate import signature_requests
 from operate.commands import reconcile
 from operate.output import make_printable
 from operate.signature_requests import SignatureRequests
 from operate.stack import find_deployed
 from tests.support.deployed import CLOUDFORMATION
-from tests.support.operator import WRONG_STATUS, Operator, ScriptAws, before, interrupt, run, signature_id, summary
+from tests.support.operator import WRONG_STATUS, Operator, ScriptAws, before, fail_at, run, signature_id, summary
 
 STATE = Path(".reconcile-craftkit-test.json")
 NOT_AN_ID = ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"]
@@ -69,64 +69,41 @@ def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken_and_stops_nothing(o
     assert operate.enqueued() == []
 
 
-def test_an_empty_table_is_reconciled(operate: Operator) -> None:
-    result = operate("archive", "reconcile")
-    assert (result.exit_code, set(summary(result.stdout).values()), STATE.exists()) == (0, {"0"}, False)
-
-
-def test_an_interrupted_run_resumes_and_sends_each_message_once(
-    operate: Operator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyboardInterrupt(), "Interrupted."),
+        (
+            ConnectTimeoutError(endpoint_url="https://sqs.example"),
+            'Connect timeout on endpoint URL: "https://sqs.example". Check the network, the proxy and the region.',
+        ),
+    ],
+)
+def test_an_interrupted_run_resumes_and_repeats_only_the_unfinished_step(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str
 ) -> None:
-    monkeypatch.setattr(signature_requests, "STEP_ITEMS", 2)
-    ids = [operate.seed(number) for number in range(24)]
-
-    with monkeypatch.context() as first_run:
-        interrupt(first_run, "sqs.SendMessageBatch", first=5)
-        result = operate("archive", "reconcile")
-    sent = operate.enqueued()
-    message = f"Error: Interrupted. Run it again to resume ({STATE}).\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
-    n = len(sent)
-    assert 0 < n < 24
-    counts = json.loads(STATE.read_text())["counts"]
-    assert counts == {"scanned": n, "available": n, "archived": 0, "enqueued": n, "broken": 0}
-
-    result = operate("archive", "reconcile")
-    assert (result.exit_code, result.stderr) == (0, f"Resuming after {n} items ({STATE}).\n")
-    assert summary(result.stdout)["enqueued"] == summary(result.stdout)["scanned"] == "24"
-    assert sorted(sent + operate.enqueued()) == ids
-    assert not STATE.exists()
-
-
-def test_a_failed_run_resumes_and_repeats_only_the_unfinished_step(
-    operate: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoint, "SEGMENTS", 1)
     monkeypatch.setattr(signature_requests, "STEP_ITEMS", 12)
     ids = [operate.seed(number) for number in range(24)]
-
-    def fail(number: int) -> None:
-        if number == 4:
-            raise ConnectTimeoutError(endpoint_url="https://sqs.example")
-
     with monkeypatch.context() as first_run:
-        before(first_run, "sqs.SendMessageBatch", fail)
+        fail_at(first_run, "sqs.SendMessageBatch", 4, error)
         result = operate("archive", "reconcile")
-    again = f"Check the network, the proxy and the region. Run it again to resume ({STATE}).\n"
-    message = f'Error: Connect timeout on endpoint URL: "https://sqs.example". {again}'
+    message = f"Error: {words} Run it again to resume ({STATE}).\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
     state = json.loads(STATE.read_text())
-    assert state["segments"] == [{"after": signature_id(11), "is_done": False}]
-    assert state["counts"] == {"scanned": 12, "available": 12, "archived": 0, "enqueued": 12, "broken": 0}
+    counts = {"scanned": 12, "available": 12, "archived": 0, "enqueued": 12, "broken": 0}
+    assert (state["table"], state["counts"]) == (signature_id(11), counts)
 
-    assert operate("archive", "reconcile").exit_code == 0
-    assert Counter(operate.enqueued()) == Counter(ids) + Counter(ids[12:22])
+    result = operate("archive", "reconcile")
+    assert (result.exit_code, result.stderr) == (0, f"Resuming after 12 items ({STATE}).\n")
+    assert summary(result.stdout)["enqueued"] == summary(result.stdout)["scanned"] == "24"
+    sent = Counter(operate.enqueued())
+    assert ([*sent], {sent[id_] for id_ in ids[:12]}, STATE.exists()) == (ids, {1}, False)
 
 
 def make_state(operate: Operator, **fields: object) -> str:
     table = SignatureRequests(find_deployed(operate.stack.name, None)).describe_table()[0]
     counts = dict.fromkeys(("scanned", "available", "archived", "enqueued", "broken"), 7)
-    return json.dumps({"work": f"reconcile, {table}", "segments": [{"is_done": True}], "counts": counts} | fields)
+    return json.dumps({"work": f"reconcile, {table}", "table": None, "counts": counts} | fields)
 
 
 def test_a_state_that_does_not_match_is_refused(operate: Operator) -> None:
@@ -135,9 +112,7 @@ def test_a_state_that_does_not_match_is_refused(operate: Operator) -> None:
     for state, message in [
         ("", malformed),
         ("{}", malformed),
-        (make_state(operate, segments=[]), malformed),
-        (make_state(operate, segments=[{}] * 5), malformed),
-        (make_state(operate, segments=[{"after": 5}]), malformed),
+        (make_state(operate, table=5), malformed),
         (make_state(operate, counts={"scanned": -1}), malformed),
         (make_state(operate, work="other"), "belongs to another table or to other options. Delete it to start over."),
     ]:
@@ -147,7 +122,7 @@ def test_a_state_that_does_not_match_is_refused(operate: Operator) -> None:
         assert (STATE.read_text(), operate.enqueued()) == (state, [])
 
 
-def test_a_stack_is_named_by_its_arn_and_a_segment_that_is_done_is_not_read_again(operate: Operator) -> None:
+def test_a_stack_is_named_by_its_arn_and_a_table_that_was_read_is_not_read_again(operate: Operator) -> None:
     operate.seed(1)
     STATE.write_text(make_state(operate))
     arn = CLOUDFORMATION.describe_stacks(StackName=operate.stack.name)["Stacks"][0]["StackId"]
@@ -192,27 +167,17 @@ def sqs_response(sent: list[int], failed: list[int]) -> Response:
     return reply(200, json.dumps({"Successful": successful, "Failed": failures}).encode())
 
 
-def test_messages_that_sqs_did_not_take_are_sent_again(
-    operate: Operator, script_aws: ScriptAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(12):
+def test_messages_that_sqs_did_not_take_are_sent_again(operate: Operator, script_aws: ScriptAws) -> None:
+    for number in range(10):
         operate.seed(number)
-    taken = sqs_response([1, 2, 3, 4, 5, 6, 8, 9], [0, 7]), sqs_response([7], [0]), sqs_response([0], [])
-    sqs = script_aws("SQS", *taken, sqs_response([0, 1], []))
-    monkeypatch.setattr(checkpoint, "SEGMENTS", 1)
+    sqs = script_aws(
+        "SQS", sqs_response([1, 2, 3, 4, 5, 6, 8, 9], [0, 7]), sqs_response([7], [0]), sqs_response([0], [])
+    )
     result = operate("archive", "reconcile")
-    assert (result.exit_code, summary(result.stdout)["enqueued"]) == (0, "12")
+    assert (result.exit_code, summary(result.stdout)["enqueued"]) == (0, "10")
     sent = [[(entry["Id"], entry["MessageBody"]) for entry in json.loads(r.body)["Entries"]] for r in sqs.requests]
-
-    def entry(id_: int, number: int) -> tuple[str, str]:
-        return str(id_), f'{{"signatureRequestId": "{signature_id(number)}"}}'
-
-    assert sent == [
-        [entry(number, number) for number in range(10)],
-        [entry(0, 0), entry(7, 7)],
-        [entry(0, 0)],
-        [entry(0, 10), entry(1, 11)],
-    ]
+    entries = [(str(number), f'{{"signatureRequestId": "{signature_id(number)}"}}') for number in range(10)]
+    assert sent == [entries, [entries[0], entries[7]], entries[:1]]
 
 
 @pytest.mark.parametrize("response", [sqs_response([], [0]), reply(200, b"<html>")])
@@ -227,17 +192,11 @@ def test_messages_that_sqs_never_takes_are_an_error(
     assert len(sqs.requests) == reconcile.ATTEMPTS
 
 
-@pytest.mark.parametrize(("status", "reason"), [(403, "Forbidden"), (503, "Service Unavailable")])
-def test_an_archive_that_does_not_respond_is_not_an_empty_archive(
-    operate: Operator, script_aws: ScriptAws, status: int, reason: str
-) -> None:
+def test_what_can_not_be_read_is_not_empty(operate: Operator, script_aws: ScriptAws) -> None:
     operate.seed(1)
-    script_aws("S3", reply(status))
+    script_aws("S3", reply(403))
     result = operate("archive", "reconcile", "--dry-run")
-    assert (result.exit_code, result.stderr) == (2, f"Error: AWS refused GetObject: {reason}.\n")
-
-
-def test_a_response_that_is_not_from_dynamodb_is_not_an_empty_table(operate: Operator, script_aws: ScriptAws) -> None:
+    assert (result.exit_code, result.stderr) == (2, "Error: AWS refused GetObject: Forbidden.\n")
     table = {"TableArn": "arn", "CreationDateTime": 1780000000, "ItemCount": 1}
     described = reply(200, json.dumps({"Table": table}).encode())
     script_aws("DYNAMODB", described, reply(200, b"{}"))

@@ -1,12 +1,12 @@
 """`certificates archive verify --replica`: the archive and its second copy. Neither has signature requests here."""
 
+import re
 from unittest.mock import ANY
 
 import pytest
 
 from certificates.certificate import Certificate
 from develop.fakes.server import Response, reply
-from operate.replica import VERDICTS
 from tests.support.deployed import AWS
 from tests.support.operator import Operator, ScriptAws, deploy, json_lines, run, signature_id
 from tests.support.pdf import pdf
@@ -77,11 +77,36 @@ def test_each_difference_of_the_second_copy_is_found(operate: Operator, monkeypa
     assert (result.exit_code, result.stderr) == (1, "")
 
 
-def test_only_descriptions_are_read(operate: Operator, script_aws: ScriptAws) -> None:
-    copied = head(x_amz_checksum_sha256=SHA256, x_amz_replication_status="COMPLETED")
-    s3 = script_aws("S3", *LISTED, copied, head(x_amz_checksum_sha256=SHA256))
+def described(status: str) -> Response:
+    return head(x_amz_checksum_sha256=SHA256, x_amz_replication_status=status)
+
+
+COPY = head(x_amz_checksum_sha256=SHA256)
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        ((*LISTED, described("COMPLETED"), COPY), "replicated"),
+        ((*LISTED, described("PENDING"), COPY), "replicated"),
+        ((NO_VERSIONS, ONE_KEY, described("COMPLETED"), COPY), "replicated"),  # archived between the two lists
+        ((*LISTED, described("PENDING"), reply(404)), "replicaPending"),
+        ((*LISTED, described("FAILED"), reply(404)), "replicaFailed"),
+        ((*LISTED, described("FAILED"), COPY), "replicaFailed"),
+        ((*LISTED, described("COMPLETED"), reply(404)), "replicaMissing"),
+        ((*LISTED, reply(404), COPY), "onlyInReplica"),  # deleted since it was listed
+    ],
+)
+def test_the_descriptions_of_both_copies_decide(
+    operate: Operator, script_aws: ScriptAws, answers: list[Response], verdict: str
+) -> None:
+    s3 = script_aws("S3", *answers)
     result = operate("archive", "verify", "--replica", "--json")
-    assert (result.exit_code, json_lines(result.stdout)) == (0, [NUMBERS | {"replicated": 1, "seconds": ANY}])
+    *findings, numbers = json_lines(result.stdout)
+    problem = re.sub("([A-Z])", r"_\1", verdict).lower()
+    assert findings == [{"problem": problem, "key": KEY}] * (verdict != "replicated")
+    assert numbers == NUMBERS | {verdict: 1, "seconds": ANY}
+    assert result.exit_code == (0 if verdict in {"replicated", "replicaPending"} else 1)
     assert [(request.method, request.target) for request in s3.requests[2:]] == [
         ("HEAD", f"/craftkit-test-certificatesbucket/{KEY}"),
         ("HEAD", f"/{BUCKET}/{KEY}"),
@@ -89,46 +114,9 @@ def test_only_descriptions_are_read(operate: Operator, script_aws: ScriptAws) ->
     assert {request.headers["x-amz-checksum-mode"] for request in s3.requests[2:]} == {"ENABLED"}
 
 
-@pytest.mark.parametrize(
-    ("status", "copy", "verdict"),
-    [
-        ("PENDING", reply(404), "replica_pending"),
-        ("PENDING", head(x_amz_checksum_sha256=SHA256), "replicated"),
-        ("FAILED", reply(404), "replica_failed"),
-        ("FAILED", head(x_amz_checksum_sha256=SHA256), "replica_failed"),
-        ("COMPLETED", reply(404), "replica_missing"),
-    ],
-)
-def test_a_certificate_that_waits_is_distinguished_from_one_that_could_not_be_copied(
-    operate: Operator, script_aws: ScriptAws, status: str, copy: Response, verdict: str
-) -> None:
-    script_aws("S3", *LISTED, head(x_amz_checksum_sha256=SHA256, x_amz_replication_status=status), copy)
-    result = operate("archive", "verify", "--replica", "--json")
-    *findings, numbers = json_lines(result.stdout)
-    assert findings == [{"problem": verdict, "key": KEY}] * (verdict != "replicated")
-    assert numbers == NUMBERS | {VERDICTS[verdict]: 1, "seconds": ANY}
-    assert result.exit_code == (0 if verdict in {"replicated", "replica_pending"} else 1)
-
-
-def test_a_certificate_that_goes_while_it_is_compared_is_a_difference(operate: Operator, script_aws: ScriptAws) -> None:
-    script_aws("S3", *LISTED, reply(404), head(x_amz_checksum_sha256=SHA256))
-    result = operate("archive", "verify", "--replica", "--json")
-    assert (result.exit_code, json_lines(result.stdout)[0]) == (1, {"problem": "only_in_replica", "key": KEY})
-
-
-def test_a_certificate_that_is_archived_between_the_two_lists_is_no_difference(
-    operate: Operator, script_aws: ScriptAws
-) -> None:
-    described = head(x_amz_checksum_sha256=SHA256)
-    script_aws("S3", NO_VERSIONS, ONE_KEY, described, described)
-    result = operate("archive", "verify", "--replica", "--json")
-    assert (result.exit_code, json_lines(result.stdout)) == (0, [NUMBERS | {"replicated": 1, "seconds": ANY}])
-
-
 def test_a_second_copy_in_another_region_is_found(operate: Operator, script_aws: ScriptAws) -> None:
     elsewhere = error(301, "PermanentRedirect", x_amz_bucket_region="ap-southeast-2")
-    described = head(x_amz_checksum_sha256=SHA256)
-    s3 = script_aws("S3", ONE_KEY, elsewhere, NO_VERSIONS, described, described)
+    s3 = script_aws("S3", ONE_KEY, elsewhere, NO_VERSIONS, COPY, COPY)
     result = operate("archive", "verify", "--replica")
     assert (result.exit_code, result.stderr) == (0, "")
     regions = [request.headers["authorization"].split("/")[2] for request in s3.requests]
@@ -136,30 +124,23 @@ def test_a_second_copy_in_another_region_is_found(operate: Operator, script_aws:
     assert regions == [home, home, away, home, away]
 
 
-@pytest.mark.parametrize("refusal", [error(404, "NoSuchBucket"), error(403, "AccessDenied")])
-def test_a_second_copy_that_can_not_be_read_is_named(
-    operate: Operator, script_aws: ScriptAws, refusal: Response
+UNREADABLE = "The bucket certificates-replica can't be read. AWS refused"
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ((ONE_KEY, error(403, "AccessDenied")), f"{UNREADABLE} ListObjectVersions: AccessDenied, said S3"),
+        ((*LISTED, COPY, reply(403)), f"{UNREADABLE} HeadObject: Forbidden"),
+        ((NO_VERSIONS, reply(200, b"<html/>")), "AWS gave no usable response: MalformedAnswer"),
+    ],
+)
+def test_a_second_copy_that_can_not_be_read_is_no_difference(
+    operate: Operator, script_aws: ScriptAws, answers: list[Response], words: str
 ) -> None:
-    script_aws("S3", ONE_KEY, refusal)
+    script_aws("S3", *answers)
     result = operate("archive", "verify", "--replica")
-    assert (result.exit_code, result.stdout) == (2, "")
-    words = "Error: The bucket certificates-replica can't be read. AWS refused ListObjectVersions: "
-    assert result.stderr.startswith(words)
-    assert result.stderr.endswith(f", said S3{AGAIN}")
-
-
-def test_a_certificate_that_can_not_be_read_is_no_difference(operate: Operator, script_aws: ScriptAws) -> None:
-    script_aws("S3", *LISTED, head(x_amz_checksum_sha256=SHA256), reply(403))
-    result = operate("archive", "verify", "--replica")
-    assert (result.exit_code, result.stdout) == (2, "")
-    words = "The bucket certificates-replica can't be read. AWS refused HeadObject: Forbidden"
-    assert result.stderr == f"Error: {words}{AGAIN}"
-
-
-def test_a_listing_that_is_not_from_s3_is_refused(operate: Operator, script_aws: ScriptAws) -> None:
-    script_aws("S3", NO_VERSIONS, reply(200, b"<html/>"))
-    result = operate("archive", "verify", "--replica")
-    assert (result.exit_code, result.stderr) == (2, f"Error: AWS gave no usable response: MalformedAnswer{AGAIN}")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {words}{AGAIN}")
 
 
 def test_a_stack_without_a_second_copy_says_so(operate: Operator) -> None:

@@ -9,6 +9,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from develop.environment import REGION
+from develop.fakes.server import ScriptedServer, reply
 from operate.evidence.logs import LogsUnavailable, read_logs
 from operate.stack import find_local
 from tests.support.operator import Operator, deploy, json_lines, local_operator, run
@@ -40,16 +41,16 @@ def test_each_command_takes_one_stack(options: tuple[str, ...], message: str) ->
 
 def test_a_stack_that_does_not_exist_or_is_another_projects_is_named(operate: Operator) -> None:
     deploy("other", {"Url": "https://example.com"})
-    result = run("archive", "status", "--stack", "other")
     words = "has no output ArchiveQueueUrl: is it a stack of this project, deployed with this version?"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: Stack other {words}\n")
-    result = run("archive", "status", "--stack", "none")
     advice = "Run `aws cloudformation describe-stacks` to list the stacks."
-    message = f"Error: No stack none in {REGION}. {advice}\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
-    result = run("archive", "status", "--stack", operate.stack.name, "--region", "eu-west-1")
-    message = f"Error: No stack {operate.stack.name} in eu-west-1. {advice}\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+    name = operate.stack.name
+    for options, message in [
+        (("other",), f"Stack other {words}"),
+        (("none",), f"No stack none in {REGION}. {advice}"),
+        ((name, "--region", "eu-west-1"), f"No stack {name} in eu-west-1. {advice}"),
+    ]:
+        result = run("archive", "status", "--stack", *options)
+        assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
 
 
 def set_hostile_configuration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,12 +68,14 @@ def test_a_local_service_that_does_not_run_is_reported_in_one_line_whatever_the_
 ) -> None:
     set_hostile_configuration(tmp_path, monkeypatch)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    with socket.socket() as closed:
+    with socket.socket() as closed, ScriptedServer(reply(404, b"not found\n")) as other:
         closed.bind(("127.0.0.1", 0))  # bound, but not listening: no other process gets this port
-        port = closed.getsockname()[1] - 1
-        result = run("archive", "status", "--local", "--port", str(port))
-    message = f"Error: No local service runs on port {port}. Give its --port, or start it: make run PORT={port}\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+        ports = closed.getsockname()[1] - 1, other.port - 1
+        results = [run("archive", "status", "--local", "--port", str(port)) for port in ports]
+    for port, result in zip(ports, results, strict=True):
+        message = f"Error: No local service runs on port {port}. Give its --port, or start it: make run PORT={port}\n"
+        assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+    assert len(other.requests) == 1
 
 
 def test_the_local_service_is_found_by_its_port_whatever_the_users_configuration(

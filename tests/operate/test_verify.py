@@ -2,9 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+import re
 from fractions import Fraction
-from operator import itemgetter
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from certificates.certificate import Certificate
 from develop.fakes.server import Response, reply
-from operate import checkpoint, replica, signature_requests
+from operate import replica, signature_requests
 from operate.sampling import find_upper_bound
 from tests.support.deployed import S3
 from tests.support.operator import (
@@ -22,7 +21,7 @@ from tests.support.operator import (
     Operator,
     ScriptAws,
     before,
-    interrupt,
+    fail_at,
     json_lines,
     kill_when,
     local_operator,
@@ -38,21 +37,17 @@ STATE = Path(".verify-craftkit-test.json")
 DENIED = reply(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
 
 
-def test_an_intact_archive_is_verified(operate: Operator) -> None:
-    operate.seed(1)
-    operate.archive(1)
-    operate.seed(2, **NO_URL)
-    operate.seed(3, **WRONG_STATUS)
-    table, as_json = operate("archive", "verify"), operate("archive", "verify", "--json")
-    counts = {"scanned": 3, "available": 1, "intact": 1, "missing": 0, "damaged": 0, "altered": 0, "broken": 1}
-    assert (table.exit_code, summary(table.stdout)) == (0, {name: str(value) for name, value in counts.items()})
-    assert (as_json.exit_code, json_lines(as_json.stdout)) == (0, [counts | {"seconds": ANY}])
-    assert table.stderr == as_json.stderr == f"broken item {signature_id(3)} (status: literal_error)\n"
+def delete(operate: Operator, number: int) -> None:
+    """Without a version: a delete marker hides what is there, which Object Lock allows."""
+    key = f"prj_1/{signature_id(number)}.pdf"
+    S3.delete_object(Bucket=operate.name("CertificatesBucket"), Key=key)
 
 
-@pytest.mark.threat("wrong-bytes")
-def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator) -> None:
-    for number in range(1, 8):
+@pytest.mark.threat("wrong-bytes", "lost-certificate")
+def test_each_certificate_that_is_missing_damaged_deleted_or_overwritten_is_found(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 11):
         operate.seed(number)
     operate.archive(1, Metadata={"repr-digest": digest(pdf())})
     operate.archive(3, ChecksumAlgorithm="CRC32")
@@ -60,51 +55,17 @@ def test_each_certificate_that_is_missing_or_damaged_is_found(operate: Operator)
     operate.archive(5, pdf()[:-40])
     operate.archive(6, b"<!doctype html>%%EOF")
     operate.archive(7, Metadata={"repr-digest": digest(b"another")})
-    problems = {2: "missing", 3: "no_checksum", 4: "wrong_checksum", 5: "not_a_pdf", 6: "not_a_pdf", 7: "wrong_digest"}
-    counts = {"scanned": 7, "available": 7, "intact": 1, "missing": 1, "damaged": 5, "altered": 0, "broken": 0}
-
-    expected = [
-        {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
-        for number, problem in problems.items()
-    ]
-
-    result = operate("archive", "verify", "--json")
-    *findings, numbers = json_lines(result.stdout)
-    assert (result.exit_code, result.stderr, numbers) == (1, "", counts | {"seconds": ANY})
-    assert sorted(findings, key=itemgetter("signatureRequestId")) == expected
-
-    result = operate("archive", "verify")
-    lines = result.stdout.splitlines()
-    assert (result.exit_code, result.stderr) == (1, "")
-    assert sorted(lines[:6]) == sorted(map(as_text, expected))
-    assert summary("\n".join(lines[6:])) == {name: str(value) for name, value in counts.items()}
-
-
-def as_text(finding: Mapping[str, object]) -> str:
-    return "  ".join(f"{name}={value}" for name, value in finding.items())
-
-
-def delete(operate: Operator, number: int) -> None:
-    """Without a version: a delete marker hides what is there, which Object Lock allows."""
-    key = f"prj_1/{signature_id(number)}.pdf"
-    S3.delete_object(Bucket=operate.name("CertificatesBucket"), Key=key)
-
-
-@pytest.mark.threat("lost-certificate")
-def test_each_key_that_was_deleted_or_overwritten_is_found(operate: Operator) -> None:
-    for number in range(1, 6):
-        operate.seed(number)
+    for number in (8, 10, 11, 8, 9, 9, 8):
         operate.archive(number)
-    delete(operate, 2)
-    operate.archive(2)
-    operate.archive(3)
-    operate.archive(3)
-    delete(operate, 4)
-    operate.archive(9)
-    delete(operate, 9)
-    altered = {2: (2, 1), 3: (3, 0), 4: (1, 1), 9: (1, 1)}
-    counts = {"scanned": 5, "available": 5, "intact": 4, "missing": 1, "damaged": 0, "altered": 4, "broken": 0}
-
+        if number != 9:
+            delete(operate, number)
+    operate.archive(8)
+    operate.seed(12, **NO_URL)
+    operate.seed(13, **WRONG_STATUS)
+    problems = {2: "missing", 3: "no_checksum", 4: "wrong_checksum", 5: "not_a_pdf", 6: "not_a_pdf"}
+    problems |= {7: "wrong_digest", 10: "missing"}
+    altered = {8: (4, 3), 9: (2, 0), 10: (1, 1), 11: (1, 1)}
+    counts = {"scanned": 12, "available": 10, "intact": 3, "missing": 2, "damaged": 5, "altered": 4, "broken": 1}
     expected: list[dict[str, object]] = [
         {
             "problem": "altered",
@@ -114,36 +75,23 @@ def test_each_key_that_was_deleted_or_overwritten_is_found(operate: Operator) ->
         }
         for number, (versions, markers) in altered.items()
     ]
-    expected.append({"problem": "missing", "signatureRequestId": signature_id(4), "projectId": "prj_1"})
-
-    result = operate("archive", "verify", "--json")
-    found = json_lines(result.stdout)
-    assert (result.exit_code, result.stderr, found) == (1, "", [*expected, counts | {"seconds": ANY}])
-
-    result = operate("archive", "verify")
-    lines = result.stdout.splitlines()
-    assert (result.exit_code, result.stderr, lines[:5]) == (1, "", [*map(as_text, expected)])
-    assert summary("\n".join(lines[5:])) == {name: str(value) for name, value in counts.items()}
-
-
-@pytest.mark.parametrize("page", [1, 3])
-def test_the_versions_of_a_key_are_counted_across_pages(
-    operate: Operator, monkeypatch: pytest.MonkeyPatch, page: int
-) -> None:
-    for number in (1, 2, 3):
-        operate.seed(number)
-        operate.archive(number)
-    for _ in range(3):
-        delete(operate, 2)
-        operate.archive(2)
-    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(page))
-    calls: list[int] = []
-    before(monkeypatch, "s3.ListObjectVersions", calls.append)
-    result = operate("archive", "verify", "--json")
-    assert json_lines(result.stdout)[:-1] == [
-        {"problem": "altered", "key": f"prj_1/{signature_id(2)}.pdf", "versions": 4, "deleteMarkers": 3}
+    expected += [
+        {"problem": problem, "signatureRequestId": signature_id(number), "projectId": "prj_1"}
+        for number, problem in problems.items()
     ]
-    assert (result.exit_code, len(calls)) == (1, -(-9 // page))
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
+    calls: list[int] = []
+    with monkeypatch.context() as first_run:
+        before(first_run, "s3.ListObjectVersions", calls.append)
+        as_json = operate("archive", "verify", "--json")
+    assert (json_lines(as_json.stdout), len(calls)) == ([*expected, counts | {"seconds": ANY}], 7)
+    table = operate("archive", "verify")
+    *lines, seconds = table.stdout.splitlines()
+    assert lines[:11] == ["  ".join(f"{name}={value}" for name, value in one.items()) for one in expected]
+    assert summary("\n".join(lines[11:])) == {name: str(value) for name, value in counts.items()}
+    assert re.fullmatch(r"seconds +\d+", seconds)
+    broken = f"broken item {signature_id(13)} (status: literal_error)\n"
+    assert [(result.exit_code, result.stderr) for result in (as_json, table)] == [(1, broken)] * 2
 
 
 def stored(content: bytes, announced: int | None = None) -> Response:
@@ -183,19 +131,14 @@ def test_an_archive_that_can_not_be_read_is_neither_intact_nor_damaged(
 def test_an_interrupted_run_resumes_and_counts_what_was_found_before(
     operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint, "SEGMENTS", 1)
     monkeypatch.setattr(signature_requests, "STEP_ITEMS", 2)
     for number in range(9):
         operate.seed(number)
         operate.archive(number, b"damaged" if number == 1 else pdf())
     delete(operate, 0)
 
-    def fail(number: int) -> None:
-        if number == 4:
-            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
-
     with monkeypatch.context() as first_run:
-        before(first_run, "s3.GetObject", fail)
+        fail_at(first_run, "s3.GetObject", 4, ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject"))
         first = operate("archive", "verify", "--json")
     assert (first.exit_code, first.stderr.endswith(f" Run it again to resume ({STATE}).\n")) == (2, True)
     problems = [finding["problem"] for finding in json_lines(first.stdout)]
@@ -204,7 +147,7 @@ def test_an_interrupted_run_resumes_and_counts_what_was_found_before(
     other = operate("archive", "verify", "--signatures")
     assert (other.exit_code, other.stderr.startswith(f"Error: {STATE} belongs to another table or to")) == (2, True)
     read: list[int] = []
-    before(monkeypatch, "s3.ListObjectVersions", fail_if_called)
+    fail_at(monkeypatch, "s3.ListObjectVersions", 1, AssertionError())
     before(monkeypatch, "s3.GetObject", read.append)
     again = operate("archive", "verify", "--json")
     assert (again.exit_code, again.stderr, len(read)) == (1, f"Resuming after 2 items ({STATE}).\n", 7)
@@ -219,12 +162,8 @@ def test_an_interrupted_list_resumes(operate: Operator, monkeypatch: pytest.Monk
     for number in [*range(9)] * 3:
         operate.archive(number)
 
-    def fail(number: int) -> None:
-        if number == 4:
-            raise ConnectTimeoutError(endpoint_url="https://s3.example")
-
     with monkeypatch.context() as first_run:
-        before(first_run, "s3.ListObjectVersions", fail)
+        fail_at(first_run, "s3.ListObjectVersions", 4, ConnectTimeoutError(endpoint_url="https://s3.example"))
         first = operate("archive", "verify", "--json")
     calls: list[int] = []
     before(monkeypatch, "s3.ListObjectVersions", calls.append)
@@ -232,18 +171,6 @@ def test_an_interrupted_list_resumes(operate: Operator, monkeypatch: pytest.Monk
     *findings, numbers = [*json_lines(first.stdout), *json_lines(again.stdout)]
     assert (first.exit_code, again.exit_code, numbers["altered"], len(calls)) == (2, 1, 9, 8)
     assert [finding["key"] for finding in findings] == [f"prj_1/{signature_id(number)}.pdf" for number in range(9)]
-
-
-def fail_if_called(_: int) -> None:
-    raise AssertionError
-
-
-def test_verify_is_interrupted(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    operate.seed(1)
-    interrupt(monkeypatch, "s3.GetObject")
-    result = operate("archive", "verify")
-    message = f"Error: Interrupted. Run it again to resume ({STATE}).\n"
-    assert (result.exit_code, result.stderr, STATE.exists()) == (2, message, True)
 
 
 @pytest.mark.threat("lost-certificate")
@@ -266,9 +193,6 @@ def test_a_run_that_was_killed_resumes_and_counts_what_was_found_before(
     assert (again.exit_code, again.stderr) == (1, f"Resuming after {first} items ({state}).\n")
     assert (numbers["scanned"], numbers["missing"], len(findings)) == (200, 200, 200 - first)
     assert 0 < first < 200
-
-
-# ── a sample ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_sample_reads_exactly_so_many_certificates_and_the_same_ones_for_the_same_seed(
@@ -298,17 +222,15 @@ def test_a_sample_states_what_it_allows_to_say(operate: Operator, monkeypatch: p
         operate.archive(number)
     STATE.write_text("of a run that was interrupted")
     result = operate("archive", "verify", "--sample", "3", "--seed", "a")
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
-        0,
-        "no defect among 3: at most 64 % at 95 % (seed a)",
-    )
+    statement = "no defect among 3: at most 64 % at 95 % (seed a)"
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, statement)
     operate.archive(2)
     result = operate("archive", "verify", "--sample", "9", "--seed", "a", "--json")
     altered, numbers = json_lines(result.stdout)
     assert (altered["key"], altered["problem"]) == (f"prj_1/{signature_id(2)}.pdf", "altered")
     assert (result.exit_code, numbers["statement"], numbers["atMost"]) == (1, "1 defect among all 5 (seed a)", 0.2)
     assert STATE.read_text() == "of a run that was interrupted"
-    before(monkeypatch, "dynamodb.Scan", fail_if_called)
+    fail_at(monkeypatch, "dynamodb.Scan", 1, AssertionError())
     result = operate("archive", "verify", "--seed", "a")
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: --seed needs --sample.")
 

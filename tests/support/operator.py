@@ -1,11 +1,11 @@
 """Runs the operator's commands, and creates the stack that they work on."""
 
 import io
+import itertools
 import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,6 @@ import boto3
 import botocore.handlers
 import moto
 import pytest
-from botocore.retries.standard import ExponentialBackoff
 from click.testing import CliRunner, Result
 
 from develop.fakes.server import Response, ScriptedServer
@@ -25,17 +24,13 @@ from develop.local.aws import serve_aws
 from develop.local.resources import create_queues, create_resources
 from develop.local.stack import make_stack, serving
 from develop.template import Stack
-from operate import signature_requests as signatures
 from operate.cli import main
-from operate.commands import reconcile
 from tests.support.deployed import AWS, CLOUDFORMATION, DYNAMODB, S3, SQS, deployed
 from tests.support.pdf import pdf
 from tests.support.stack import REPLICA
 
 NO_URL = {"certificateUrl": {"NULL": True}}
 WRONG_STATUS = {"status": {"S": "unheard-of"}}
-STOP_SECONDS = 60
-RESEND_SECONDS = 5
 
 ScriptAws = Callable[..., ScriptedServer]
 """`script("S3", *answers)` replaces an AWS service with a scripted server."""
@@ -115,16 +110,6 @@ def operator(stack: Stack) -> Iterator[Operator]:
 
 
 @contextmanager
-def operator_in(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    """As `operator`, in this folder and without pauses between retries."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(reconcile, "FIRST_PAUSE", 0)
-    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    with operator(stack) as found:
-        yield found
-
-
-@contextmanager
 def local_operator() -> Iterator[tuple[Operator, tuple[str, ...]]]:
     """The local service without its functions, and the options that choose it."""
     stack = make_stack(provider_port=1)
@@ -161,39 +146,19 @@ def scripted_services(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptAws]:
 
 def before(monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[int], None]) -> None:
     """Calls `act` before each AWS call of this name, with its number, counted from 1."""
-    lock, calls = threading.Lock(), [0]
-
-    def handle(**_: Any) -> None:
-        with lock:
-            calls[0] += 1
-            number = calls[0]
-        act(number)
-
-    handlers = [*botocore.handlers.BUILTIN_HANDLERS, (f"before-call.{call}", handle)]
+    calls = itertools.count(1)
+    handler = (f"before-call.{call}", lambda **_: act(next(calls)))
+    handlers = [*botocore.handlers.BUILTIN_HANDLERS, handler]
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", handlers)
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, call: str, first: int = 1) -> None:
-    """Sends Ctrl-C at the AWS call of this number and name. This and later calls wait until the command has told its
-    threads to stop: how soon the main thread notices the signal depends on the machine. One that arrives just before
-    it begins to wait is noticed after the wait, so a user would press the keys again."""
-    main_thread = threading.main_thread().ident or 0
-    stops: list[threading.Event] = []
+def fail_at(monkeypatch: pytest.MonkeyPatch, call: str, number: int, error: BaseException) -> None:
+    """Raises an error instead of the AWS call of this name and number."""
 
-    def make_event() -> threading.Event:
-        stops.append(threading.Event())
-        return stops[-1]
+    def act(calls: int) -> None:
+        if calls == number:
+            raise error
 
-    def act(number: int) -> None:
-        if number < first:
-            return
-        for _ in range(STOP_SECONDS // RESEND_SECONDS):
-            if number == first:
-                signal.pthread_kill(main_thread, signal.SIGINT)
-            if stops[-1].wait(RESEND_SECONDS):
-                return
-
-    monkeypatch.setattr(signatures, "Event", make_event)
     before(monkeypatch, call, act)
 
 

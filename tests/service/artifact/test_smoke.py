@@ -12,7 +12,7 @@ from develop.fakes.server import ScriptedServer, reply
 from develop.local import seeds
 from develop.local.gateway import Reply, serve
 from develop.local.stack import LocalService, serving
-from operate.commands.smoke import ROUTE
+from operate.commands.smoke import ROUTE, UNKNOWN_KEY
 from tests.support.operator import run
 
 Smoke = Callable[..., Result]
@@ -62,13 +62,28 @@ def test_what_aws_does_not_document_is_noted_and_fails_nothing(running: LocalSer
     assert (result.exit_code, result.output.splitlines()[-1]) == (0, "All 14 checks passed; notes: 3.")
 
 
+def test_other_bytes_fail_the_check(running: LocalService, smoke: Smoke) -> None:
+    """A part is too long, and an error tells one key from another."""
+
+    def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
+        answered = running.api(method, target, headers, body)
+        is_changed = headers.get("Range") == "bytes=0-99" or UNKNOWN_KEY in headers.get("Authorization", "")
+        return Reply(answered.status, answered.headers, answered.body + b" " * is_changed)
+
+    server = serve(answer, "127.0.0.1", 0)
+    with serving(server):
+        result = smoke(f"http://127.0.0.1:{server.server_address[1]}")
+    assert re.findall(r"^(.+?)  +\d{3} +unexpected bytes$", result.output, re.MULTILINE) == ["Range", "unknown key"]
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "2 of 17 checks failed.")
+
+
 def test_base64_to_a_client_without_accept_is_explained(smoke: Smoke) -> None:
     with ScriptedServer(reply(200, b"%PDF-1.7\n"), reply(200, b64encode(b"%PDF-1.7\n"))) as gateway:
         result = smoke(gateway.url)
     media_types = "base64 text: the API's binary media types"
     assert f"{media_types} need an Accept header: clients must send application/pdf" in result.output
     assert f"{media_types} are not those of template.yaml" in result.output
-    accepts = [request.headers.get("accept") for request in gateway.requests[:3]]
+    accepts = [request.headers.get("accept") for request in gateway.requests[1:4]]
     assert accepts == ["application/pdf", None, "*/*"]
 
 
