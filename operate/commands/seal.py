@@ -27,9 +27,9 @@ from operate.stack import DeployedStack, on_a_stack
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the newest seal.")
 @on_a_stack
 def seal(stack: DeployedStack, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: bool, as_json: bool) -> None:
-    """Seal all certificates that no seal has yet, with one time stamp.
+    """Seal the certificates that no seal has yet.
 
-    First compares the archive with all seals. Exit code 1: a sealed certificate or a seal is missing, hidden or
+    One time stamp seals all of them. First compares the archive with all seals. Exit code 1: a sealed certificate or a seal is missing, hidden or
     altered. Without a valid time stamp nothing is sealed, and the next run covers it.
     """
     from operate.seals.seals import Seals, name_object  # noqa: PLC0415 - takes a second to import

@@ -21,7 +21,6 @@ _DOCUMENTS = {
 _WEAK = {"md2", "md5", "sha1"}
 
 
-@cache
 def trusted_authorities() -> list[x509.Certificate]:
     """The authorities that this machine trusts, from OpenSSL's default file or SSL_CERT_FILE.
 
