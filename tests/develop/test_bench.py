@@ -12,13 +12,13 @@ import urllib3
 from botocore.exceptions import ClientError
 
 from develop.bench.report import render_page
-from develop.bench.results import ARCHIVING_SIZES, GROWTH_SIZES, SIZE, Costs, Results, goals, ratio
+from develop.bench.results import ARCHIVING_SIZES, SIZE, Costs, Results, goals, ratio
 from develop.bench.stub import Stub, certificate_id, in_a_process
 from develop.environment import REGION
 from develop.local import seeds
 from develop.template import ROOT
 
-PEERS = ("empty", "floor", "naive", "textbook", "textbook-best", "fastapi")
+PEERS = ("floor", "textbook", "textbook-best", "fastapi")
 RESULTS = Results(
     rounds=2,
     unzipped=dict.fromkeys(("ours", *PEERS), 25 * 2**20),
@@ -26,9 +26,6 @@ RESULTS = Results(
     snapshot=([12, 30], [10, 20]),
     warm={"ours": Costs([28.5, 28.5], [6, 6], 60_000_000)} | {name: Costs([28, 28], [5, 6], 1) for name in PEERS},
     first={"ours": Costs([90, 90], [13, 13]), "floor": Costs([80, 90], [10, 10])},
-    growth={
-        (name, size): Costs([25], [5], 50_000_000 + size * 5) for name in ("ours", "floor") for size in GROWTH_SIZES
-    },
     archiving={(size, number): Costs([250, 250], [9, 9], 70_000_000) for size in ARCHIVING_SIZES for number in (1, 10)},
 )
 
@@ -61,8 +58,7 @@ def test_the_page_tells_values_spread_and_day() -> None:
         "| cold start / floor | 0.97 | 1.05 | met |",
         "| first request after a snapshot / warm | 1.35 | 1.3 | missed |",
         "| ours | 450 ± 150 | 90.0 ± 0.0 | 28.5 ± 0.0 | 6.0 ± 0.0 | 60.0 | 90.0 ± 0.0 | 13.0 ± 0.0 | 25.0 |",
-        "| 10 KB | 25.0 ± 0.0 | 5.0 ± 0.0 | 50.0 | 25.0 ± 0.0 | 5.0 ± 0.0 | 50.0 |",
-        "| 200 KB | 250 ± 0 | 250 ± 0 | 40 | 0.9 ± 0.0 | 70.0 | 70.0 |",
+        "| 0.2 MB | 250 ± 0 | 250 ± 0 | 40 | 0.9 ± 0.0 | 70.0 | 70.0 |",
         "| rounds | 2 |",
     ):
         assert line in lines
