@@ -102,6 +102,7 @@ def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_
 
 
 @pytest.mark.fault("fifty-at-once")
+@pytest.mark.threat("wrong-bytes")
 def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instances: ExecutionEnvironments) -> None:
     """Each execution environment fetches its own rendering before any of them is archived."""
     id_ = signature_id("fifty-at-once")

@@ -26,12 +26,12 @@ def smoke(running: LocalService) -> Smoke:
     return check
 
 
-@pytest.mark.parametrize("suffix", ["", "/", ROUTE])
-def test_a_working_deployment_passes(running: LocalService, smoke: Smoke, suffix: str) -> None:
-    result = smoke(running.url + suffix)
-    assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1] == "All 17 checks passed."
-    assert seeds.KEY not in result.output
+def test_a_working_deployment_passes(running: LocalService, smoke: Smoke) -> None:
+    for suffix in ("", "/", ROUTE):
+        result = smoke(running.url + suffix)
+        assert result.exit_code == 0, result.output
+        assert result.output.splitlines()[-1] == "All 17 checks passed."
+        assert seeds.KEY not in result.output
 
 
 def test_a_gateway_with_its_own_errors_fails_the_check(smoke: Smoke) -> None:
