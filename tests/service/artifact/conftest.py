@@ -155,7 +155,7 @@ def refreshing(running: LocalService) -> Iterator[Refreshing]:
             yield Refreshing(stack, invoke)
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def calls(running: LocalService, refreshing: Refreshing, recorder: Recorder) -> set[Call]:
     """The calls of every situation, of one completed signature request on its way from the table to the archive, and of
     two refreshed access tokens."""
