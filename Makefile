@@ -67,7 +67,7 @@ mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a te
 	@$(PYTHON) -m develop.checks.mutants
 	cd .mutants && mutmut run && mutmut results && mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
 
-sam-local: build ## send every event through sam local invoke and start-api; needs Docker (minutes)
+sam-local: build ## send every event through sam local invoke; needs Docker (minutes)
 	@$(PYTHON) -m develop.checks.sam_local
 
 build: $(BUILT) ## build the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)

@@ -1,9 +1,5 @@
 """API Gateway on one machine, by the rules of a Regional REST API with Lambda proxy integrations.
 
-It changes replies as API Gateway does. Routes and gateway responses come from the translated template, binary
-bodies follow the binary media types and Accept, some headers are remapped, and late or malformed replies become gateway
-responses.
-
 Rules: https://docs.aws.amazon.com/apigateway/latest/developerguide/ (api-gateway-known-issues,
 lambda-proxy-binary-media, api-gateway-gatewayResponse-definition, limits)
 """
