@@ -12,7 +12,7 @@ PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
 PACKAGE := .aws-sam/certificates-$(ARCH)
 OTHER_ARCH = $(filter-out $(ARCH),arm64 x86_64)
-PEERS := floor textbook textbook-best fastapi
+PEERS := floor textbook textbook-best
 # No source distributions: their build tools are not locked.
 LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
@@ -119,7 +119,7 @@ lock: .venv/ready ## update all locks
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 	echo cyclonedx-bom | $(COMPILE) --upgrade - -o requirements-sbom.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
-	for peer in floor textbook fastapi; do \
+	for peer in floor textbook; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt develop/bench/peers/$$peer/requirements.in -o develop/bench/peers/$$peer/requirements.txt || exit; \
 	done
 

@@ -51,7 +51,6 @@ def goals(results: Results) -> list[tuple[str, float, float, str]]:
     return [
         ("cold start / floor", ratio(cold["ours"], cold["floor"]), 1.05, ""),
         ("cold start / textbook", ratio(cold["ours"], cold["textbook"]), 0.3, ""),
-        ("cold start / fastapi", ratio(cold["ours"], cold["fastapi"]), 0.25, ""),
         ("first request after a snapshot / warm", ratio(*results.snapshot), 1.3, ""),
         ("warm, latency / floor", ratio(warm["ours"], warm["floor"]), 1.03, ""),
         ("warm, CPU / floor", ratio(warm_cpu["ours"], warm_cpu["floor"]), 1.08, ""),

@@ -17,7 +17,7 @@ from develop.environment import REGION
 from develop.local import seeds
 from develop.template import ROOT
 
-PEERS = ("floor", "textbook", "textbook-best", "fastapi")
+PEERS = ("floor", "textbook", "textbook-best")
 RESULTS = Results(
     rounds=2,
     unzipped=dict.fromkeys(("ours", *PEERS), 25 * 2**20),
@@ -32,7 +32,7 @@ RESULTS = Results(
 def test_the_goals_compare_this_service_with_its_peers_within_a_round() -> None:
     cold = 0.975  # the median of 300 / 400 and 600 / 500
     assert {words: value for words, value, *_ in goals(RESULTS)} == {
-        **{f"cold start / {name}": cold for name in ("floor", "textbook", "fastapi")},
+        **{f"cold start / {name}": cold for name in ("floor", "textbook")},
         "first request after a snapshot / warm": 1.35,
         "warm, latency / floor": 28.5 / 28,
         "warm, CPU / floor": 1.1,

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from develop.fakes.server import Response, ScriptedServer, raw, reply, reset
 from develop.local import seeds
-from tests.support.clients import DAMAGED, LARGE, PDF, PROGRAMS, SECONDS, Client, cut, digest, error, stall, wait, whole
+from tests.support.clients import DAMAGED, LARGE, PDF, PROGRAMS, Client, cut, digest, error, wait, whole
 
 HOSTILE = "x[$(touch x)]"
 GIVEN_UP = [error(503, "Not now.")] * 5
@@ -72,17 +71,6 @@ def test_a_response_that_trickles_in_is_abandoned(client: Client, tmp_path: Path
     with ScriptedServer(raw(head, *[b"x"] * 500, pause=0.1), whole()) as server:
         code, output = client.run(server.url)
     assert (code, output.splitlines()[-1], client.pauses) == (0, f"{client.file} downloaded", [1])
-
-
-def test_two_programs_at_once_do_not_mix_their_certificates(client: Client) -> None:
-    """The first stalls halfway while the second saves its own, and is then killed."""
-    begun = threading.Event()
-    client.file.write_bytes(LARGE)
-    with ScriptedServer(stall(begun), whole()) as server, client.started(server.url):
-        assert begun.wait(SECONDS)
-        assert client.file.read_bytes() == LARGE
-        assert client.run(server.url) == (0, f"{client.file} downloaded\n")
-    assert client.file.read_bytes() == PDF
 
 
 def test_a_full_disk_leaves_the_copy_and_no_half_certificate(client: Client) -> None:

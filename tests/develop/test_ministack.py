@@ -93,7 +93,7 @@ class MiniStack:
         names = {parameter["ParameterKey"] for parameter in stack["Parameters"]} - changed.keys()
         parameters: list[dict[str, Any]] = [{"ParameterKey": name, "UsePreviousValue": True} for name in names]
         parameters += [{"ParameterKey": name, "ParameterValue": value} for name, value in changed.items()]
-        source = {"TemplateBody": template} if template else {"UsePreviousTemplate": True}
+        source = {"TemplateURL": template} if template else {"UsePreviousTemplate": True}
         cloudformation.update_stack(
             StackName=NAME, **source, Parameters=parameters, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
         )
@@ -205,20 +205,24 @@ def deploy_a_new_release(ministack: MiniStack) -> None:
     template = ministack.client("cloudformation").get_template(StackName=NAME, TemplateStage="Original")["TemplateBody"]
     text = template if isinstance(template, str) else json.dumps(template)
     assert "unnamed" in text
-    ministack.update(text.replace("unnamed", "released"))
+    ministack.client("s3").create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": REGION})
+    ministack.client("s3").put_object(
+        Bucket="templates", Key="released", Body=text.replace("unnamed", "released").encode()
+    )
+    ministack.update(f"{ministack.url}/templates/released")
     wait_until(lambda: ministack.find_version() == "2")
 
 
 def refuse_wrong_parameters(ministack: MiniStack) -> None:
-    with pytest.raises(ClientError, match="must be an https URL"):
-        ministack.update(ProviderCertificateUrl="http://example.com/{providerRequestId}")
-    with pytest.raises(ClientError, match="ProviderLinkField needs ProviderLinkHosts"):
-        ministack.update(ProviderLinkField="url")
-    with pytest.raises(ClientError, match="must be a whole number from 10 to 720"):
-        ministack.update(ProviderTokenMinutes="12.5")
     secret = "craftkit/provider-secret"  # noqa: S105
-    with pytest.raises(ClientError, match="must be two secrets"):
-        ministack.update(ProviderTokenUrl="https://e.com", ProviderOAuthSecretName=secret)
+    for message, parameters in (
+        ("must be an https URL", {"ProviderCertificateUrl": "http://example.com/{providerRequestId}"}),
+        ("ProviderLinkField needs ProviderLinkHosts", {"ProviderLinkField": "url"}),
+        ("must be a whole number from 10 to 720", {"ProviderTokenMinutes": "12.5"}),
+        ("must be two secrets", {"ProviderTokenUrl": "https://e.com", "ProviderOAuthSecretName": secret}),
+    ):
+        with pytest.raises(ClientError, match=message):
+            ministack.update(**parameters)
 
 
 def delete_the_stack_but_not_its_data(ministack: MiniStack) -> None:

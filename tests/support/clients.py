@@ -7,10 +7,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -142,14 +140,3 @@ def wait(status: int, retry_after: str) -> Response:
 
 def cut(status: int = 200) -> Response:
     return raw(f"HTTP/1.1 {status} Text\r\nContent-Length: 500\r\n\r\n".encode() + PDF)
-
-
-def stall(begun: threading.Event) -> Response:
-    """Sends half a certificate, then nothing until the client disconnects."""
-
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE) + LARGE[: len(LARGE) // 2])
-        begun.set()
-        connection.recv(1)
-
-    return answer

@@ -45,15 +45,13 @@ def send_through_gateway(stack: Stack, instance: ExecutionEnvironment, id_: str)
     return reply.status, lines, reply.body
 
 
-GATEWAY_ERROR = (
-    500,
-    {
-        "Cache-Control": "private, no-store",
-        "Content-Type": "application/json",
-        "X-Content-Type-Options": "nosniff",
-    },
-    b'{"error": {"code": "internal", "message": "Something went wrong on our side."}}',
-)
+GATEWAY_HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Content-Type": "application/json",
+    "X-Content-Type-Options": "nosniff",
+}
+GATEWAY_BODY = b'{"error": {"code": "internal", "message": "Something went wrong on our side."}}'
+GATEWAY_ERROR = 500, GATEWAY_HEADERS, GATEWAY_BODY
 
 
 @pytest.mark.parametrize("moment", KILLED)

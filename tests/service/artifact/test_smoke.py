@@ -70,9 +70,3 @@ def test_base64_to_a_client_without_accept_is_explained(smoke: Smoke) -> None:
     assert f"{media_types} are not those of template.yaml" in result.output
     accepts = [request.headers.get("accept") for request in gateway.requests[:3]]
     assert accepts == ["application/pdf", None, "*/*"]
-
-
-def test_a_failed_connection_is_reported_in_one_line(smoke: Smoke) -> None:
-    result = smoke("http://127.0.0.1:1")
-    message = "Error: No response (NewConnectionError). Check --url and the network.\n"
-    assert (result.exit_code, result.stderr) == (2, message)
