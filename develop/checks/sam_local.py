@@ -18,7 +18,7 @@ TOKEN_SECONDS = 60
 def main() -> None:
     drop_user_settings()
     expected: list[tuple[str, str, int]] = [(DOWNLOAD, one.event, one.status) for one in seeds.SITUATIONS]
-    expected += [(ARCHIVE, one.event, one.later) for one in seeds.ARCHIVE_SITUATIONS]
+    expected += [(ARCHIVE, event, later) for event, later in seeds.ARCHIVE_SITUATIONS.items()]
     expected += [(REFRESH, seeds.REFRESH_EVENT, TOKEN_SECONDS)]
     with local_service(in_processes, "0.0.0.0", 3000, token_seconds=TOKEN_SECONDS):  # noqa: S104 - for containers
         wrong = [event for function, event, outcome in expected if _invoke(function, event) != outcome]
@@ -33,9 +33,7 @@ def _invoke(function: str, event: str) -> int:
     command = ["sam", "local", "invoke", function, "--event", f"events/{event}.json"]
     output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
     reply: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return int(
-        len(reply["batchItemFailures"]) if function == ARCHIVE else reply.get("statusCode", reply.get("seconds"))
-    )
+    return len(reply["batchItemFailures"]) if function == ARCHIVE else int(reply.get("statusCode") or reply["seconds"])
 
 
 if __name__ == "__main__":

@@ -57,27 +57,19 @@ SITUATIONS = [
 ]
 
 
-@dataclass(frozen=True)
-class ArchiveSituation:
-    """`event` is the name of a file in `events/`; `later` of its messages stay in the queue."""
-
-    event: str
-    later: int
-
-
-ARCHIVE_SITUATIONS = [
-    ArchiveSituation("archive_available", 0),
-    ArchiveSituation("archive_archived", 0),
-    ArchiveSituation("archive_unknown", 0),
-    ArchiveSituation("archive_not_available", 1),
-    ArchiveSituation("archive_broken_item", 1),
-    ArchiveSituation("archive_provider_unknown", 1),
-    ArchiveSituation("archive_provider_html", 1),
-    ArchiveSituation("archive_malformed", 1),
-    ArchiveSituation("archive_duplicates", 0),
-    ArchiveSituation("archive_ten", 1),
-]
-
+ARCHIVE_SITUATIONS = {
+    "archive_available": 0,
+    "archive_archived": 0,
+    "archive_unknown": 0,
+    "archive_not_available": 1,
+    "archive_broken_item": 1,
+    "archive_provider_unknown": 1,
+    "archive_provider_html": 1,
+    "archive_malformed": 1,
+    "archive_duplicates": 0,
+    "archive_ten": 1,
+}
+"""How many messages of each archive event stay in the queue, by the name of its file."""
 
 REFRESH_EVENT = "refresh_scheduled"
 

@@ -76,7 +76,7 @@ def local_service(
 
         provider.complete = complete
         running.enter_context(archiving.running())
-        api = Gateway(stack, functions).answer
+        api = Gateway(stack, functions).respond
         server = serve(before(api), host, port)
         running.enter_context(serving(server))
         yield LocalService(stack, f"http://127.0.0.1:{server.server_address[1]}", aws_url, provider, functions, api)

@@ -72,6 +72,7 @@ def test_every_command_of_a_page_can_be_typed(monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_event_has_its_situation_and_the_readme_shows_the_first() -> None:
     first = SITUATIONS[0]
-    names = [*(one.event for one in SITUATIONS), *(one.event for one in ARCHIVE_SITUATIONS)]
-    assert sorted([*names, REFRESH_EVENT]) == sorted(path.stem for path in (ROOT / "events").iterdir())
+    assert sorted([*(one.event for one in SITUATIONS), *ARCHIVE_SITUATIONS, REFRESH_EVENT]) == sorted(
+        path.stem for path in (ROOT / "events").iterdir()
+    )
     assert f"\n# {first.status}  {first.words}\ncurl -sS -o certificate.pdf -H " in (ROOT / "README.md").read_text()

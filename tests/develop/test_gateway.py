@@ -44,7 +44,7 @@ def function() -> Function:
 
 @pytest.fixture
 def ask(stack: Stack, function: Function) -> Iterator[Ask]:
-    server = serve(Gateway(stack, {"DownloadCertificateFunction": function}).answer, "127.0.0.1", 0)
+    server = serve(Gateway(stack, {"DownloadCertificateFunction": function}).respond, "127.0.0.1", 0)
     with serving(server), urllib3.PoolManager(retries=False) as http:
 
         def run(method: str = "GET", path: str = PATH, **options: Any) -> tuple[int, dict[str, str], bytes]:

@@ -27,7 +27,7 @@ PROGRAMS = {
     "javascript": [NODE, str(FOLDER / "certificate.mjs")],
 }
 
-# Each records the seconds that it was told to wait, and waits only a moment.
+# Each records the seconds of each requested wait, and waits only a moment.
 SHORT_WAITS = {
     "sleep": '#!/bin/sh\necho "$1" >>"$PAUSES"\nexec /bin/sleep 0.05\n',
     "sitecustomize.py": """

@@ -165,10 +165,11 @@ def calls(running: LocalService, refreshing: Refreshing, recorder: Recorder) -> 
         )
         reply = json.loads(refreshing.invoke(json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode()))
         assert reply["rotated"] is (credentials is ROTATING), reply
-    for function, situations in ((DOWNLOAD, seeds.SITUATIONS), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
+    downloads = [situation.event for situation in seeds.SITUATIONS]
+    for function, events in ((DOWNLOAD, downloads), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
         forget_first(running)
-        for situation in situations:
-            running.functions[function](json.dumps(seeds.event(situation.event)).encode())
+        for event in events:
+            running.functions[function](json.dumps(seeds.event(event)).encode())
     complete(running)
     settle(running)
     return recorder.calls

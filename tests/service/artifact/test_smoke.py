@@ -49,9 +49,9 @@ def test_what_aws_does_not_document_is_noted_and_fails_nothing(running: LocalSer
     def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
         if method == "POST" or target == "/v1/nothing":
             return Reply(403, [], b'{"message":"Missing Authentication Token"}')
-        answered = running.api(method, target, headers, body)
-        is_text = method == "GET" and answered.status == 200 and "Accept" not in headers
-        return Reply(answered.status, answered.headers, b64encode(answered.body)) if is_text else answered
+        response = running.api(method, target, headers, body)
+        is_text = method == "GET" and response.status == 200 and "Accept" not in headers
+        return Reply(response.status, response.headers, b64encode(response.body)) if is_text else response
 
     server = serve(answer, "127.0.0.1", 0)
     with serving(server):
