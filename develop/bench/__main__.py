@@ -12,7 +12,7 @@ from develop.bench import measuring
 from develop.bench.contenders import archiver, contenders, restored, unzipped_bytes
 from develop.bench.measuring import Run
 from develop.bench.report import render_page
-from develop.bench.results import ARCHIVING_SIZES, Results
+from develop.bench.results import Results
 from develop.bench.stub import in_a_process
 from develop.template import ROOT
 
@@ -42,11 +42,7 @@ def measure(rounds: int) -> Results:
         _say("first downloads")
         first = measuring.warm({one.name: Run(one, measuring.first_download) for one in firsts}, rounds)
         _say("archiving")
-        batches = {
-            (size, number): Run(archiver(url), measuring.batch(size, number), requests=1)
-            for size in ARCHIVING_SIZES
-            for number in (1, 10)
-        }
+        batches = {number: Run(archiver(url), measuring.batch(number), requests=1) for number in (1, 10)}
         archiving = measuring.warm(batches, rounds)
         unzipped = {one.name: unzipped_bytes(one.package) for one in all_}
     return Results(rounds, unzipped, cold, snapshot, warm, first, archiving)

@@ -37,8 +37,8 @@ def first_download() -> Mapping[str, object]:
     return download_event(certificate_id(SIZE, next(_NUMBERS), archived=False))
 
 
-def batch(size: int, number: int) -> MakeEvent:
-    return lambda: archive_event([certificate_id(size, next(_NUMBERS), archived=False) for _ in range(number)])
+def batch(number: int) -> MakeEvent:
+    return lambda: archive_event([certificate_id(SIZE, next(_NUMBERS), archived=False) for _ in range(number)])
 
 
 def cold_starts(contenders: Sequence[Contender], rounds: int) -> dict[str, Costs]:

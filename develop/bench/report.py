@@ -11,12 +11,12 @@ from statistics import median
 
 import psutil
 
-from develop.bench.results import ARCHIVING_SIZES, Results, goals
+from develop.bench.results import Results, goals
 
 
 def render_page(page: str, results: Results, day: date) -> str:
     """Returns docs/benchmarks.md with its tables, in this order, and its date replaced."""
-    tables = iter([_goals(results), _contenders(results), _archiving(results), _machine(results)])
+    tables = iter([_goals(results), _contenders(results), _machine(results)])
     page = re.sub(r"(?:^\|.*\n)+", lambda _: next(tables), page, flags=re.MULTILINE)
     return re.sub(r"\d{4}-\d\d-\d\d", str(day), page, count=1)
 
@@ -42,25 +42,6 @@ def _contenders(results: Results) -> str:
     }
     rows = [[name, *(values.get(name, "") for values in columns.values())] for name in results.unzipped]
     return _table(["", *columns], rows)
-
-
-def _archiving(results: Results) -> str:
-    rows = []
-    for size in ARCHIVING_SIZES:
-        one, ten = (results.archiving[size, number] for number in (1, 10))
-        rows.append(
-            [
-                f"{size / 1e6:g} MB",
-                _middle(one.milliseconds),
-                _middle(ten.milliseconds),
-                f"{10_000 / median(ten.milliseconds):.0f}",
-                _middle([milliseconds / 10 for milliseconds in ten.cpu]),
-                f"{one.peak / 1e6:.1f}",
-                f"{ten.peak / 1e6:.1f}",
-            ]
-        )
-    columns = ["certificate", "one, ms", "ten, ms", "a second", "CPU of each, ms", "one, peak MB", "ten, peak MB"]
-    return _table(columns, rows)
 
 
 def _machine(results: Results) -> str:

@@ -6,7 +6,6 @@ from statistics import median
 
 SIZE = 200_000
 """Bytes of the usual certificate."""
-ARCHIVING_SIZES = (SIZE, 4_400_000)
 
 
 @dataclass
@@ -32,8 +31,8 @@ class Results:
     """One download of many, by contender."""
     first: Mapping[str, Costs]
     """One first download of many, by contender."""
-    archiving: Mapping[tuple[int, int], Costs]
-    """One batch, by the certificates' size and number."""
+    archiving: Mapping[int, Costs]
+    """One batch, by its number of certificates."""
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -47,7 +46,7 @@ def goals(results: Results) -> list[tuple[str, float, float, str]]:
         {name: costs.milliseconds for name, costs in one.items()} for one in (results.cold, results.warm, results.first)
     )
     warm_cpu, first_cpu = ({name: costs.cpu for name, costs in one.items()} for one in (results.warm, results.first))
-    one, ten = (results.archiving[SIZE, number].milliseconds for number in (1, 10))
+    one, ten = (results.archiving[number].milliseconds for number in (1, 10))
     return [
         ("cold start / floor", ratio(cold["ours"], cold["floor"]), 1.05, ""),
         ("cold start / textbook", ratio(cold["ours"], cold["textbook"]), 0.3, ""),
