@@ -8,7 +8,7 @@ import pytest
 from develop.local import seeds
 from develop.local.emulator import Emulator
 from develop.local.stack import ARCHIVE, LocalService
-from tests.service.artifact.conftest import SECONDS, complete, is_archived, settle, wait_until
+from tests.service.artifact.conftest import SECONDS, complete, is_archived, put_signature_request, settle, wait_until
 from tests.support.pdf import pdf
 
 
@@ -43,14 +43,14 @@ def test_killing_an_execution_environment_loses_nothing(running: LocalService) -
         return pdf()
 
     running.provider.documents["req_slow"] = render
-    item = seeds.signature("3000000a-0000-4000-8000-000000000000", "completed", "req_slow", is_available=True)
-    running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
+    id_ = "3000000a-0000-4000-8000-000000000000"
+    put_signature_request(running, id_, "req_slow")
     try:
         assert fetching.wait(SECONDS)
         instance.kill()
-        assert not is_archived(running, item["id"]["S"])
+        assert not is_archived(running, id_)
         killed.set()
-        wait_until(lambda: is_archived(running, item["id"]["S"]))
+        wait_until(lambda: is_archived(running, id_))
     finally:
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1800"})
     assert instance.log().count("INIT START") == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from develop.local import seeds
 from develop.local.stack import LocalService
+from tests.service.artifact.conftest import read_archived
 from tests.support.clients import FOLDER, NODE, Client
 
 
@@ -34,16 +35,10 @@ def url(running: LocalService, situation: str) -> str:
     return running.url + str(seeds.event(situation)["path"])
 
 
-def archived(running: LocalService, situation: str) -> bytes:
-    key = f"{seeds.PROJECT}/{seeds.signature_id(situation)}.pdf"
-    bucket = running.stack.physical_id("CertificatesBucket")
-    return bytes(running.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-
-
 def test_a_large_certificate_comes_in_ranges(running: LocalService, tmp_path: Path) -> None:
     client = Client("python", tmp_path)
     assert client.run(url(running, "download_large")) == (0, f"{client.file} downloaded\n")
-    assert client.file.read_bytes() == archived(running, "download_large")
+    assert client.file.read_bytes() == read_archived(running, "download_large")
 
 
 def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_path: Path) -> None:
@@ -58,4 +53,4 @@ def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_pa
 def test_the_loop_of_the_page_gets_a_large_certificate(running: LocalService, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "CRAFTKIT_API_KEY": seeds.KEY, "URL": url(running, "download_large")}
     run_commands(commands_of_the_page("key"), tmp_path, environment)
-    assert (tmp_path / "certificate.pdf").read_bytes() == archived(running, "download_large")
+    assert (tmp_path / "certificate.pdf").read_bytes() == read_archived(running, "download_large")

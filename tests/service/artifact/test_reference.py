@@ -16,6 +16,7 @@ from develop.local import seeds
 from develop.local.gateway import serve
 from develop.local.reference import with_reference, write_site
 from develop.local.stack import LocalService, serving
+from tests.service.artifact.conftest import read_archived
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPERATION = "#operations-Signatures-downloadCertificate"
@@ -64,11 +65,7 @@ def test_a_signature_request_chosen_and_sent_shows_what_a_client_gets(running: L
     send(page, situations["download_archived"])
     with page.expect_download() as download:
         page.get_by_text("Download file").click()
-    bucket = running.stack.physical_id("CertificatesBucket")
-    key = f"{seeds.PROJECT}/{seeds.signature_id('download_archived')}.pdf"
-    archived = running.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    assert archived.startswith(b"%PDF-")
-    assert Path(download.value.path()).read_bytes() == archived
+    assert Path(download.value.path()).read_bytes() == read_archived(running, "download_archived")
     for event, code in (("download_large", "content_too_large"), ("download_malformed_id", "not_found")):
         send(page, situations[event])
         shown = page.locator(f"{OPERATION} .live-responses-table .response-col_description code").first.inner_text()
