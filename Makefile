@@ -12,7 +12,7 @@ PYTHON := .venv/bin/python
 BUILT := .aws-sam/$(ARCH).built
 PACKAGE := .aws-sam/certificates-$(ARCH)
 OTHER_ARCH = $(filter-out $(ARCH),arm64 x86_64)
-PEERS := empty floor naive textbook textbook-best fastapi
+PEERS := floor textbook textbook-best
 # No source distributions: their build tools are not locked.
 LOCKED := --quiet --require-hashes --only-binary :all:
 # The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
@@ -67,7 +67,7 @@ mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a te
 	@$(PYTHON) -m develop.checks.mutants
 	cd .mutants && mutmut run && mutmut results && mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
 
-sam-local: build ## send every event through sam local invoke and start-api; needs Docker (minutes)
+sam-local: build ## send every event through sam local invoke; needs Docker (minutes)
 	@$(PYTHON) -m develop.checks.sam_local
 
 build: $(BUILT) ## build the deployable artifact in .aws-sam/build (ARCH=x86_64 or arm64; default: this machine's)
@@ -119,7 +119,7 @@ lock: .venv/ready ## update all locks
 	echo checkov | $(COMPILE) --upgrade - -o requirements-checkov.txt
 	echo cyclonedx-bom | $(COMPILE) --upgrade - -o requirements-sbom.txt
 	printf 'aws-sam-translator\nministack\nsnapshot-restore-py\n' | $(COMPILE) --upgrade - -o requirements-ministack.txt
-	for peer in naive textbook fastapi; do \
+	for peer in floor textbook; do \
 	  $(COMPILE) --upgrade -c requirements-dev.txt develop/bench/peers/$$peer/requirements.in -o develop/bench/peers/$$peer/requirements.txt || exit; \
 	done
 
@@ -162,7 +162,7 @@ $(PACKAGE).cdx.json: layers/dependencies/requirements.txt pyproject.toml .sbom/r
 	@rm -rf .aws-sam/bench/$*
 	.uv/bin/uv pip install $(LOCKED) --python .venv --target .aws-sam/bench/$* -r $(dir $<)requirements.txt
 	@case $* in *-best) sed '/[Tt]racer/d' $<;; *) cat $<;; esac >.aws-sam/bench/$*/app.py
-	@case $* in floor|naive|*-best) $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*;; esac
+	@case $* in floor|*-best) $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .aws-sam/bench/$*;; esac
 	@touch $@
 
 # Environments hold absolute paths: in a folder that was moved or copied, all are made again.

@@ -12,7 +12,7 @@ from develop.bench import measuring
 from develop.bench.contenders import archiver, contenders, restored, unzipped_bytes
 from develop.bench.measuring import Run
 from develop.bench.report import render_page
-from develop.bench.results import ARCHIVING_SIZES, GROWTH_SIZES, SIZE, Results
+from develop.bench.results import Results
 from develop.bench.stub import in_a_process
 from develop.template import ROOT
 
@@ -32,30 +32,20 @@ def main() -> None:
 def measure(rounds: int) -> Results:
     with in_a_process(provider=200) as url, in_a_process(provider=50) as url_of_first:
         all_ = contenders(url)
-        ours_and_floor = [contender for contender in all_ if contender.name in {"ours", "floor"}]
         firsts = [contender for contender in contenders(url_of_first) if contender.name in {"ours", "floor"}]
         _say("cold starts")
         cold = measuring.cold_starts(all_, rounds)
         _say("snapshots")
         snapshot = measuring.after_snapshot(restored(url), rounds)
         _say("downloads")
-        warm = measuring.warm({one.name: Run(one, measuring.download(SIZE)) for one in all_}, rounds)
+        warm = measuring.warm({one.name: Run(one, measuring.download) for one in all_}, rounds)
         _say("first downloads")
-        first = measuring.warm({one.name: Run(one, measuring.first_download(SIZE)) for one in firsts}, rounds)
-        _say("certificates of other sizes")
-        sizes = {
-            (one.name, size): Run(one, measuring.download(size)) for size in GROWTH_SIZES for one in ours_and_floor
-        }
-        growth = measuring.warm(sizes, max(1, rounds // 3))
+        first = measuring.warm({one.name: Run(one, measuring.first_download) for one in firsts}, rounds)
         _say("archiving")
-        batches = {
-            (size, number): Run(archiver(url), measuring.batch(size, number), requests=1)
-            for size in ARCHIVING_SIZES
-            for number in (1, 10)
-        }
+        batches = {number: Run(archiver(url), measuring.batch(number), requests=1) for number in (1, 10)}
         archiving = measuring.warm(batches, rounds)
         unzipped = {one.name: unzipped_bytes(one.package) for one in all_}
-    return Results(rounds, unzipped, cold, snapshot, warm, first, growth, archiving)
+    return Results(rounds, unzipped, cold, snapshot, warm, first, archiving)
 
 
 def _say(what: str) -> None:

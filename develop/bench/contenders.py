@@ -11,7 +11,7 @@ from develop.local.emulator import ExecutionEnvironment, Package, find_built
 from develop.local.stack import ARCHIVE, DOWNLOAD
 from develop.template import ROOT, Stack
 
-PEERS = ("empty", "floor", "naive", "textbook", "textbook-best", "fastapi")
+PEERS = ("floor", "textbook", "textbook-best")
 INSTALLED = ROOT / ".aws-sam" / "bench"
 RESTORED = Path(__file__).parent / "restored"
 

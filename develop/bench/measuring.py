@@ -29,16 +29,16 @@ class Run:
     requests: int = 25
 
 
-def download(size: int) -> MakeEvent:
-    return lambda: download_event(certificate_id(size))
+def download() -> Mapping[str, object]:
+    return download_event(certificate_id(SIZE))
 
 
-def first_download(size: int) -> MakeEvent:
-    return lambda: download_event(certificate_id(size, next(_NUMBERS), archived=False))
+def first_download() -> Mapping[str, object]:
+    return download_event(certificate_id(SIZE, next(_NUMBERS), archived=False))
 
 
-def batch(size: int, number: int) -> MakeEvent:
-    return lambda: archive_event([certificate_id(size, next(_NUMBERS), archived=False) for _ in range(number)])
+def batch(number: int) -> MakeEvent:
+    return lambda: archive_event([certificate_id(SIZE, next(_NUMBERS), archived=False) for _ in range(number)])
 
 
 def cold_starts(contenders: Sequence[Contender], rounds: int) -> dict[str, Costs]:
@@ -48,7 +48,7 @@ def cold_starts(contenders: Sequence[Contender], rounds: int) -> dict[str, Costs
         first = number % len(contenders)  # after-effects of the previous contender hit all equally
         for contender in [*contenders[first:], *contenders[:first]]:
             with contender.start() as instance:
-                taken = _send(instance, download_event(certificate_id(SIZE)))
+                taken = _send(instance, download())
                 if number:
                     costs[contender.name].milliseconds.append(taken)
                     costs[contender.name].cpu.append(_cpu(instance.runtime()))
@@ -62,7 +62,7 @@ def after_snapshot(contender: Contender, rounds: int) -> tuple[list[float], list
     for _ in range(rounds + 1):
         with contender.start() as instance:
             instance(b"{}")  # imports everything and runs the hooks of the snapshot
-            taken = [_send(instance, download_event(certificate_id(SIZE))) for _ in range(27)]
+            taken = [_send(instance, download()) for _ in range(27)]
             first.append(taken[0])
             later.append(median(taken[2:]))
     return first[1:], later[1:]
@@ -93,7 +93,7 @@ def _send(instance: ExecutionEnvironment, event: Mapping[str, object]) -> float:
     reply = instance(body)
     milliseconds = (time.perf_counter() - started) * 1000
     parsed = json.loads(reply)
-    if parsed.get("statusCode") not in {200, 204} and parsed != {"batchItemFailures": []}:
+    if parsed.get("statusCode") != 200 and parsed != {"batchItemFailures": []}:
         raise RuntimeError(f"{reply[:1000]!r}\n{instance.log()[-5000:]}")
     return milliseconds
 

@@ -11,12 +11,12 @@ from statistics import median
 
 import psutil
 
-from develop.bench.results import ARCHIVING_SIZES, GROWTH_SIZES, Results, goals
+from develop.bench.results import Results, goals
 
 
 def render_page(page: str, results: Results, day: date) -> str:
     """Returns docs/benchmarks.md with its tables, in this order, and its date replaced."""
-    tables = iter([_goals(results), _contenders(results), _growth(results), _archiving(results), _machine(results)])
+    tables = iter([_goals(results), _contenders(results), _machine(results)])
     page = re.sub(r"(?:^\|.*\n)+", lambda _: next(tables), page, flags=re.MULTILINE)
     return re.sub(r"\d{4}-\d\d-\d\d", str(day), page, count=1)
 
@@ -42,36 +42,6 @@ def _contenders(results: Results) -> str:
     }
     rows = [[name, *(values.get(name, "") for values in columns.values())] for name in results.unzipped]
     return _table(["", *columns], rows)
-
-
-def _growth(results: Results) -> str:
-    columns = [f"{name}, {unit}" for name in ("ours", "floor") for unit in ("ms", "CPU ms", "peak MB")]
-    rows = [[_size(size), *_costs(results, "ours", size), *_costs(results, "floor", size)] for size in GROWTH_SIZES]
-    return _table(["certificate", *columns], rows)
-
-
-def _costs(results: Results, name: str, size: int) -> list[str]:
-    costs = results.growth[name, size]
-    return [_middle(costs.milliseconds), _middle(costs.cpu), f"{costs.peak / 1e6:.1f}"]
-
-
-def _archiving(results: Results) -> str:
-    rows = []
-    for size in ARCHIVING_SIZES:
-        one, ten = (results.archiving[size, number] for number in (1, 10))
-        rows.append(
-            [
-                _size(size),
-                _middle(one.milliseconds),
-                _middle(ten.milliseconds),
-                f"{10_000 / median(ten.milliseconds):.0f}",
-                _middle([milliseconds / 10 for milliseconds in ten.cpu]),
-                f"{one.peak / 1e6:.1f}",
-                f"{ten.peak / 1e6:.1f}",
-            ]
-        )
-    columns = ["certificate", "one, ms", "ten, ms", "a second", "CPU of each, ms", "one, peak MB", "ten, peak MB"]
-    return _table(columns, rows)
 
 
 def _machine(results: Results) -> str:
@@ -102,7 +72,3 @@ def _middle(values: Sequence[float]) -> str:
     quarter = len(ordered) // 4
     middle, spread = median(values), (ordered[-1 - quarter] - ordered[quarter]) / 2
     return f"{middle:,.0f} ± {spread:.0f}" if middle >= 100 else f"{middle:.1f} ± {spread:.1f}"
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e6:g} MB" if size >= 1_000_000 else f"{size / 1000:g} KB"

@@ -6,8 +6,6 @@ from statistics import median
 
 SIZE = 200_000
 """Bytes of the usual certificate."""
-GROWTH_SIZES = (10_000, 100_000, SIZE, 1_000_000, 2_500_000, 4_400_000)
-ARCHIVING_SIZES = (SIZE, 4_400_000)
 
 
 @dataclass
@@ -33,10 +31,8 @@ class Results:
     """One download of many, by contender."""
     first: Mapping[str, Costs]
     """One first download of many, by contender."""
-    growth: Mapping[tuple[str, int], Costs]
-    """One download of many, by contender and the certificate's size."""
-    archiving: Mapping[tuple[int, int], Costs]
-    """One batch, by the certificates' size and number."""
+    archiving: Mapping[int, Costs]
+    """One batch, by its number of certificates."""
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -46,13 +42,14 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 def goals(results: Results) -> list[tuple[str, float, float, str]]:
     """Returns what is compared, the value, the most that it may be, and the unit."""
-    cold, warm, first = ({name: costs.milliseconds for name, costs in one.items()} for one in _compared(results))
-    _, warm_cpu, first_cpu = ({name: costs.cpu for name, costs in one.items()} for one in _compared(results))
-    one, ten = (results.archiving[SIZE, number].milliseconds for number in (1, 10))
+    cold, warm, first = (
+        {name: costs.milliseconds for name, costs in one.items()} for one in (results.cold, results.warm, results.first)
+    )
+    warm_cpu, first_cpu = ({name: costs.cpu for name, costs in one.items()} for one in (results.warm, results.first))
+    one, ten = (results.archiving[number].milliseconds for number in (1, 10))
     return [
         ("cold start / floor", ratio(cold["ours"], cold["floor"]), 1.05, ""),
         ("cold start / textbook", ratio(cold["ours"], cold["textbook"]), 0.3, ""),
-        ("cold start / fastapi", ratio(cold["ours"], cold["fastapi"]), 0.25, ""),
         ("first request after a snapshot / warm", ratio(*results.snapshot), 1.3, ""),
         ("warm, latency / floor", ratio(warm["ours"], warm["floor"]), 1.03, ""),
         ("warm, CPU / floor", ratio(warm_cpu["ours"], warm_cpu["floor"]), 1.08, ""),
@@ -62,7 +59,3 @@ def goals(results: Results) -> list[tuple[str, float, float, str]]:
         ("artifact, unzipped", results.unzipped["ours"] / 2**20, 25, " MiB"),
         ("archiving ten / one", ratio(ten, one), 1.5, ""),
     ]
-
-
-def _compared(results: Results) -> tuple[Mapping[str, Costs], ...]:
-    return results.cold, results.warm, results.first

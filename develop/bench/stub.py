@@ -1,4 +1,4 @@
-"""The benchmark's cloud: it answers from memory after fixed delays.
+"""The benchmark's cloud: it responds from memory after fixed delays.
 
 A certificate's id encodes its size and whether it is archived.
 """
@@ -16,7 +16,7 @@ from develop.fakes.server import Request, Response, reply
 from develop.template import Stack
 
 STACK = "craftkit-bench"
-_ID = re.compile(r"(?P<place>[af])[0-9a-f]{7}-0000-4000-8000-(?P<size>[0-9]{12})")
+_ID = re.compile(r"(?P<state>[af])[0-9a-f]{7}-0000-4000-8000-(?P<size>[0-9]{12})")
 
 
 def certificate_id(size: int, number: int = 0, *, archived: bool = True) -> str:
@@ -25,7 +25,7 @@ def certificate_id(size: int, number: int = 0, *, archived: bool = True) -> str:
 
 
 MILLISECONDS = {"GetObject": 15.0, "PutObject": 15.0}
-"""From a request's arrival to its answer. Operations of DynamoDB, Secrets Manager and SQS take 4."""
+"""From a request's arrival to its response. Operations of DynamoDB, Secrets Manager and SQS take 4."""
 
 _render = cache(certificate)
 
@@ -37,18 +37,18 @@ class Stub(Cloud):
         super().__init__(Stack(STACK, {}))
         self._milliseconds = MILLISECONDS | {"Certificate": provider}
 
-    def find_answer(self, request: Request) -> Response:
+    def find_response(self, request: Request) -> Response:
         arrived = time.perf_counter()
         operation, name = identify(request)
         if found := _ID.fullmatch(name):
             self.tables.put_signature(name)
-            if found["place"] == "a" and self.archived(name) is None:
+            if found["state"] == "a" and self.archived(name) is None:
                 self.archive(name, _render(int(found["size"])))
         # What is written is neither kept nor hashed.
-        answer = reply(headers={"ETag": '"created"'}, keep_open=True) if operation == "PutObject" else self.answer()
+        response = reply(headers={"ETag": '"created"'}, keep_open=True) if operation == "PutObject" else self.respond()
         milliseconds = self._milliseconds.get(operation, 4)
         time.sleep(max(0, arrived + milliseconds / 1000 - time.perf_counter()))
-        return answer
+        return response
 
     def render(self, signature_id: str) -> bytes:
         return _render(int(signature_id[-12:]))

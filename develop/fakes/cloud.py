@@ -19,7 +19,7 @@ from develop.local import seeds
 from develop.template import Stack
 
 Script = Mapping[str, Sequence[Response]]
-"""Answers by operation: the n-th request gets the n-th one, and further requests the last. Operations are AWS's,
+"""Responses by operation: the n-th request gets the n-th one, and further requests the last. Operations are AWS's,
 `Certificate` (the provider) and `File` (the link's target)."""
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,7 +33,7 @@ _PDF = {
 
 
 def succeed(_: socket.socket) -> None:
-    """In a script: the service does as asked and answers."""
+    """In a script: the service does as asked and responds."""
 
 
 def lose_response(_: socket.socket) -> None:
@@ -75,7 +75,7 @@ class Cloud(ScriptedServer):
         self.asked.pop(name, None)
         self._scripts[name] = script
 
-    def find_answer(self, request: Request) -> Response:
+    def find_response(self, request: Request) -> Response:
         """A normal response keeps the connection open, as AWS does; a scripted one closes it."""
         operation, name = identify(request)
         with self._lock:
@@ -84,14 +84,14 @@ class Cloud(ScriptedServer):
         answers = self._scripts.get(name, {}).get(operation, [succeed])
         scripted = answers[min(number, len(answers)) - 1]
         if scripted is succeed:
-            return self.answer()
+            return self.respond()
         if scripted is lose_response:
-            self.answer()
+            self.respond()
             return reset
         return scripted
 
-    def answer(self) -> Response:
-        """Does what the request asks, and returns the answer of a working service."""
+    def respond(self) -> Response:
+        """Does what the request asks, and returns the response of a working service."""
         operation, name = identify(self.request)
         json_services: dict[str, Callable[..., Mapping[str, Any]]] = {
             "GetItem": self.tables.get_item,
@@ -111,7 +111,7 @@ class Cloud(ScriptedServer):
             return s3_error(response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"], keep_open=True)
 
     def _ask_provider(self, operation: str, name: str) -> Response:
-        """The provider answers with a link if the request asks for JSON."""
+        """The provider responds with a link if the request asks for JSON."""
         if operation == "Certificate":
             if self.request.headers.get("authorization") != f"Bearer {seeds.PROVIDER_SECRET}":
                 return reply(401, keep_open=True)

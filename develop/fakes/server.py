@@ -47,11 +47,11 @@ class ScriptedServer:
 
     @property
     def request(self) -> Request:
-        """The request being answered. Each answer runs in its own thread."""
+        """The current request. Each response is sent in its own thread."""
         return self._thread.request  # type: ignore[no-any-return]
 
-    def find_answer(self, request: Request) -> Response:
-        """The n-th request is answered by the n-th answer, and further ones by the last."""
+    def find_response(self, request: Request) -> Response:
+        """The n-th request gets the n-th response, and further requests the last one."""
         self.requests.append(request)
         return self.answers[min(len(self.requests), len(self.answers)) - 1]
 
@@ -70,7 +70,7 @@ class ScriptedServer:
             with connection, connection.makefile("rb") as received:
                 while request := _read_request(connection, received):
                     self._thread.request = request
-                    if not self.find_answer(request)(connection):
+                    if not self.find_response(request)(connection):
                         return
 
 

@@ -1,12 +1,12 @@
 """Runs the whole service on this machine, with seeded data, until Ctrl-C."""
 
 import argparse
-import os
 import shlex
 import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 
 from develop.environment import drop_user_settings
 from develop.local import seeds
@@ -31,15 +31,12 @@ def main() -> None:
         signal.signal(sign, signal.default_int_handler)
     drop_user_settings()
     seconds = TOKEN_SECONDS[arguments.provider]
-    try:
-        with local_service(in_processes, arguments.host, arguments.port, with_reference, seconds) as running:
-            announce(running)
-            threading.Event().wait()
-    except KeyboardInterrupt:
-        pass
-    except BrokenPipeError:
-        # The reader closed the pipe (`| head`), which Python would flush at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with (
+        suppress(KeyboardInterrupt),
+        local_service(in_processes, arguments.host, arguments.port, with_reference, seconds) as running,
+    ):
+        announce(running)
+        threading.Event().wait()
 
 
 def require_free(host: str, port: int) -> None:

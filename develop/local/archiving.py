@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
-
 from develop.local import seeds
 from develop.local.events import pipe_messages, rule_messages
 from develop.local.gateway import Invoke
@@ -19,17 +17,17 @@ POLL_SECONDS = 0.3
 
 
 class Archiving:
-    """`session` makes a session of the stand-in for AWS at `url`, in the name of one resource of the template. The pipe
-    reads the stream under its own name; the event source mapping reads the queue under the function's."""
+    """`client` makes a client of a service of AWS, in the name of one resource of the template. The pipe reads the
+    stream under its own name; the event source mapping reads the queue under the function's."""
 
-    def __init__(self, stack: Stack, session: Callable[[str], boto3.Session], url: str, archive: Invoke) -> None:
+    def __init__(self, stack: Stack, client: Callable[[str, str], Any], archive: Invoke) -> None:
         self._stack = stack
         self._archive = archive
-        self._dynamodb = session("Craftkit").client("dynamodb", endpoint_url=url)
-        self._streams = session("SignaturesPipe").client("dynamodbstreams", endpoint_url=url)
-        self._pipe = session("SignaturesPipe").client("sqs", endpoint_url=url)
-        self._rule = session("SignatureCompletedRule").client("sqs", endpoint_url=url)
-        self._poller = session("ArchiveCertificateFunction").client("sqs", endpoint_url=url)
+        self._dynamodb = client("dynamodb", "Craftkit")
+        self._streams = client("dynamodbstreams", "SignaturesPipe")
+        self._pipe = client("sqs", "SignaturesPipe")
+        self._rule = client("sqs", "SignatureCompletedRule")
+        self._poller = client("sqs", "ArchiveCertificateFunction")
         name = stack.physical_id("ArchiveQueue")
         self._queue_url = self._rule.get_queue_url(QueueName=name)["QueueUrl"]
         self._table = stack.physical_id("SignaturesTable")

@@ -114,11 +114,6 @@ class ExecutionEnvironment:
         (process,) = psutil.Process(self.process.pid).children(recursive=True)
         return process
 
-    def page_faults(self) -> int:
-        """Counts the runtime process's minor page faults so far. Source: proc_pid_stat(5), minflt."""
-        values = Path(f"/proc/{self.runtime().pid}/stat").read_text().rpartition(")")[2].split()
-        return int(values[7])
-
     def kill(self) -> None:
         """Ends the execution environment at once, as Lambda may. The next call starts another one."""
         if self.process.poll() is None:

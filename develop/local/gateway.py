@@ -1,9 +1,5 @@
 """API Gateway on one machine, by the rules of a Regional REST API with Lambda proxy integrations.
 
-It changes replies as API Gateway does. Routes and gateway responses come from the translated template, binary
-bodies follow the binary media types and Accept, some headers are remapped, and late or malformed replies become gateway
-responses.
-
 Rules: https://docs.aws.amazon.com/apigateway/latest/developerguide/ (api-gateway-known-issues,
 lambda-proxy-binary-media, api-gateway-gatewayResponse-definition, limits)
 """
@@ -46,7 +42,7 @@ class Reply:
 
 
 Response = Callable[[str, str, Message, bytes], Reply]
-"""Answers a request: method, target, headers and body."""
+"""Responds to a request: method, target, headers and body."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ class Gateway:
         ]
         self._integrations = ThreadPoolExecutor(max_workers=32)
 
-    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Reply:
+    def respond(self, method: str, target: str, headers: Message, body: bytes) -> Reply:
         request_id = str(uuid.uuid4())
         reply = self._route(method, target, headers, body, request_id)
         return Reply(reply.status, [("x-amzn-RequestId", request_id), *reply.headers], reply.body)
@@ -174,14 +170,14 @@ def _header_text(value: object) -> str:
 
 class _Handler(Handler):
     protocol_version = "HTTP/1.1"
-    answer: Response
+    respond: Response
 
     def _do(self) -> None:
         length = self.headers.get("Content-Length", "0")
         # One byte above the limit shows that it is exceeded. Unread bytes close the connection.
         body = self.rfile.read(min(int(length), MAX_BODY_BYTES + 1)) if length.isdecimal() else b""
         self.close_connection |= str(len(body)) != length or "Transfer-Encoding" in self.headers
-        reply = self.answer(self.command, self.path, self.headers, body)
+        reply = self.respond(self.command, self.path, self.headers, body)
         self.send_response_only(reply.status)
         self.send_header("Date", self.date_time_string())
         for name, value in reply.headers:
@@ -201,7 +197,7 @@ class _Handler(Handler):
         raise AttributeError(name)
 
 
-def serve(answer: Response, host: str, port: int) -> Server:
+def serve(respond: Response, host: str, port: int) -> Server:
     """Returns a server that is bound but not running: call `serve_forever` and `server_close`."""
-    handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
+    handler = type("Handler", (_Handler,), {"respond": staticmethod(respond)})
     return Server((host, port), handler)

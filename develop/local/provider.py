@@ -1,8 +1,8 @@
 """A stub of the provider. It renders each certificate again on every request, as some real providers do.
 
-After `POST /stop` it hangs up when asked for a certificate, after `POST /start` it answers again. `POST /complete`
-completes a new signature request. `POST /oauth/token` issues access tokens if the provider's credentials expire.
-`POST /time-stamps` is a time-stamping authority.
+After `POST /stop` it closes the connection of each request for a certificate, after `POST /start` it responds again.
+`POST /complete` completes a new signature request. `POST /oauth/token` issues access tokens if the provider's
+credentials expire. `POST /time-stamps` is a time-stamping authority.
 """
 
 import base64

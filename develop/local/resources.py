@@ -1,8 +1,8 @@
 """Creates the template's tables, buckets, secret and queues in a stand-in for AWS."""
 
 import json
-
-import boto3
+from collections.abc import Callable
+from typing import Any
 
 from develop.environment import REGION
 from develop.template import Stack
@@ -11,11 +11,9 @@ _TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode")
 _QUEUE_ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod")
 
 
-def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint_url: str | None = None) -> None:
-    """`secret` is the provider's, which operators create by hand on AWS too."""
-    dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
-    s3 = session.client("s3", endpoint_url=endpoint_url)
-    secrets_manager = session.client("secretsmanager", endpoint_url=endpoint_url)
+def create_resources(stack: Stack, secret: str, client: Callable[..., Any]) -> None:
+    """`secret` is the provider's, which operators create by hand on AWS too. `client` makes boto3's clients."""
+    dynamodb, s3 = client("dynamodb"), client("s3")
     for logical_id, table in stack.of_type("AWS::DynamoDB::Table").items():
         properties = {name: table[name] for name in _TABLE_PROPERTIES}
         if "StreamSpecification" in table:
@@ -33,15 +31,15 @@ def create_resources(stack: Stack, secret: str, session: boto3.Session, endpoint
             retention = lock["Rule"]["DefaultRetention"]
             lock = lock | {"Rule": {"DefaultRetention": retention | {"Days": int(retention["Days"])}}}
             s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock)
-    secrets_manager.create_secret(Name=stack.resolve({"Ref": "ProviderSecretName"}), SecretString=secret)
+    client("secretsmanager").create_secret(Name=stack.resolve({"Ref": "ProviderSecretName"}), SecretString=secret)
 
 
-def create_queues(stack: Stack, session: boto3.Session, endpoint_url: str | None = None) -> None:
-    sqs = session.client("sqs", endpoint_url=endpoint_url)
+def create_queues(stack: Stack, client: Callable[..., Any]) -> None:
+    sqs = client("sqs")
     # A dead-letter queue must exist before the queue that names it.
     queues = stack.of_type("AWS::SQS::Queue").items()
     for logical_id, queue in sorted(queues, key=lambda item: "RedrivePolicy" in item[1]):
         attributes = {name: str(queue[name]) for name in _QUEUE_ATTRIBUTES if name in queue}
         if "RedrivePolicy" in queue:
             attributes["RedrivePolicy"] = json.dumps(queue["RedrivePolicy"])
-        sqs.create_queue(QueueName=stack.physical_id(logical_id), Attributes=attributes)  # type: ignore[arg-type]
+        sqs.create_queue(QueueName=stack.physical_id(logical_id), Attributes=attributes)

@@ -50,41 +50,26 @@ SITUATIONS = [
     Situation("download_unknown_id", 404, "no such signature request"),
     Situation("download_malformed_id", 404, "an id that is not a UUID"),
     Situation("download_other_project", 404, "another project's signature request"),
-    Situation("download_sent", 409, "status sent"),
-    Situation("download_viewed", 409, "status viewed"),
-    Situation("download_completed", 409, "status completed, certificate not issued yet"),
-    Situation("download_declined", 409, "status declined: never available"),
-    Situation("download_expired", 409, "status expired: never available"),
-    Situation("download_cancelled", 409, "status cancelled: never available"),
-    Situation("download_failed", 409, "status failed: never available"),
+    *(Situation(f"download_{status}", 409, f"status {status}, no certificate") for status in STATUSES),
     Situation("download_broken_item", 500, "an item that breaks the table's rules"),
     Situation("download_provider_unknown", 502, "the provider does not know the request"),
     Situation("download_provider_html", 502, "the provider answers 200 with a web page"),
 ]
 
 
-@dataclass(frozen=True)
-class ArchiveSituation:
-    """`event` is the name of a file in `events/`; `later` of its messages stay in the queue."""
-
-    event: str
-    later: int
-    words: str
-
-
-ARCHIVE_SITUATIONS = [
-    ArchiveSituation("archive_available", 0, "available: fetched and archived"),
-    ArchiveSituation("archive_archived", 0, "archived already"),
-    ArchiveSituation("archive_unknown", 0, "no such signature request: dropped with a warning"),
-    ArchiveSituation("archive_not_available", 1, "not available yet"),
-    ArchiveSituation("archive_broken_item", 1, "an item that breaks the table's rules"),
-    ArchiveSituation("archive_provider_unknown", 1, "the provider does not know the request"),
-    ArchiveSituation("archive_provider_html", 1, "the provider answers 200 with a web page"),
-    ArchiveSituation("archive_malformed", 1, "a malformed message"),
-    ArchiveSituation("archive_duplicates", 0, "one signature request three times in a batch"),
-    ArchiveSituation("archive_ten", 1, "one malformed message among ten"),
-]
-
+ARCHIVE_SITUATIONS = {
+    "archive_available": 0,
+    "archive_archived": 0,
+    "archive_unknown": 0,
+    "archive_not_available": 1,
+    "archive_broken_item": 1,
+    "archive_provider_unknown": 1,
+    "archive_provider_html": 1,
+    "archive_malformed": 1,
+    "archive_duplicates": 0,
+    "archive_ten": 1,
+}
+"""How many messages of each archive event stay in the queue, by the name of its file."""
 
 REFRESH_EVENT = "refresh_scheduled"
 
@@ -96,8 +81,7 @@ def event(name: str) -> dict[str, Any]:
 
 def curl_headers(event: dict[str, Any]) -> list[str]:
     """Makes the curl options that send a proxy event's headers."""
-    sent_by_curl_itself = {"Accept", "Host", "User-Agent"}
-    headers = {name: value for name, value in event["headers"].items() if name not in sent_by_curl_itself}
+    headers = {name: value for name, value in event["headers"].items() if name not in {"Accept", "Host", "User-Agent"}}
     return [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
 
 
@@ -111,13 +95,8 @@ def api_keys() -> list[dict[str, Any]]:
 
     def item(key: str, **attributes: dict[str, Any]) -> dict[str, Any]:
         hashed = HashedKey.parse(key)
-        return {
-            "keyHash": {"S": hashed.sha256},
-            "projectId": {"S": PROJECT},
-            "prefix": {"S": hashed.prefix},
-            "createdAt": {"S": _CREATED},
-            "revokedAt": {"NULL": True},
-        } | attributes
+        names = {"keyHash": hashed.sha256, "projectId": PROJECT, "prefix": hashed.prefix, "createdAt": _CREATED}
+        return {name: {"S": text} for name, text in names.items()} | {"revokedAt": {"NULL": True}} | attributes
 
     return [
         item(KEY),
@@ -162,20 +141,15 @@ def certificate(provider_request_id: str, attachment_bytes: int = 0) -> bytes:
     pdf = FPDF(format="A4")
     pdf.set_title("Completion certificate: Employment contract")
     pdf.add_page()
-    pdf.set_font("Helvetica", size=18)
-    pdf.cell(text="Completion certificate", new_x="LMARGIN", new_y="NEXT", h=14)
-    pdf.set_font("Helvetica", size=9)
-    for line in ("Document: Employment contract", f"Request: {provider_request_id}", "Status: signed by all parties"):
-        pdf.cell(text=line, new_x="LMARGIN", new_y="NEXT", h=7)
-    with pdf.table(col_widths=(34, 22, 50, 26)) as table:
-        table.row(("Time (UTC)", "Event", "Signer", "IP address"))
-        for row in (
-            ("2026-06-04 16:08:51", "Viewed", "Ada Byron <ada@example.com>", "192.0.2.17"),
-            ("2026-06-04 16:20:51", "Signed", "Ada Byron <ada@example.com>", "192.0.2.17"),
-            ("2026-06-05 11:30:08", "Viewed", "Charles Weber <charles@example.com>", "198.51.100.23"),
-            ("2026-06-05 11:42:08", "Signed", "Charles Weber <charles@example.com>", "198.51.100.23"),
-        ):
-            table.row(row)
+    pdf.set_font("Helvetica", size=12)
+    for line in (
+        "Completion certificate",
+        "Document: Employment contract",
+        f"Request: {provider_request_id}",
+        "Signed by Ada Byron <ada@example.com>, 2026-06-04 16:20:51 UTC, 192.0.2.17",
+        "Signed by Charles Weber <charles@example.com>, 2026-06-05 11:42:08 UTC, 198.51.100.23",
+    ):
+        pdf.cell(text=line, new_x="LMARGIN", new_y="NEXT", h=9)
     if attachment_bytes:
         # Numbered lines show from which offset a part was taken.
         lines = b"".join(b"%15d\n" % number for number in range(attachment_bytes // 16))

@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from socketserver import BaseServer
+from typing import Any
 
 import boto3
 
@@ -37,9 +39,9 @@ class LocalService:
     functions: Mapping[str, Invoke]
     api: Response
 
-    def client(self, service: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def client(self, service: str) -> Any:
         """Makes a boto3 client of this service's AWS."""
-        return _session().client(service, endpoint_url=self.aws_url)  # type: ignore[call-overload]
+        return _client(self.aws_url, service)
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def local_service(
             event = json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode()
             functions[REFRESH](event)
             running.enter_context(repeating(lambda: functions[REFRESH](event), token_seconds / 3))
-        archiving = Archiving(stack, _session, aws_url, functions[ARCHIVE])
+        archiving = Archiving(stack, partial(_client, aws_url), functions[ARCHIVE])
 
         def complete() -> str:
             id_ = str(uuid.uuid4())
@@ -81,7 +83,7 @@ def local_service(
 
         provider.complete = complete
         running.enter_context(archiving.running())
-        api = Gateway(stack, functions).answer
+        api = Gateway(stack, functions).respond
         server = serve(before(api), host, port)
         running.enter_context(serving(server))
         yield LocalService(stack, f"http://127.0.0.1:{server.server_address[1]}", aws_url, provider, functions, api)
@@ -116,22 +118,27 @@ def _aws(stack: Stack, host: str, port: int, functions: Mapping[str, Invoke]) ->
     server = serve_aws(stack, host, port, functions)
     with serving(server):
         url = f"http://127.0.0.1:{server.server_port}"
-        create_resources(stack, seeds.PROVIDER_SECRET, _session(), url)
-        create_queues(stack, _session(), url)
+        client = partial(_client, url)
+        create_resources(stack, seeds.PROVIDER_SECRET, client)
+        create_queues(stack, client)
         if name := stack.parameters["ProviderOAuthSecretName"]:
-            client = {"client_id": CLIENT_ID, "client_secret": seeds.PROVIDER_SECRET}
-            credentials = json.dumps({"grant": "client_credentials"} | client)
-            _session().client("secretsmanager", endpoint_url=url).create_secret(Name=name, SecretString=credentials)
-        _seed(stack, url)
+            credentials = {
+                "grant": "client_credentials",
+                "client_id": CLIENT_ID,
+                "client_secret": seeds.PROVIDER_SECRET,
+            }
+            client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(credentials))
+        _seed(stack, client)
         yield url
 
 
-def _session(name: str = CREDENTIALS["AWS_ACCESS_KEY_ID"]) -> boto3.Session:
-    return boto3.Session(name, CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+def _client(url: str, service: str, name: str = CREDENTIALS["AWS_ACCESS_KEY_ID"]) -> Any:
+    session = boto3.Session(name, CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    return session.client(service, endpoint_url=url)  # type: ignore[call-overload]
 
 
-def _seed(stack: Stack, url: str) -> None:
-    dynamodb, s3 = _session().client("dynamodb", endpoint_url=url), _session().client("s3", endpoint_url=url)
+def _seed(stack: Stack, client: Callable[..., Any]) -> None:
+    dynamodb, s3 = client("dynamodb"), client("s3")
     for table, items in (("ApiKeysTable", seeds.api_keys()), ("SignaturesTable", seeds.signatures())):
         for item in items:
             dynamodb.put_item(TableName=stack.physical_id(table), Item=item)

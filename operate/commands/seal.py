@@ -29,8 +29,8 @@ from operate.stack import DeployedStack, on_a_stack
 def seal(stack: DeployedStack, *, tsa: str | None, tsa_ca: BinaryIO | None, renew: bool, as_json: bool) -> None:
     """Seal the certificates that no seal has yet.
 
-    One time stamp seals all of them. First compares the archive with all seals. Exit code 1: a sealed certificate or a seal is missing, hidden or
-    altered. Without a valid time stamp nothing is sealed, and the next run covers it.
+    One time stamp seals all of them. First compares the archive with all seals. Exit code 1: a sealed certificate or a
+    seal is missing, hidden or altered. Without a valid time stamp nothing is sealed, and the next run covers it.
     """
     from operate.seals.seals import Seals, name_object  # noqa: PLC0415 - takes a second to import
     from operate.seals.time_stamp import find_trusted, parse_url, request_time_stamp  # noqa: PLC0415

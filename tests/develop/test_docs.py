@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from develop.local.seeds import SITUATIONS
+from develop.local.seeds import ARCHIVE_SITUATIONS, REFRESH_EVENT, SITUATIONS
 from develop.template import ROOT
 from tests.support.commands import parse
 
@@ -49,11 +49,8 @@ def test_no_link_is_broken() -> None:
     links = [(page, link) for page in PAGES for link in re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", prose[page])]
     assert len(links) > 100
     assert [(page.name, link) for page, link in links if is_broken(page, link)] == []
-
-
-@pytest.mark.parametrize("link", ["docs/run.md#Alarms", "docs/lost", "#where-to-loo", "http://example.com"])
-def test_a_broken_link_is_found(link: str) -> None:
-    assert is_broken(ROOT / "README.md", link)
+    for link in ("docs/run.md#Alarms", "docs/lost", "#where-to-loo", "http://example.com"):
+        assert is_broken(ROOT / "README.md", link)
 
 
 def test_every_file_that_pages_and_comments_name_exists() -> None:
@@ -73,6 +70,9 @@ def test_every_command_of_a_page_can_be_typed(monkeypatch: pytest.MonkeyPatch) -
     assert {path for path in paths if not (ROOT / path).exists()} == set()
 
 
-def test_the_readme_shows_what_make_run_prints() -> None:
+def test_every_event_has_its_situation_and_the_readme_shows_the_first() -> None:
     first = SITUATIONS[0]
+    assert sorted([*(one.event for one in SITUATIONS), *ARCHIVE_SITUATIONS, REFRESH_EVENT]) == sorted(
+        path.stem for path in (ROOT / "events").iterdir()
+    )
     assert f"\n# {first.status}  {first.words}\ncurl -sS -o certificate.pdf -H " in (ROOT / "README.md").read_text()

@@ -42,18 +42,6 @@ Globals:
         RELEASE: unnamed
         PYDANTIC_DISABLE_PLUGINS: '1'
 """
-ANSWERS = {
-    "as sam writes them": r"""
-[default.deploy.parameters]
-parameter_overrides = "SignaturesTableName=\"\" Architecture=\"x86_64\" AlarmEmail=\"a@e.com\""
-""",
-    "as people write them": """
-[default.deploy.parameters.parameter_overrides]
-Architecture = "x86_64"
-""",
-}
-
-
 CHECK = "provider check --parameters samconfig.local.toml --env"
 DEPLOY = "deploy --config-file samconfig.local.toml --config-env"
 
@@ -107,31 +95,26 @@ def clone(tmp_path: Path) -> Clone:
     return clone
 
 
-def built_for(architecture: str, other: str) -> str:
-    return BUILT.replace("Default: arm64", f"Default: {architecture}").replace(f"    - {other}\n", "")
-
-
 def release(template: str) -> str:
     (name,) = re.findall(r"^        RELEASE: (.*)$", template, re.MULTILINE)
     return str(name)
 
 
-@pytest.mark.parametrize(("architecture", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
-def test_the_built_template_accepts_only_the_architecture_it_was_built_for(
-    clone: Clone, architecture: str, other: str
-) -> None:
-    clone.make("build", f"ARCH={architecture}")
-    assert clone.asked() == [f"build --parameter-overrides Architecture={architecture}"]
-    assert clone.read(".aws-sam/build/template.yaml") == built_for(architecture, other)
+def test_the_built_template_accepts_only_the_architecture_it_was_built_for(clone: Clone) -> None:
+    for architecture, other in (("arm64", "x86_64"), ("x86_64", "arm64")):
+        clone.make("build", f"ARCH={architecture}")
+        template = BUILT.replace("Default: arm64", f"Default: {architecture}").replace(f"    - {other}\n", "")
+        assert clone.read(".aws-sam/build/template.yaml") == template
+    assert clone.asked() == [f"build --parameter-overrides Architecture={one}" for one in ("arm64", "x86_64")]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "architecture"), [((), "arm64"), (("ARCH=x86_64",), "x86_64")], ids=["default", "x86_64"]
-)
-def test_the_first_deployment_asks_for_the_parameters_and_keeps_the_answers_out_of_git(
+@pytest.mark.parametrize(("arguments", "architecture"), [((), "arm64"), (("ARCH=x86_64",), "x86_64")], ids=str)
+def test_the_first_deployment_asks_for_the_parameters_and_deletes_old_versions(
     clone: Clone, arguments: tuple[str, ...], architecture: str
 ) -> None:
-    clone.make("deploy", *arguments)
+    """A shell may have a variable ENV, the name of its start-up file."""
+    *_, last = clone.make("deploy", "PYTHON=echo", *arguments, ENV="/home/user/.shrc").splitlines()
+    assert last == "-m develop.build.old_versions samconfig.local.toml default"
     assert clone.asked() == [
         f"build --parameter-overrides Architecture={architecture}",
         f"{DEPLOY} default --guided --no-execute-changeset",
@@ -143,56 +126,44 @@ def test_the_first_deployment_asks_for_the_parameters_and_keeps_the_answers_out_
     assert ignored.returncode == 0
 
 
+ANSWERS = {
+    "as sam writes them": r'''parameter_overrides = "AlarmEmail=\"\" Architecture=\"x86_64\" A=\"\""''',
+    "as people write them": '[{env}.deploy.parameters.parameter_overrides]\nArchitecture = "x86_64"',
+}
+
+
 @pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
-@pytest.mark.parametrize(
-    ("variables", "option"), [({}, ""), ({"CI": "true"}, "--no-confirm-changeset")], ids=["terminal", "CI"]
-)
-def test_later_deployments_build_for_the_saved_architecture_and_ask_for_no_parameter(
-    clone: Clone, variables: dict[str, str], option: str, answers: str
+@pytest.mark.parametrize(("env", "other"), [("staging", "default"), ("default", "staging"), ("staging", "stag")])
+def test_later_deployments_use_the_saved_answers_of_their_environment_alone(
+    clone: Clone, env: str, other: str, answers: str
 ) -> None:
-    (clone.folder / "samconfig.local.toml").write_text(answers)
-    clone.make("deploy", **variables)
+    table = f"[{env}.deploy.parameters]\n{answers.format(env=env)}\n"
+    (clone.folder / "samconfig.local.toml").write_text(table)
+    clone.make("deploy", f"ENV={env}")
+    clone.make("deploy", f"ENV={env}", CI="true")
+    clone.make("deploy", f"ENV={other}")
+    build = "build --parameter-overrides Architecture"
     assert clone.asked() == [
-        "build --parameter-overrides Architecture=x86_64",
-        f"{CHECK} default",
-        f"{DEPLOY} default {option}".strip(),
+        *(f"{build}=x86_64", f"{CHECK} {env}", f"{DEPLOY} {env}"),
+        *(f"{CHECK} {env}", f"{DEPLOY} {env} --no-confirm-changeset"),
+        *(f"{build}=arm64", f"{DEPLOY} {other} --guided --no-execute-changeset", f"{CHECK} {other}"),
+        f"{DEPLOY} {other}",
     ]
 
 
 def test_the_environments_have_stacks_of_their_own() -> None:
     config = SamConfig(ROOT, "samconfig.toml")
-    parameters = {env: config.get_all(["deploy"], "parameters", env) for env in ("default", "staging", "production")}
-    assert parameters == {
-        env: {
+    for env, suffix, tag in (
+        ("default", "", ""),
+        ("staging", "-staging", " environment=staging"),
+        ("production", "-production", " environment=production"),
+    ):
+        assert config.get_all(["deploy"], "parameters", env) == {
             "stack_name": f"craftkit-certificates{suffix}",
             "capabilities": "CAPABILITY_IAM",
             "resolve_s3": True,
             "tags": f"service=craftkit-certificates{tag}",
         }
-        for env, suffix, tag in (
-            ("default", "", ""),
-            ("staging", "-staging", " environment=staging"),
-            ("production", "-production", " environment=production"),
-        )
-    }
-
-
-@pytest.mark.parametrize(("answered", "other"), [("staging", "default"), ("default", "staging"), ("staging", "stag")])
-def test_a_deployment_uses_only_the_answers_that_sam_saved_for_its_environment(
-    clone: Clone, answered: str, other: str
-) -> None:
-    shutil.copy(clone.folder / "samconfig.toml", clone.folder / "samconfig.local.toml")
-    config = SamConfig(clone.folder, "samconfig.local.toml")
-    parameters = 'SignaturesTableName="" Architecture="x86_64" AlarmEmail="a@e.com"'
-    config.put(["deploy"], "parameters", "parameter_overrides", parameters, answered)
-    config.flush()
-    for env in (answered, other):
-        clone.make("deploy", f"ENV={env}")
-    assert clone.asked() == [
-        *("build --parameter-overrides Architecture=x86_64", f"{CHECK} {answered}", f"{DEPLOY} {answered}"),
-        *("build --parameter-overrides Architecture=arm64", f"{DEPLOY} {other} --guided --no-execute-changeset"),
-        *(f"{CHECK} {other}", f"{DEPLOY} {other}"),
-    ]
 
 
 def test_an_answer_with_which_a_function_would_not_start_stops_the_deployment(clone: Clone) -> None:
@@ -208,27 +179,13 @@ def test_an_answer_with_which_a_function_would_not_start_stops_the_deployment(cl
     assert clone.asked() == ["build --parameter-overrides Architecture=arm64"]
 
 
-def test_the_shells_variable_env_names_no_environment(clone: Clone) -> None:
-    clone.make("deploy", ENV="/home/user/.shrc")
-    assert "--config-env default" in clone.asked()[1]
-
-
 def test_each_deployment_of_one_build_has_its_own_release(clone: Clone) -> None:
-    releases = []
+    releases = [release(TEMPLATE.read_text())]
     for date in ("2026-11-25T04:30:00Z", "2026-11-26T04:30:00Z"):
         clone.add_program("date", f"echo {date}")
         clone.make("deploy")
         releases.append(release(clone.read("deployed.yaml")))
-    assert releases == ["'2026-11-25T04:30:00Z'", "'2026-11-26T04:30:00Z'"]
+    assert releases == ["unnamed", "'2026-11-25T04:30:00Z'", "'2026-11-26T04:30:00Z'"]
     assert [line for line in clone.asked() if line.startswith("build")] == [
         "build --parameter-overrides Architecture=arm64"
     ]
-
-
-def test_a_deployment_then_deletes_old_versions_of_its_own_stack(clone: Clone) -> None:
-    *_, last = clone.make("--dry-run", "deploy", "ENV=staging").splitlines()
-    assert last == "true -m develop.build.old_versions samconfig.local.toml staging"
-
-
-def test_the_template_has_the_line_that_make_deploy_replaces() -> None:
-    assert release(TEMPLATE.read_text()) == "unnamed"

@@ -125,24 +125,6 @@ def read_secret(port: int) -> str:
     return str(client.get_secret_value(SecretId="craftkit/provider-secret")["SecretString"])
 
 
-WITHOUT_A_SERVICE = """
-from contextlib import nullcontext
-from develop.local import __main__ as run
-run.local_service = lambda *_: nullcontext()
-run.announce = lambda _: print("x" * 100_000, flush=True)
-run.main()
-"""
-
-
-def test_a_reader_that_closes_the_pipe_ends_it_without_a_traceback() -> None:
-    command = [sys.executable, "-c", WITHOUT_A_SERVICE, "--port", str(free_ports())]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout
-        process.stdout.close()
-        assert process.communicate(timeout=SECONDS)[1] == b""
-    assert process.returncode == 0
-
-
 def test_a_port_in_use_is_a_clear_message(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -123,20 +123,14 @@ def test_the_users_environment_decides_where_packages_come_from_but_not_how_they
     pytest.importorskip("ensurepip")
     checkout.write("hostile/sitecustomize.py", "raise SystemExit('the wrong path')")
     checkout.write("pip.conf", "[install]\nuser = true\n")
-    sources = {
+    urls = ("PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_PYTHON_INSTALL_MIRROR")
+    sources = dict.fromkeys(urls, "http://127.0.0.1:1/simple") | {
         "PIP_CONFIG_FILE": str(checkout.folder / "pip.conf"),
         "PIP_DEFAULT_TIMEOUT": "1",
-        "PIP_EXTRA_INDEX_URL": "http://127.0.0.1:1/extra",
-        "PIP_INDEX_URL": "http://127.0.0.1:1/simple",
-        "PIP_TRUSTED_HOST": "127.0.0.1",
-        "UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple",
-        "UV_PYTHON_INSTALL_MIRROR": "http://127.0.0.1:1/python",
     }
     hostile = {
         "PIP_CONSTRAINT": "nowhere.txt",
-        "PIP_NO_BINARY": ":all:",
         "PIP_TARGET": "elsewhere",
-        "PIP_USER": "1",
         "PYTHONHOME": "/nowhere",
         "PYTHONPATH": str(checkout.folder / "hostile"),
         "UV_NO_VERIFY_HASHES": "1",
@@ -158,8 +152,12 @@ def test_a_key_among_the_arguments_of_make_is_refused(checkout: Checkout) -> Non
     assert re.fullmatch(rf"Makefile:\d+: \*\*\* {message}\n", result.stderr)
 
 
-def test_a_uv_with_another_hash_is_not_installed(checkout: Checkout) -> None:
+def test_neither_a_uv_with_another_hash_nor_a_python_without_venv_is_used(checkout: Checkout) -> None:
     pytest.importorskip("ensurepip")
+    result = checkout.make(".uv/ready", PATH=path_without_venv(checkout))
+    message, of_make = result.stderr.splitlines()
+    assert (result.returncode, result.stdout, message) == (2, "", NO_VENV)
+    assert of_make.startswith("make: *** [")
     checkout.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{'0' * 64}\n")
     result = checkout.make(".uv/ready")
     assert result.returncode == 2
@@ -167,57 +165,39 @@ def test_a_uv_with_another_hash_is_not_installed(checkout: Checkout) -> None:
     assert not (checkout.folder / ".uv" / "bin" / "uv").exists()
 
 
-def test_without_venv_one_line_says_what_to_install(checkout: Checkout) -> None:
-    result = checkout.make(".uv/ready", PATH=path_without_venv(checkout))
-    message, of_make = result.stderr.splitlines()
-    assert (result.returncode, result.stdout, message) == (2, "", NO_VENV)
-    assert of_make.startswith("make: *** [")
-
-
 def test_without_venv_a_uv_on_the_path_makes_each_environment_once_in_each_folder(checkout: Checkout) -> None:
     path = path_without_venv(checkout)
     checkout.write("bin/uv", UV, 0o755)
-    commands = [
-        "venv --quiet .uv",
-        "pip install --python .uv --quiet --require-hashes --only-binary :all: -r requirements-uv.txt",
-        *COMMANDS,
-    ]
+    own = "pip install --python .uv --quiet --require-hashes --only-binary :all: -r requirements-uv.txt"
     moved = Checkout(checkout.folder.with_name(f"{checkout.folder.name}-moved"))
-    for folder, asked in ((checkout, commands), (moved, commands * 2)):
+    for number, folder in ((1, checkout), (2, moved)):
         for _ in range(2):
             result = folder.make(".checkov/ready", PATH=path.replace(str(checkout.folder), str(folder.folder)))
             assert result.returncode == 0, result.stderr
-        assert folder.lines("asked") == asked
+        assert folder.lines("asked") == ["venv --quiet .uv", own, *COMMANDS] * number
         if folder is checkout:
             checkout.folder.rename(moved.folder)
 
 
-@pytest.mark.parametrize(
-    ("locked", "is_built"),
-    [(set(MACHINES), True), ({ARCHITECTURE}, False)],
-    ids=["both", "one"],
-)
 @pytest.mark.threat("supply-chain")
-def test_wheels_for_another_architecture_are_locked_by_hash(
-    checkout: Checkout, locked: set[str], *, is_built: bool
-) -> None:
+def test_wheels_for_another_architecture_are_locked_by_hash(checkout: Checkout) -> None:
     hashes = {
         architecture: checkout.publish(
             "native", {"native.py": f"MACHINE = '{machine}'\n"}, f"cp313-cp313-manylinux2014_{machine}"
         )
         for architecture, machine in MACHINES.items()
     }
-    lock = " ".join(["native==1.0", *(f"--hash=sha256:{hashes[architecture]}" for architecture in locked)])
-    checkout.write("layers/dependencies/requirements.txt", f"{lock}\n")
     checkout.write("template.yaml", TEMPLATE)
     for name in ("develop/__init__.py", "develop/build/trim.py"):
         checkout.write(name, "")
     python = ROOT / ".venv" / "bin"
-    result = checkout.make(
-        *("--old-file", ".venv/ready", "build", f"ARCH={OTHER}", f"PYTHON={python / 'python'}"),
-        PATH=f"{python}{os.pathsep}{os.environ['PATH']}",
-    )
     module = checkout.folder / ".aws-sam" / "build" / "DependenciesLayer" / "python" / "native.py"
-    assert (result.returncode == 0, module.exists()) == (is_built, is_built), result.stderr
-    if is_built:
-        assert module.read_text() == f"MACHINE = '{MACHINES[OTHER]}'\n"
+    for locked in ([ARCHITECTURE], list(MACHINES)):
+        lock = " ".join(["native==1.0", *(f"--hash=sha256:{hashes[architecture]}" for architecture in locked)])
+        checkout.write("layers/dependencies/requirements.txt", f"{lock}\n")
+        result = checkout.make(
+            *("--old-file", ".venv/ready", "build", f"ARCH={OTHER}", f"PYTHON={python / 'python'}"),
+            PATH=f"{python}{os.pathsep}{os.environ['PATH']}",
+        )
+        assert (result.returncode == 0, module.exists()) == (OTHER in locked, OTHER in locked), result.stderr
+    assert module.read_text() == f"MACHINE = '{MACHINES[OTHER]}'\n"

@@ -22,7 +22,7 @@ ROWS = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "reliability.md").read_
 def faults(test: FunctionType) -> Iterator[str]:
     """Yields the ids of a test: its marker's, or its parameters. A range or a condition meets the same fault."""
     for mark in getattr(test, "pytestmark", []):
-        names = mark.args[1] if mark.name == "parametrize" else mark.args
+        names = mark.args[1] if mark.name == "parametrize" else mark.args if mark.name == "fault" else ()
         yield from (re.sub("-(range|condition)$", "", name) for name in names)
 
 

@@ -7,10 +7,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -29,7 +27,7 @@ PROGRAMS = {
     "javascript": [NODE, str(FOLDER / "certificate.mjs")],
 }
 
-# Each records the seconds that it was told to wait, and waits only a moment.
+# Each records the seconds of each requested wait, and waits only a moment.
 SHORT_WAITS = {
     "sleep": '#!/bin/sh\necho "$1" >>"$PAUSES"\nexec /bin/sleep 0.05\n',
     "sitecustomize.py": """
@@ -142,14 +140,3 @@ def wait(status: int, retry_after: str) -> Response:
 
 def cut(status: int = 200) -> Response:
     return raw(f"HTTP/1.1 {status} Text\r\nContent-Length: 500\r\n\r\n".encode() + PDF)
-
-
-def stall(begun: threading.Event) -> Response:
-    """Sends half a certificate, then nothing until the client disconnects."""
-
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE) + LARGE[: len(LARGE) // 2])
-        begun.set()
-        connection.recv(1)
-
-    return answer

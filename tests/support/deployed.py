@@ -41,7 +41,7 @@ def deployed(stack: Stack, *, with_api_keys: bool = False) -> Iterator[None]:
 @cache
 def _deploy(stack: Stack, *, with_api_keys: bool) -> dict[str, Any]:
     with moto.mock_aws():
-        create_resources(stack, seeds.PROVIDER_SECRET, AWS)
+        create_resources(stack, seeds.PROVIDER_SECRET, AWS.client)
         for item in seeds.api_keys() if with_api_keys else []:
             DYNAMODB.put_item(TableName=stack.physical_id("ApiKeysTable"), Item=item)
         return {service: deepcopy(_state(service)) for service in _COPIED}

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def run(*arguments: str, answer: str | bytes | None = None) -> Result:
 def operator(stack: Stack) -> Iterator[Operator]:
     """Creates the template's tables, bucket and queues, empty, and a CloudFormation stack that names them."""
     with deployed(stack):
-        create_queues(stack, AWS)
+        create_queues(stack, AWS.client)
         deploy(stack.name, stack.outputs, {name: stack.parameters[name] for name in REPLICA})
         yield Operator(stack)
 
@@ -116,8 +117,9 @@ def local_operator() -> Iterator[tuple[Operator, tuple[str, ...]]]:
     server = serve_aws(stack, "127.0.0.1", 0, {})
     with moto.mock_aws(), serving(server):
         url = f"http://127.0.0.1:{server.port}"
-        create_resources(stack, "secret", boto3.Session(), url)
-        create_queues(stack, boto3.Session(), url)
+        client = partial(boto3.Session().client, endpoint_url=url)
+        create_resources(stack, "secret", client)
+        create_queues(stack, client)
         yield Operator(stack), ("--local", "--port", str(server.port - 1))
 
 

@@ -49,7 +49,7 @@ class StandIn(ScriptedServer):
         self.issued: list[int] = []
         self._uploaded = load_der_public_key(public_key)
 
-    def find_answer(self, request: Request) -> Response:
+    def find_response(self, request: Request) -> Response:
         authorization = request.headers.get("authorization")
         if (request.method, request.target) == ("POST", self.documented.token_target):
             return self._answer_token(request, authorization)

@@ -46,16 +46,22 @@ class Client:
         return self.get(f"/v1/signatures/{signature_id}/certificate", **authorization | headers)
 
 
-def archive(running: LocalService, signature_id: str, content: bytes) -> None:
-    """Creates a signature request whose certificate is archived."""
-    item = seeds.signature(signature_id, "completed", "req_first", is_available=True)
+def put_signature_request(running: LocalService, id_: str, provider_request_id: str = "req_first") -> None:
+    item = seeds.signature(id_, "completed", provider_request_id, is_available=True)
     running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
-    running.client("s3").put_object(
-        Bucket=running.stack.physical_id("CertificatesBucket"),
-        Key=f"{seeds.PROJECT}/{signature_id}.pdf",
-        Body=content,
-        ChecksumAlgorithm="SHA256",
-    )
+
+
+def archive(running: LocalService, id_: str, content: bytes) -> None:
+    """Creates a signature request whose certificate is archived."""
+    put_signature_request(running, id_)
+    object_ = {"Bucket": running.stack.physical_id("CertificatesBucket"), "Key": f"{seeds.PROJECT}/{id_}.pdf"}
+    running.client("s3").put_object(**object_, Body=content, ChecksumAlgorithm="SHA256")
+
+
+def read_archived(running: LocalService, situation: str) -> bytes:
+    key = f"{seeds.PROJECT}/{seeds.signature_id(situation)}.pdf"
+    bucket = running.stack.physical_id("CertificatesBucket")
+    return bytes(running.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 @pytest.fixture(scope="package")
@@ -125,8 +131,7 @@ def settle(running: LocalService) -> None:
     the others."""
     id_ = str(uuid.uuid4())
     running.provider.documents[f"req_{id_}"] = pdf
-    item = seeds.signature(id_, "completed", f"req_{id_}", is_available=True)
-    running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
+    put_signature_request(running, id_, f"req_{id_}")
     wait_until(lambda: is_archived(running, id_))
     sqs, name = running.client("sqs"), running.stack.physical_id("ArchiveQueue")
     numbers = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -155,7 +160,7 @@ def refreshing(running: LocalService) -> Iterator[Refreshing]:
             yield Refreshing(stack, invoke)
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def calls(running: LocalService, refreshing: Refreshing, recorder: Recorder) -> set[Call]:
     """The calls of every situation, of one completed signature request on its way from the table to the archive, and of
     two refreshed access tokens."""
@@ -165,10 +170,11 @@ def calls(running: LocalService, refreshing: Refreshing, recorder: Recorder) -> 
         )
         reply = json.loads(refreshing.invoke(json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode()))
         assert reply["rotated"] is (credentials is ROTATING), reply
-    for function, situations in ((DOWNLOAD, seeds.SITUATIONS), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
+    downloads = [situation.event for situation in seeds.SITUATIONS]
+    for function, events in ((DOWNLOAD, downloads), (ARCHIVE, seeds.ARCHIVE_SITUATIONS)):
         forget_first(running)
-        for situation in situations:
-            running.functions[function](json.dumps(seeds.event(situation.event)).encode())
+        for event in events:
+            running.functions[function](json.dumps(seeds.event(event)).encode())
     complete(running)
     settle(running)
     return recorder.calls

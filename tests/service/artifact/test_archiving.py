@@ -8,14 +8,14 @@ import pytest
 from develop.local import seeds
 from develop.local.emulator import Emulator
 from develop.local.stack import ARCHIVE, LocalService
-from tests.service.artifact.conftest import SECONDS, complete, is_archived, settle, wait_until
+from tests.service.artifact.conftest import SECONDS, complete, is_archived, put_signature_request, settle, wait_until
 from tests.support.pdf import pdf
 
 
-@pytest.mark.parametrize("situation", seeds.ARCHIVE_SITUATIONS, ids=lambda situation: situation.event)
-def test_every_event_gets_the_reply_of_its_situation(running: LocalService, situation: seeds.ArchiveSituation) -> None:
-    reply = json.loads(running.functions[ARCHIVE](json.dumps(seeds.event(situation.event)).encode()))
-    assert len(reply["batchItemFailures"]) == situation.later
+@pytest.mark.parametrize("event", seeds.ARCHIVE_SITUATIONS)
+def test_every_event_gets_the_reply_of_its_situation(running: LocalService, event: str) -> None:
+    reply = json.loads(running.functions[ARCHIVE](json.dumps(seeds.event(event)).encode()))
+    assert len(reply["batchItemFailures"]) == seeds.ARCHIVE_SITUATIONS[event]
 
 
 def test_completing_requests_archives_them_and_asks_the_provider_once_for_each(running: LocalService) -> None:
@@ -43,14 +43,14 @@ def test_killing_an_execution_environment_loses_nothing(running: LocalService) -
         return pdf()
 
     running.provider.documents["req_slow"] = render
-    item = seeds.signature("3000000a-0000-4000-8000-000000000000", "completed", "req_slow", is_available=True)
-    running.client("dynamodb").put_item(TableName=running.stack.physical_id("SignaturesTable"), Item=item)
+    id_ = "3000000a-0000-4000-8000-000000000000"
+    put_signature_request(running, id_, "req_slow")
     try:
         assert fetching.wait(SECONDS)
         instance.kill()
-        assert not is_archived(running, item["id"]["S"])
+        assert not is_archived(running, id_)
         killed.set()
-        wait_until(lambda: is_archived(running, item["id"]["S"]))
+        wait_until(lambda: is_archived(running, id_))
     finally:
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1800"})
     assert instance.log().count("INIT START") == 2

@@ -7,12 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from develop.local import seeds
 from develop.local.stack import LocalService
-from tests.service.artifact.conftest import SECONDS, wait_until
-from tests.support.clients import FOLDER, NODE, PROGRAMS, Client
+from tests.service.artifact.conftest import read_archived
+from tests.support.clients import FOLDER, NODE, Client
 
 
 def commands_of_the_page(first: str) -> str:
@@ -33,51 +31,14 @@ def run_commands(commands: str, folder: Path, environment: dict[str, str]) -> st
     ).stdout
 
 
-@pytest.fixture(params=PROGRAMS)
-def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
-    return Client(request.param, tmp_path)
-
-
 def url(running: LocalService, situation: str) -> str:
     return running.url + str(seeds.event(situation)["path"])
 
 
-def archived(running: LocalService, situation: str) -> bytes:
-    key = f"{seeds.PROJECT}/{seeds.signature_id(situation)}.pdf"
-    bucket = running.stack.physical_id("CertificatesBucket")
-    return bytes(running.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-
-
-def test_a_certificate_is_downloaded_and_known_to_be_current(running: LocalService, client: Client) -> None:
-    address = url(running, "download_archived")
-    again = f"{client.file} {'is current' if client.name == 'python' else 'downloaded'}\n"
-    assert client.run(address) == (0, f"{client.file} downloaded\n")
-    assert client.run(address) == (0, again)
-    client.file.write_bytes(client.file.read_bytes()[:1000])
-    assert client.run(address) == (0, f"{client.file} downloaded\n")
-    assert client.file.read_bytes() == archived(running, "download_archived")
-
-
-def test_a_large_certificate_comes_in_ranges_or_not_at_all(running: LocalService, client: Client) -> None:
-    code, output = client.run(url(running, "download_large"))
-    if client.name == "python":
-        assert (code, output) == (0, f"{client.file} downloaded\n")
-        assert client.file.read_bytes() == archived(running, "download_large")
-    else:
-        assert (code, client.saved) == (1, {})
-        assert re.fullmatch(r"HTTP 413 .*Range.*\n", output)
-
-
-def test_a_certificate_that_is_not_available_yet_is_waited_for(running: LocalService, client: Client) -> None:
-    id_ = f"5000000{list(PROGRAMS).index(client.name)}-0000-4000-8000-000000000000"
-    table, dynamodb = running.stack.physical_id("SignaturesTable"), running.client("dynamodb")
-    dynamodb.put_item(TableName=table, Item=seeds.signature(id_, "sent", "req_first", is_available=False))
-    with client.started(f"{running.url}/v1/signatures/{id_}/certificate") as process:
-        wait_until(lambda: len(client.pauses) > 1)
-        dynamodb.put_item(TableName=table, Item=seeds.signature(id_, "completed", "req_first", is_available=True))
-        assert process.communicate(timeout=SECONDS) == (f"{client.file} downloaded\n", "")
-    assert client.file.read_bytes().startswith(b"%PDF-")
-    assert set(client.pauses) == {30}
+def test_a_large_certificate_comes_in_ranges(running: LocalService, tmp_path: Path) -> None:
+    client = Client("python", tmp_path)
+    assert client.run(url(running, "download_large")) == (0, f"{client.file} downloaded\n")
+    assert client.file.read_bytes() == read_archived(running, "download_large")
 
 
 def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_path: Path) -> None:
@@ -92,4 +53,4 @@ def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_pa
 def test_the_loop_of_the_page_gets_a_large_certificate(running: LocalService, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "CRAFTKIT_API_KEY": seeds.KEY, "URL": url(running, "download_large")}
     run_commands(commands_of_the_page("key"), tmp_path, environment)
-    assert (tmp_path / "certificate.pdf").read_bytes() == archived(running, "download_large")
+    assert (tmp_path / "certificate.pdf").read_bytes() == read_archived(running, "download_large")

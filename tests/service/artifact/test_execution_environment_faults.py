@@ -39,21 +39,19 @@ def send_through_gateway(stack: Stack, instance: ExecutionEnvironment, id_: str)
     """Returns status, headers and body as the client gets them."""
     headers = Message()
     headers["Authorization"] = f"Bearer {seeds.KEY}"
-    reply = Gateway(stack, {DOWNLOAD: instance}).answer("GET", f"/v1/signatures/{id_}/certificate", headers, b"")
+    reply = Gateway(stack, {DOWNLOAD: instance}).respond("GET", f"/v1/signatures/{id_}/certificate", headers, b"")
     lines = dict(reply.headers)
     assert lines.pop("x-amzn-RequestId")
     return reply.status, lines, reply.body
 
 
-GATEWAY_ERROR = (
-    500,
-    {
-        "Cache-Control": "private, no-store",
-        "Content-Type": "application/json",
-        "X-Content-Type-Options": "nosniff",
-    },
-    b'{"error": {"code": "internal", "message": "Something went wrong on our side."}}',
-)
+GATEWAY_HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Content-Type": "application/json",
+    "X-Content-Type-Options": "nosniff",
+}
+GATEWAY_BODY = b'{"error": {"code": "internal", "message": "Something went wrong on our side."}}'
+GATEWAY_ERROR = 500, GATEWAY_HEADERS, GATEWAY_BODY
 
 
 @pytest.mark.parametrize("moment", KILLED)
@@ -67,7 +65,7 @@ def test_a_killed_execution_environment_leaves_one_correct_object_or_none(
             instance.runtime().kill()
 
         def kill_once_done(connection: socket.socket) -> None:
-            cloud.answer()
+            cloud.respond()
             kill(connection)
 
         script, objects = KILLED[moment]
@@ -102,6 +100,7 @@ def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_
 
 
 @pytest.mark.fault("fifty-at-once")
+@pytest.mark.threat("wrong-bytes")
 def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instances: ExecutionEnvironments) -> None:
     """Each execution environment fetches its own rendering before any of them is archived."""
     id_ = signature_id("fifty-at-once")
@@ -109,7 +108,7 @@ def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instanc
 
     def fetch_together(connection: socket.socket) -> None:
         all_have_fetched.wait(30)
-        cloud.answer()(connection)
+        cloud.respond()(connection)
 
     cloud.tables.put_signature(id_)
     cloud.script(id_, {"Certificate": [*[fetch_together] * instances.number, succeed]})
@@ -132,7 +131,7 @@ def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(
 
     def revoke(connection: socket.socket) -> None:
         cloud.tables.put_key(key, revokedAt={"S": "2026-11-25T00:00:00.000Z"})
-        cloud.answer()(connection)
+        cloud.respond()(connection)
 
     cloud.tables.put_key(key)
     cloud.tables.put_signature(id_)

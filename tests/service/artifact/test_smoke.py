@@ -26,12 +26,12 @@ def smoke(running: LocalService) -> Smoke:
     return check
 
 
-@pytest.mark.parametrize("suffix", ["", "/", ROUTE])
-def test_a_working_deployment_passes(running: LocalService, smoke: Smoke, suffix: str) -> None:
-    result = smoke(running.url + suffix)
-    assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1] == "All 17 checks passed."
-    assert seeds.KEY not in result.output
+def test_a_working_deployment_passes(running: LocalService, smoke: Smoke) -> None:
+    for suffix in ("", "/", ROUTE):
+        result = smoke(running.url + suffix)
+        assert result.exit_code == 0, result.output
+        assert result.output.splitlines()[-1] == "All 17 checks passed."
+        assert seeds.KEY not in result.output
 
 
 def test_a_gateway_with_its_own_errors_fails_the_check(smoke: Smoke) -> None:
@@ -49,9 +49,9 @@ def test_what_aws_does_not_document_is_noted_and_fails_nothing(running: LocalSer
     def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
         if method == "POST" or target == "/v1/nothing":
             return Reply(403, [], b'{"message":"Missing Authentication Token"}')
-        answered = running.api(method, target, headers, body)
-        is_text = method == "GET" and answered.status == 200 and "Accept" not in headers
-        return Reply(answered.status, answered.headers, b64encode(answered.body)) if is_text else answered
+        response = running.api(method, target, headers, body)
+        is_text = method == "GET" and response.status == 200 and "Accept" not in headers
+        return Reply(response.status, response.headers, b64encode(response.body)) if is_text else response
 
     server = serve(answer, "127.0.0.1", 0)
     with serving(server):
@@ -85,9 +85,3 @@ def test_base64_to_a_client_without_accept_is_explained(smoke: Smoke) -> None:
     assert f"{media_types} are not those of template.yaml" in result.output
     accepts = [request.headers.get("accept") for request in gateway.requests[1:4]]
     assert accepts == ["application/pdf", None, "*/*"]
-
-
-def test_a_failed_connection_is_reported_in_one_line(smoke: Smoke) -> None:
-    result = smoke("http://127.0.0.1:1")
-    message = "Error: No response (NewConnectionError). Check --url and the network.\n"
-    assert (result.exit_code, result.stderr) == (2, message)

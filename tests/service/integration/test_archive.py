@@ -38,7 +38,7 @@ def other(number: int) -> str:
 
 @pytest.fixture
 def queue_url(service: Service) -> str:
-    create_queues(service.stack, AWS)
+    create_queues(service.stack, AWS.client)
     return str(SQS.get_queue_url(QueueName=service.stack.physical_id("ArchiveQueue"))["QueueUrl"])
 
 
