@@ -48,7 +48,7 @@ class TimeStampServer(ScriptedServer):
         super().__init__()
         self.make_body = make_body
 
-    def find_answer(self, request: Request) -> Response:
+    def find_response(self, request: Request) -> Response:
         self.requests.append(request)
         return reply(200, self.make_body(request.body))
 
