@@ -2,6 +2,7 @@ import pytest
 
 from certificates.settings import SettingsError
 from functions.download_certificate.settings import DownloadSettings
+from functions.refresh_credential.settings import RefreshSettings
 
 VARIABLES = {
     "API_KEYS_TABLE": "keys",
@@ -81,3 +82,16 @@ def test_every_wrong_and_missing_variable_is_named(environment: pytest.MonkeyPat
 def test_any_header_form_is_filled(environment: pytest.MonkeyPatch, header: str, filled: dict[str, str]) -> None:
     environment.setenv("PROVIDER_AUTH_HEADER", header)
     assert DownloadSettings.from_environment().provider_auth_header.fill("s") == filled
+
+
+def test_the_credentials_and_the_access_token_are_two_secrets() -> None:
+    values = {
+        "PROVIDER_TOKEN_URL": "https://api.example.com/oauth/token",
+        "PROVIDER_OAUTH_SECRET_NAME": "craftkit/oauth",
+        "PROVIDER_SECRET_NAME": "craftkit/secret",
+        "PROVIDER_SIGNING_KEY_ARN": "",
+        "PROVIDER_TOKEN_MINUTES": "20",
+    }
+    assert RefreshSettings.model_validate(values).provider_token_minutes == 20
+    with pytest.raises(ValueError, match="PROVIDER_OAUTH_SECRET_NAME and PROVIDER_SECRET_NAME must be two secrets"):
+        RefreshSettings.model_validate(values | {"PROVIDER_OAUTH_SECRET_NAME": "craftkit/secret"})
