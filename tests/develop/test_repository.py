@@ -7,6 +7,7 @@ import tomllib
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from certificates.models import STATUSES
 from develop.template import ROOT
 
 GITHUB = ROOT / ".github"
@@ -43,6 +44,17 @@ def test_imports_run_one_way(room: str) -> None:
         )
     }
     assert [(name, path) for name, path in packages if name not in ROOMS[room]] == []
+
+
+def test_statuses_are_named_in_their_table_alone_and_explained_in_the_api_reference() -> None:
+    """A status is added in one place; the reference says whether its certificate may follow."""
+    modules = [path for folder in ("functions", "layers/certificates") for path in (ROOT / folder).rglob("*.py")]
+    named = re.compile(f"[\"']({'|'.join(STATUSES)})[\"']")
+    assert [path.name for path in modules if named.search(path.read_text())] == ["models.py"]
+    text = (ROOT / "docs" / "openapi.yaml").read_text().partition("\n    Conflict:\n")[2].partition("headers:")[0]
+    for part, may_follow in zip(text.split("Without `Retry-After`"), (True, False), strict=True):
+        explained = set(re.findall("`([a-z]+)`", part))
+        assert explained == {status for status, follows in STATUSES.items() if follows is may_follow}
 
 
 def scripts() -> str:

@@ -1,13 +1,11 @@
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from certificates.errors import InvalidRecord
-from certificates.models import STATUSES, ApiKey, SignatureRequest
+from certificates.models import ApiKey, SignatureRequest
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 KEY = {"projectId": "prj_1", "keyHash": "0" * 64, "prefix": "ck_live_aBcDe", "createdAt": "2026-06-01T09:00:00.000Z"}
@@ -108,15 +106,3 @@ def test_a_signature_request_that_breaks_the_rules_names_the_attribute_only(name
 def test_the_certificate_url_is_this_requests(url: str) -> None:
     with pytest.raises(InvalidRecord, match="value_error"):
         SignatureRequest.from_item(SIGNATURE | {"certificateUrl": url})
-
-
-def test_statuses_are_named_in_their_table_alone_and_explained_in_the_api_reference() -> None:
-    """A status is added in one place; the reference says whether its certificate may follow."""
-    root = Path(__file__).parents[3]
-    modules = [path for folder in ("functions", "layers/certificates") for path in (root / folder).rglob("*.py")]
-    named = re.compile(f"[\"']({'|'.join(STATUSES)})[\"']")
-    assert [path.name for path in modules if named.search(path.read_text())] == ["models.py"]
-    text = (root / "docs" / "openapi.yaml").read_text().partition("\n    Conflict:\n")[2].partition("headers:")[0]
-    for part, may_follow in zip(text.split("Without `Retry-After`"), (True, False), strict=True):
-        explained = set(re.findall("`([a-z]+)`", part))
-        assert explained == {status for status, follows in STATUSES.items() if follows is may_follow}
