@@ -30,6 +30,12 @@ _KNOWN_ERRORS: list[tuple[type[BaseException], str, str]] = [
 """The text for an error, if its own is not good enough, and advice."""
 
 TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z"])
+TSA_CA = click.option(
+    "--tsa-ca",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The time-stamping authorities to trust, in PEM; by default those that this machine trusts.",
+)
 
 
 class CannotRun(click.ClickException):

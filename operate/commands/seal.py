@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from operate.command_line import examples
+from operate.command_line import TSA_CA, examples
 from operate.output import Output
 from operate.stack import DeployedStack, on_a_stack
 
@@ -20,9 +20,7 @@ from operate.stack import DeployedStack, on_a_stack
     )
 )
 @click.option("--tsa", metavar="URL", help="The time-stamping authority (RFC 3161), by https or http.")
-@click.option(
-    "--tsa-ca", type=click.File("rb"), metavar="FILE", help="Who to trust, in PEM; else as this machine does."
-)
+@TSA_CA
 @click.option("--renew", is_flag=True, help="Stamp the time stamps of all earlier seals again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the newest seal.")
 @on_a_stack
@@ -42,10 +40,7 @@ def seal(stack: DeployedStack, *, tsa: str | None, tsa_ca: BinaryIO | None, rene
         url = parse_url(tsa)
     except ValueError:
         raise click.BadParameter("It is not a plain URL.", param_hint="--tsa") from None
-    try:
-        trusted = find_trusted(stack, tsa_ca.read() if tsa_ca else b"")
-    except ValueError:
-        raise click.BadParameter("It has no certificates in PEM.", param_hint="--tsa-ca") from None
+    trusted = find_trusted(stack, tsa_ca)
     output, problems = Output(as_json=as_json), set[tuple[str, str]]()
 
     def report(problem: str, key: str) -> None:

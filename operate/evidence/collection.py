@@ -15,16 +15,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter
 
 from certificates.aws import error_code
-from certificates.errors import InvalidRecord, NotArchived
+from certificates.errors import CertificateError, InvalidRecord, NotArchived
 from certificates.models import Item, Owned, SignatureRequest, Time
 from certificates.records import Records
 from operate.command_line import CannotRun
 from operate.evidence.checks import Check, contradict, leave_open, quote
-from operate.evidence.comparison import check_certificate, check_logs, check_origin, check_second_copy, check_versions
+from operate.evidence.comparison import (
+    check_certificate,
+    check_holds,
+    check_logs,
+    check_origin,
+    check_seals,
+    check_second_copy,
+    check_versions,
+)
 from operate.evidence.logs import LogsUnavailable, read_logs
-from operate.evidence.record import Certificate, Evidence, Program, SecondCopy, Source, Version
+from operate.evidence.record import Certificate, Evidence, Hold, Program, Seal, SecondCopy, Source, Version
 from operate.evidence.signature_checks import check_signatures
+from operate.holds import Holds
 from operate.replica import find_replica
+from operate.seals.proof import Proof, find_problem, find_proofs
+from operate.seals.seals import Seals, name_object
+from operate.seals.time_stamp import Certificates
 from operate.stack import DeployedStack, check_pages
 from operate.versions import Versions
 
@@ -35,10 +47,14 @@ _ATTRIBUTES = (
 
 
 class Collection:
-    def __init__(self, stack: DeployedStack, id_: str) -> None:
+    def __init__(self, stack: DeployedStack, id_: str, trusted: Certificates) -> None:
+        """`trusted` are the time-stamping authorities to trust."""
         self._stack = stack
         self._id = id_
+        self._trusted = trusted
         self._checks: list[Check] = []
+        self.proofs: list[Proof] = []
+        """Of which the folder has the files."""
 
     def collect(self, folder: Path, since: datetime | None) -> tuple[Evidence, bytes]:
         """Writes the certificate into the folder, if there is one, and returns all evidence and its bytes.
@@ -64,15 +80,17 @@ class Collection:
             versions = list_versions()
         if versions is not None:
             self._checks += check_versions(certificate, versions)
-        copy = signatures = None
+        holds = copy = signatures = None
         if certificate:
             self._checks += check_certificate(certificate, content)
             self._checks += check_origin(certificate, request.get("providerRequestId"))
             replica = find_replica(self._stack)
             copy = self._attempt("second copy", lambda: self._read_second_copy(replica, key)) if replica else None
             self._checks += [check_second_copy(certificate, copy)] if copy else []
+            holds = self._attempt("holds", lambda: self._read_holds(project, certificate, key))
             signatures, found = check_signatures(content)
             self._checks += found
+        seals = self._attempt("seals", lambda: self._read_seals(bucket, key, certificate, folder))
         logs = self._attempt("log lines", lambda: read_logs(self._stack, self._id, since))
         if logs:
             self._checks += check_logs(logs, project, certificate, _find_oldest(item, certificate), since)
@@ -84,6 +102,8 @@ class Collection:
             certificate=certificate,
             versions=versions,
             second_copy=copy,
+            seals=seals,
+            holds=holds,
             signatures=signatures,
             logs=logs,
             checks=self._checks,
@@ -98,6 +118,10 @@ class Collection:
             return read()
         except LogsUnavailable as error:
             cause = str(error)
+        except CannotRun as error:
+            cause = quote(error.message)
+        except CertificateError as error:
+            cause = f"AWS gave no usable response ({quote(str(error))})"
         except ClientError as error:
             cause = f"AWS refused {error.operation_name} with {quote(error_code(error))}"
         except BotoCoreError as error:
@@ -163,6 +187,38 @@ class Collection:
             metadata=found.answer["Metadata"],
         )
         return certificate, found.content
+
+    def _read_seals(self, bucket: str, key: str, certificate: Certificate | None, folder: Path) -> list[Seal]:
+        """Writes the files into the folder with which the proof is checked, if it convinces."""
+        reported: list[tuple[str, str]] = []
+        seals = Seals(self._stack.s3(), bucket, self._trusted, lambda *problem: reported.append(problem))
+        proofs = find_proofs(seals.read(), key)
+        self._checks.append(check_seals(certificate, proofs, reported))
+        if find_problem(proofs) is None:
+            self.proofs = proofs
+            for name, proof in zip(("seal", "renewal"), proofs, strict=False):
+                for file, content in proof.write_files(name).items():
+                    (folder / file).write_bytes(content)
+        return [
+            Seal(
+                list=name_object(one.seal, "jsonl"),
+                version_id=one.version,
+                size=one.size,
+                sha256=one.sha256,
+                time=one.stamp.time,
+                authority=one.stamp.authority,
+            )
+            for one in proofs
+        ]
+
+    def _read_holds(self, project: str, certificate: Certificate, key: str) -> list[Hold]:
+        archive = Holds(self._stack)
+        records = sorted(archive.find_for(project, self._id), key=lambda one: one.at)
+        scopes = ["signature_request" if one.scope.signature_request_id else "project" for one in records]
+        holds = [Hold.model_validate(vars(one) | {"scope": scope}) for one, scope in zip(records, scopes, strict=True)]
+        check = check_holds(certificate, holds, is_held=archive.is_held(key, certificate.version_id))
+        self._checks += [check] if check else []
+        return holds
 
     def _read_second_copy(self, bucket: str, key: str) -> SecondCopy:
         versions, sha256 = self._read_versions(bucket, key), None

@@ -9,7 +9,9 @@ from certificates.archive import MAX_REQUEST_ID_CHARACTERS
 from certificates.certificate import is_whole_pdf
 from operate.evidence.checks import Check, confirm, contradict, format_time, leave_open, quote
 from operate.evidence.logs import LIMIT
-from operate.evidence.record import Certificate, LogLine, Logs, SecondCopy, Version
+from operate.evidence.record import Certificate, Hold, LogLine, Logs, SecondCopy, Version
+from operate.seals.proof import Proof, find_problem
+from operate.seals.seals import name_object
 
 CLOCK_SKEW = timedelta(minutes=15)
 """The most that two sound times of one event differ: S3 refuses a request whose clock is further off.
@@ -45,7 +47,7 @@ def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Chec
         yield leave_open("retention", words)
     else:
         words = f"S3 Object Lock ({quote(certificate.retention_mode)}) retains this version until {format_time(until)}."
-        yield confirm("retention", f"{words} Legal hold: {quote(certificate.legal_hold)}.")
+        yield confirm("retention", words)
 
 
 def check_versions(certificate: Certificate | None, versions: list[Version]) -> Iterator[Check]:
@@ -110,6 +112,42 @@ def check_second_copy(certificate: Certificate, copy: SecondCopy) -> Check:
     if copy.sha256 is None:
         return leave_open("second copy", "The second copy has the same size, and no SHA-256 of the whole certificate.")
     return confirm("second copy", "The second copy has one version now, with the SHA-256 of the certificate.")
+
+
+def check_seals(certificate: Certificate | None, proofs: list[Proof], reported: list[tuple[str, str]]) -> Check:
+    """`reported` are the problems of the archive's seals, each with a key. No problem of trust is a contradiction."""
+    if not proofs:
+        lost = sorted(key for problem, key in reported if problem in {"missing", "wrong_list"})
+        words = f"No seal that can be read has it. Missing or altered objects of seals: {len(lost):,}"
+        return leave_open("seal", f"{words}, the first is {quote(lost[0])}." if lost else "It is not sealed yet.")
+    proof, *renewals = proofs
+    sealed = f"Sealed at {format_time(proof.stamp.time)} by {quote(proof.stamp.authority)}"
+    if problem := find_problem(proofs):
+        return leave_open("seal", f"{sealed}, but the time stamp does not convince: {problem}.")
+    own = {name_object(one.seal, kind) for one in proofs for kind in ("jsonl", "tst")}
+    if found := [f"{key} ({problem})" for problem, key in reported if key in own]:
+        return contradict("seal", f"{sealed}, but its seal is not as it was: {', '.join(sorted(found))}.")
+    if certificate is None:
+        return contradict("seal", f"{sealed}, but the archive does not hold it now.")
+    if (certificate.version_id, certificate.size, certificate.sha256_computed) != proof.facts:
+        return contradict("seal", f"{sealed}, but as another certificate: version, size or SHA-256 differ.")
+    again = [f"{format_time(one.stamp.time)} by {quote(one.stamp.authority)}" for one in renewals]
+    return confirm("seal", "; its time stamp was stamped again at ".join([sealed, *again]) + ".")
+
+
+def check_holds(certificate: Certificate, holds: list[Hold], *, is_held: bool) -> Check | None:
+    """Returns None if there is no hold and no record of one. A project's hold covers what was archived before it."""
+    if not holds:
+        return leave_open("hold", "S3 holds this version, but no record says since when and why.") if is_held else None
+    last = holds[-1]
+    action = "set" if last.action == "set" else "released"
+    words = f"The hold was {action} at {format_time(last.at)} by {quote(last.by)}, because {quote(last.reason)}."
+    if is_held:
+        return confirm("hold", f"S3 holds this version. {words}")
+    lasting = [one for one in holds if one.action == "set" and one.is_completed and one.at > certificate.created_at]
+    if lasting and all(one.action == "set" for one in holds):
+        return contradict("hold", f"S3 does not hold this version, although it was not released. {words}")
+    return leave_open("hold", f"S3 does not hold this version, and maybe never did. {words}")
 
 
 def check_logs(

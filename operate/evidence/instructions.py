@@ -1,9 +1,11 @@
 """Writes `README.txt`: the commands with which an expert repeats the checks, without this program."""
 
 import re
+from collections.abc import Sequence
 
 from operate.evidence.checks import quote
 from operate.evidence.record import DigitalSignature, Evidence
+from operate.seals.proof import Proof
 
 SUMS = "SHA256SUMS"
 
@@ -20,6 +22,18 @@ code 0 if its check succeeds. All at once: sed -n 's/^    //p' README.txt | sh -
 _STORED = """
 2. Check that the certificate has the SHA-256 that S3 stored when it was archived:
     echo "{sha256}  {file}" | sha256sum --check --strict -
+"""
+_SEAL = """
+3. Check that the certificate existed, byte for byte, at the time in the time stamp (RFC 3161) of its seal: compute the
+root of the seal's Merkle tree (RFC 6962) from it, and check that the time stamp is of this root. First compare seal.pem
+with the certificates that the authority publishes:
+"""
+_RENEWAL = """\
+Check that this time stamp existed when its authority's certificate had not ended, as a later one shows:
+"""
+_SEE_TIME = """\
+See its time:
+    openssl ts -reply -token_in -in {name}.tst -text
 """
 _RANGES = """
 Extract the two ranges that it covers, and between them the hexadecimal digits of its CMS structure (RFC 5652):
@@ -55,13 +69,17 @@ See the certificate of the key that signed:
 _NO_COMMANDS = "\nFor this one there are no commands. evidence.json holds what was found about it.\n"
 
 
-def write_instructions(evidence: Evidence, content: bytes) -> str:
-    """`content` is that of the certificate, if there is one."""
+def write_instructions(evidence: Evidence, content: bytes, proofs: Sequence[Proof]) -> str:
+    """`content` is that of the certificate, if there is one. The files of the proofs are in the folder."""
     text, certificate = _HEAD, evidence.certificate
     if certificate is None:
         return text
     if certificate.sha256_stored:
         text += _STORED.format(sha256=certificate.sha256_stored, file=certificate.file)
+    for proof, *renewals in [proofs] if proofs else []:
+        text += _SEAL + proof.write_commands("seal", certificate.file, *renewals) + _SEE_TIME.format(name="seal")
+        for renewal in renewals:
+            text += _RENEWAL + renewal.write_commands("renewal", "seal.tst") + _SEE_TIME.format(name="renewal")
     for number, one in enumerate(evidence.signatures or [], 1):
         kind = "Time stamp" if one.kind == "time_stamp" else "Signature"
         text += f"\n{kind} {number}, in the form field {quote(one.field)}:"

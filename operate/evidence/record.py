@@ -71,6 +71,28 @@ class SecondCopy(Part):
     sha256: Sha256 | None = Field(description="Stored by S3, if there is one version.")
 
 
+class Seal(Part):
+    """A seal, and what its list has about the certificate or, in a renewal, about the token of the seal before."""
+
+    list: str = Field(description="Key of its list in the archive.")
+    version_id: str
+    size: int = Field(description="In bytes.")
+    sha256: Sha256
+    time: datetime = Field(description="Stated by the time-stamping authority.")
+    authority: str
+
+
+class Hold(Part):
+    """A record of a hold that covers the certificate."""
+
+    scope: Literal["project", "signature_request"]
+    action: Literal["set", "release"]
+    reason: str
+    by: str
+    at: datetime = Field(description="S3's LastModified.")
+    is_completed: bool = Field(description="All certificates that it covers were changed.")
+
+
 class Addition(Part):
     """A kind of addition or change after a signature."""
 
@@ -134,6 +156,8 @@ class Evidence(Part):
     certificate: Certificate | None
     versions: list[Version] | None = Field(description="Newest first.")
     second_copy: SecondCopy | None
+    seals: list[Seal] | None = Field(description="The seal that has the certificate, and the newest that renewed it.")
+    holds: list[Hold] | None = Field(description="Oldest first, since the last release that was completed.")
     signatures: list[DigitalSignature] | None = Field(description="Oldest first.")
     logs: Logs | None
     checks: list[Check]

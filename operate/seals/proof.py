@@ -2,8 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from asn1crypto.pem import armor
 
@@ -30,6 +31,10 @@ class Proof:
     sha256: str
     path: list[tuple[str, str]]
     stamp: TimeStamp
+
+    @property
+    def facts(self) -> tuple[str, int, str]:
+        return self.version, self.size, self.sha256
 
     def write_files(self, name: str) -> dict[str, bytes]:
         """The token, and the certificates that OpenSSL needs besides: those from a trusted authority to its signer."""
@@ -61,3 +66,12 @@ def find_proofs(seals: Iterable[Seal], key: str) -> list[Proof]:
             if entry[0] == wanted:
                 found[1:] = [Proof(seal.number, *entry, find_root(seal.lines, index)[1], seal.stamp)]
     return found
+
+
+def find_problem(proofs: Sequence[Proof]) -> str | None:
+    """Says why the time stamps of a proof and its renewal do not convince now, if so."""
+    ends = [one.stamp.time for one in proofs[1:]] + [datetime.now(UTC)]
+    for stamp, end in zip((one.stamp for one in proofs), ends, strict=False):
+        if stamp.problem or min(one.not_valid_after for one in stamp.path) < end:
+            return stamp.problem or "a certificate of its authority ended before it was stamped again"
+    return None

@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
+import click
 from asn1crypto import cms, tsp, x509
 from pyhanko.keys import load_certs_from_pemder_data
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
@@ -89,12 +90,15 @@ def request_time_stamp(url: Url, trusted: Certificates, imprint: bytes) -> TimeS
     return stamp
 
 
-def find_trusted(stack: DeployedStack, pem: bytes = b"") -> Certificates:
-    """Returns the authorities of a file or, if it is empty, those that this machine trusts, and the local stack's own.
-    Raises ValueError."""
-    own = pem or stack.outputs.get("TimeStampRoot", "").encode()
-    found = list(load_certs_from_pemder_data(own)) if own else []
-    return found if pem else found + trusted_authorities()
+def find_trusted(stack: DeployedStack, file: BinaryIO | None) -> Certificates:
+    """Returns the authorities of a file (PEM) or, without one, those that this machine trusts, and the local stack's
+    own. Raises BadParameter."""
+    own = file.read() if file else stack.outputs.get("TimeStampRoot", "").encode()
+    try:
+        found = list(load_certs_from_pemder_data(own)) if own or file else []
+    except ValueError:
+        raise click.BadParameter("It has no certificates in PEM.", param_hint="--tsa-ca") from None
+    return found if file else found + trusted_authorities()
 
 
 def parse_url(text: str) -> Url:

@@ -79,17 +79,17 @@ ENDED = {"x-amz-object-lock-mode": "COMPLIANCE", "x-amz-object-lock-retain-until
 
 def test_versions_that_may_not_be_listed_and_retention_that_has_ended_are_stated(case: Case) -> None:
     case.seed()
-    s3 = case.script("S3", support.DENIED, reply(200, unsigned(), support.STORED | ENDED), support.DENIED)
+    case.script("S3", support.DENIED, reply(200, unsigned(), support.STORED | ENDED), support.DENIED)
     found = case.gather()
     cause = 'AWS refused ListObjectVersions with "AccessDenied"'
-    assert found.not_determined[:6] == [
+    assert found.not_determined[:8] == [
         f"The versions could not be read: {cause}.",
         "S3 has stored no SHA-256 of the whole certificate.",
         "S3 states no retention: it has ended, there is none, or s3:GetObjectRetention is missing.",
         *support.NO_ORIGIN,
-        f"The second copy could not be read: {cause}.",
+        *(f"The {name} could not be read: {cause}." for name in ("second copy", "holds", "seals")),
     ]
-    assert (found.versions, found.second_copy, len(s3.requests)) == (None, None, 3)
+    assert (found.versions, found.second_copy, found.holds, found.seals) == (None,) * 4
 
 
 def test_a_second_copy_whose_checksum_can_not_be_read_is_not_determined(case: Case) -> None:

@@ -1,38 +1,15 @@
 """`certificates evidence`: the commands in the folder check it with coreutils and OpenSSL alone."""
 
 import hashlib
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import signed_pdf
-from tests.support.evidence import Case, make_case, make_cases  # noqa: F401
+from tests.support.evidence import Case, make_case, make_cases, run_readme, write_sums  # noqa: F401
 from tests.support.signed_pdf import sign, sign_by_hand, stamp, unsigned
 
-PROGRAMS = ("sh", "sha256sum", "head", "tail", "tr", "basenc", "wc", "openssl")
 SIGNED = stamp(signed_pdf.add_validation_data(sign(sign(unsigned()), "Seal 2", is_stamped=True)))
-
-
-@pytest.fixture(name="check")
-def make_check(case: Case, tmp_path: Path) -> Iterator[Callable[[], int]]:
-    """Runs the commands of README.txt, as they are, where nothing but their programs exists. Returns the exit code."""
-    assert case
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in PROGRAMS:
-        (programs / name).symlink_to(str(shutil.which(name)))
-
-    def check() -> int:
-        shutil.copytree("out", "copy", dirs_exist_ok=True)
-        commands = [line[4:] for line in Path("copy/README.txt").read_text().splitlines() if line.startswith("    ")]
-        arguments = ["env", "-i", f"PATH={programs}", "sh", "-ec", "\n".join(commands)]
-        return subprocess.run(arguments, cwd="copy", capture_output=True, check=False).returncode
-
-    yield check
-    shutil.rmtree("copy", ignore_errors=True)
 
 
 def change(name: str, position: int) -> None:
@@ -47,28 +24,26 @@ def change(name: str, position: int) -> None:
     ("content", "commands"), [(unsigned(), 0), (SIGNED, 3)], ids=["unsigned", "signatures and a time stamp"]
 )
 def test_the_commands_succeed_and_fail_after_one_byte_of_any_file_is_changed(
-    case: Case, check: Callable[[], int], content: bytes, commands: int
+    case: Case, content: bytes, commands: int
 ) -> None:
     case.seed(name={"S": "\n    exit 1"})
     case.archive(content)
     case.collect()
     assert Path("out/README.txt").read_text().count("openssl cms -verify") == commands
-    assert check() == 0
+    assert run_readme() == 0
     names = sorted(file.name for file in Path("out").iterdir())
     listed = [line.split("  ")[1] for line in Path("out/SHA256SUMS").read_text().splitlines()]
     assert sorted([*listed, "SHA256SUMS"]) == names
     for name in names:
         position = Path("out", name).stat().st_size // 2
         change(name, position)
-        assert check() != 0, name
+        assert run_readme() != 0, name
         change(name, position)
 
 
 @pytest.mark.threat("wrong-bytes")
 @pytest.mark.parametrize("content", [sign(unsigned()), stamp(unsigned())], ids=["signature", "time stamp"])
-def test_the_commands_of_a_signature_notice_each_change_that_the_sums_do_not(
-    case: Case, check: Callable[[], int], content: bytes
-) -> None:
+def test_the_commands_of_a_signature_notice_each_change_that_the_sums_do_not(case: Case, content: bytes) -> None:
     """As if the sums, too, had been replaced."""
     case.seed()
     case.archive(content)
@@ -87,10 +62,8 @@ def test_the_commands_of_a_signature_notice_each_change_that_the_sums_do_not(
         original = readme.read_text()
         sha256, archived = (hashlib.sha256(one).hexdigest() for one in (changed, content))
         readme.write_text(original.replace(archived, sha256))
-        names = sorted(one for one in Path("out").iterdir() if one.name != "SHA256SUMS")
-        sums = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in names)
-        Path("out/SHA256SUMS").write_text(sums)
-        assert check() != 0
+        write_sums()
+        assert run_readme() != 0
         readme.write_text(original)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from base64 import b64encode
@@ -26,14 +25,13 @@ from operate.seals import time_stamp
 from operate.seals.proof import find_proofs
 from operate.seals.seals import Seals
 from tests.support.deployed import S3
+from tests.support.evidence import run_alone
 from tests.support.operator import Operator, before, deploy, json_lines, run, signature_id, summary
 from tests.support.pdf import pdf
 from tests.support.time_stamp_authority import OpensslAuthority, TimeStampServer, stamp, trust
 
 SCRIPT = (ROOT / "docs/seals.md").read_bytes().partition(b"```python\n")[2].partition(b"```")[0]
 """Finds the root of a list, without this project's code."""
-
-PROGRAMS = ("sh", "sha256sum", "head", "tr", "basenc", "wc", "openssl")
 
 
 def key(number: int) -> str:
@@ -295,17 +293,6 @@ def test_status_says_when_certificates_wait_too_long_for_their_seal(
     assert status(0) == (0, "0", "0")
 
 
-def check(folder: Path, commands: str) -> int:
-    """Runs commands where nothing but their programs exists."""
-    programs = folder / "programs"
-    programs.mkdir(exist_ok=True)
-    for name in PROGRAMS:
-        (programs / name).unlink(missing_ok=True)
-        (programs / name).symlink_to(str(shutil.which(name)))
-    arguments = ["env", "-i", f"PATH={programs}", "sh", "-ec", commands]
-    return subprocess.run(arguments, cwd=folder, capture_output=True, check=False).returncode
-
-
 @pytest.mark.threat("wrong-bytes")
 def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing, tmp_path: Path) -> None:
     """The first authority's certificate has ended since, but not when the seal was renewed."""
@@ -330,8 +317,8 @@ def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing
             (folder / name).write_bytes(content)
         commands = proof.write_commands("seal", certificate.name, renewal)
         certificate.write_bytes(pdf() + b"%" * number)
-        assert check(folder, commands) == check(folder, renewal.write_commands("renewal", "seal.tst")) == 0
-        assert check(folder, proof.write_commands("seal", certificate.name)) != 0
+        assert run_alone(folder, commands) == run_alone(folder, renewal.write_commands("renewal", "seal.tst")) == 0
+        assert run_alone(folder, proof.write_commands("seal", certificate.name)) != 0
         assert commands.count("prj_1") == 1
         certificate.write_bytes(pdf() + b"%" * number + b"%")
-        assert check(folder, commands) != 0
+        assert run_alone(folder, commands) != 0

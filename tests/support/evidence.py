@@ -1,8 +1,12 @@
 """Runs `certificates evidence` with scripted responses of CloudWatch Logs and S3."""
 
+import hashlib
 import io
 import itertools
 import json
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,7 +102,7 @@ class Case:
     def gather(self) -> Evidence:
         """Collects the evidence without the digital signatures, and renders nothing: both take longer than the rest."""
         with mock.patch.object(collection, "check_signatures", return_value=([], [])):
-            return collection.Collection(find_deployed(STACK.name, None), self.id).collect(Path(), None)[0]
+            return collection.Collection(find_deployed(STACK.name, None), self.id, ()).collect(Path(), None)[0]
 
     def check(self, subject: str) -> list[Check]:
         return [one for one in self.gather().checks if one.subject == subject]
@@ -124,6 +128,33 @@ def make_case(cases: Iterator[tuple[Operator, int]], tmp_path: Path, monkeypatch
     monkeypatch.setattr(evidence_logs, "ATTEMPTS", 3)
     with scripted_services(monkeypatch) as script:
         yield Case(*next(cases), script)
+
+
+PROGRAMS = ("sh", "sha256sum", "head", "tail", "tr", "basenc", "wc", "openssl")
+
+
+def run_alone(folder: Path, commands: str) -> int:
+    """Runs commands where nothing but their programs exists. Returns the exit code."""
+    with tempfile.TemporaryDirectory() as programs:
+        for name in PROGRAMS:
+            Path(programs, name).symlink_to(str(shutil.which(name)))
+        arguments = ["env", "-i", f"PATH={programs}", "sh", "-ec", commands]
+        return subprocess.run(arguments, cwd=folder, capture_output=True, check=False).returncode
+
+
+def write_sums() -> None:
+    """Makes SHA256SUMS again, as anyone can who changes the folder."""
+    names = sorted(one for one in Path("out").iterdir() if one.name != "SHA256SUMS")
+    sums = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in names)
+    Path("out/SHA256SUMS").write_text(sums)
+
+
+def run_readme() -> int:
+    """Runs the commands of README.txt, as they are, in a copy of the folder."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree("out", copy, dirs_exist_ok=True)
+        lines = Path("out/README.txt").read_text().splitlines()
+        return run_alone(Path(copy), "\n".join(line[4:] for line in lines if line.startswith("    ")))
 
 
 def read_text() -> str:

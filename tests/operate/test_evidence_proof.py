@@ -1,0 +1,256 @@
+"""`certificates evidence`: seals and holds."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from develop.local.time_stamps import NAME, TimeStampAuthority
+from operate.holds import Holds, Scope
+from operate.seals.seals import Seals
+from operate.stack import find_deployed
+from tests.support.deployed import S3
+from tests.support.evidence import ARCHIVED_AT, Case, make_case, make_cases, run_readme, write_sums  # noqa: F401
+from tests.support.signed_pdf import unsigned
+from tests.support.stack import STACK
+from tests.support.time_stamp_authority import stamp, trust
+
+AUTHORITY = TimeStampAuthority()
+ENDED = TimeStampAuthority(days=-1)
+SEALED_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=48)
+SEALED = f'Sealed at {SEALED_AT:%Y-%m-%d %H:%M:%S} UTC by "{NAME}"'
+
+
+@pytest.fixture(name="archive")
+def make_archive(case: Case, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
+    """An archived certificate, and no seal or hold yet. S3 stores one object a second."""
+    Path("root.pem").write_bytes(AUTHORITY.root + ENDED.root)
+    seconds = itertools.count()
+    now = lambda: ARCHIVED_AT.replace(tzinfo=None) + timedelta(seconds=next(seconds))  # noqa: E731
+    monkeypatch.setattr("moto.s3.models.utcnow", now)
+    case.seed()
+    case.archive(unsigned())
+    yield case
+    delete(case, "")
+
+
+def seal(case: Case, authority: TimeStampAuthority = AUTHORITY, hours: int = 0, *, renew: bool = False) -> None:
+    """Seals what no seal has, so many hours after the first seal."""
+    seals = Seals(S3, case.bucket, trust(AUTHORITY, ENDED), lambda *_: None)
+    seals.seal(partial(stamp, authority=authority, time=SEALED_AT + timedelta(hours=hours)), renew=renew)
+
+
+def delete(case: Case, prefix: str) -> None:
+    """Deletes all versions and delete markers."""
+    listed = S3.list_object_versions(Bucket=case.bucket, Prefix=prefix)
+    for one in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+        names: Any = {"Bucket": case.bucket, "Key": one["Key"], "VersionId": one["VersionId"]}
+        if "Size" in one:
+            S3.put_object_legal_hold(**names, LegalHold={"Status": "OFF"})
+        S3.delete_object(**names, BypassGovernanceRetention=True)
+
+
+def replace(case: Case) -> None:
+    delete(case, case.key)
+    case.archive(unsigned() + b"%")
+
+
+def lose_token(case: Case) -> None:
+    """After another seal: of the newest, a token may be missing."""
+    S3.put_object(Bucket=case.bucket, Key="prj_1/other.pdf", Body=b"", ChecksumAlgorithm="SHA256")
+    seal(case)
+    delete(case, ".seals/00000001.tst")
+
+
+def find_check(case: Case, subject: str, *options: str) -> tuple[str, str]:
+    _, found = case.collect("--tsa-ca", "root.pem", *options)
+    (check,) = [one for one in found["checks"] if one["subject"] == subject]
+    return check["outcome"], check["sentence"]
+
+
+@pytest.mark.threat("wrong-bytes")
+@pytest.mark.parametrize("authority", [AUTHORITY, ENDED], ids=["valid", "ended after it was renewed"])
+def test_a_sealed_certificate_is_proven_from_its_own_bytes_by_openssl(
+    archive: Case, authority: TimeStampAuthority
+) -> None:
+    S3.put_object(Bucket=archive.bucket, Key="prj_1/secret-id.pdf", Body=b"", ChecksumAlgorithm="SHA256")
+    seal(archive, authority)
+    seal(archive, hours=12, renew=True)
+    renewed = f'{SEALED_AT + timedelta(hours=12):%Y-%m-%d %H:%M:%S} UTC by "{NAME}"'
+    sentence = f"{SEALED}; its time stamp was stamped again at {renewed}."
+    assert find_check(archive, "seal") == ("confirmed", sentence)
+    found = json.loads(Path("out/evidence.json").read_text())
+    tokens = [Path(f"out/{name}.tst").read_bytes() for name in ("seal", "renewal")]
+    facts = found["certificate"]
+    assert [list(one.values()) for one in found["seals"]] == [
+        [".seals/00000001.jsonl", facts["versionId"], facts["size"], facts["sha256Computed"], *found_at(0)],
+        [".seals/00000002.jsonl", *stored(archive, ".seals/00000001.tst", tokens[0]), *found_at(12)],
+    ]
+    assert "secret-id" not in "".join(file.read_text(errors="replace") for file in Path("out").iterdir())
+    assert run_readme() == 0
+    changed, readme = unsigned() + b"%", Path("out/README.txt")
+    Path("out", facts["file"]).write_bytes(changed)
+    readme.write_text(readme.read_text().replace(facts["sha256Computed"], hashlib.sha256(changed).hexdigest()))
+    write_sums()
+    assert run_readme() != 0
+
+
+def found_at(hours: int) -> list[str]:
+    return [f"{SEALED_AT + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}", NAME]
+
+
+def stored(case: Case, key: str, content: bytes) -> list[Any]:
+    version = S3.head_object(Bucket=case.bucket, Key=key)["VersionId"]
+    return [version, len(content), hashlib.sha256(content).hexdigest()]
+
+
+@pytest.mark.threat("wrong-bytes")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (replace, "as another certificate: version, size or SHA-256 differ."),
+        (lambda case: delete(case, case.key), "the archive does not hold it now."),
+        (
+            lambda case: S3.delete_object(Bucket=case.bucket, Key=".seals/00000001.jsonl"),
+            "its seal is not as it was: .seals/00000001.jsonl (altered).",
+        ),
+        (lose_token, "its seal is not as it was: .seals/00000001.tst (missing)."),
+    ],
+    ids=["replaced", "deleted", "hidden list", "lost token"],
+)
+def test_what_differs_from_the_seal_is_a_contradiction(
+    archive: Case, change: Callable[[Case], object], words: str
+) -> None:
+    seal(archive)
+    change(archive)
+    assert find_check(archive, "seal") == ("contradicted", f"{SEALED}, but {words}")
+
+
+def test_a_certificate_without_a_seal_is_not_accused(archive: Case) -> None:
+    assert find_check(archive, "seal") == ("not_determined", "It is not sealed yet.")
+
+
+def test_a_seal_that_is_lost_is_named(archive: Case) -> None:
+    seal(archive)
+    delete(archive, ".seals/00000001.jsonl")
+    words = "No seal that can be read has it. Missing or altered objects of seals: 1, the first is "
+    assert find_check(archive, "seal") == ("not_determined", f'{words}".seals/00000001.jsonl".')
+    assert "ts -verify" not in Path("out/README.txt").read_text()
+
+
+@pytest.mark.threat("wrong-bytes")
+@pytest.mark.parametrize(
+    ("authority", "renewed_after", "words"),
+    [
+        (TimeStampAuthority(), None, "its authority is not trusted, or a certificate has ended"),
+        (ENDED, None, "a certificate of its authority ended before it was stamped again"),
+        (ENDED, 36, "a certificate of its authority ended before it was stamped again"),
+    ],
+    ids=["another authority", "ended", "renewed too late"],
+)
+def test_a_time_stamp_that_does_not_convince_proves_and_accuses_nothing(
+    archive: Case, authority: TimeStampAuthority, renewed_after: int | None, words: str
+) -> None:
+    seal(archive, authority)
+    if renewed_after:
+        seal(archive, hours=renewed_after, renew=True)
+    expected = "not_determined", f"{SEALED}, but the time stamp does not convince: {words}."
+    assert find_check(archive, "seal") == expected
+    assert not Path("out/seal.tst").exists()
+    replace(archive)
+    assert find_check(archive, "seal", "--out", "again") == expected
+
+
+# ── holds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def switch(case: Case, status: Literal["ON", "OFF"]) -> None:
+    S3.put_object_legal_hold(Bucket=case.bucket, Key=case.key, LegalHold={"Status": status})
+
+
+def hold(case: Case, *, project: bool = False) -> None:
+    scope = Scope("prj_1", None if project else case.id)
+    Holds(find_deployed(STACK.name, None)).change(scope, "set", "case 7")
+
+
+def record(case: Case, content: bytes) -> None:
+    S3.put_object(Bucket=case.bucket, Key=f".holds/prj_1/{case.id}/000002.json", Body=content)
+
+
+BY = "arn:aws:sts::123456789012:user/moto"
+
+
+def shown_holds() -> Any:
+    return json.loads(Path("out/evidence.json").read_text())["holds"]
+
+
+def last_hold(action: str = "set") -> str:
+    at = datetime.fromisoformat(shown_holds()[-1]["at"])
+    return f'The hold was {action} at {at:%Y-%m-%d %H:%M:%S} UTC by "{BY}", because "case 7".'
+
+
+@pytest.mark.parametrize("project", [False, True])
+def test_a_hold_is_shown_with_who_set_it_and_why(archive: Case, project: bool) -> None:  # noqa: FBT001
+    hold(archive, project=project)
+    found = find_check(archive, "hold")
+    assert found == ("confirmed", f"S3 holds this version. {last_hold()}")
+    (shown,) = shown_holds()
+    assert shown == {
+        "scope": "project" if project else "signature_request",
+        "action": "set",
+        "reason": "case 7",
+        "by": BY,
+        "at": shown["at"],
+        "isCompleted": True,
+    }
+
+
+def test_a_hold_that_was_taken_away_is_a_contradiction(archive: Case) -> None:
+    hold(archive)
+    switch(archive, "OFF")
+    found = find_check(archive, "hold")
+    assert found == ("contradicted", f"S3 does not hold this version, although it was not released. {last_hold()}")
+
+
+def archive_later(case: Case) -> None:
+    hold(case, project=True)
+    replace(case)
+
+
+def leave_release_incomplete(case: Case) -> None:
+    hold(case)
+    switch(case, "OFF")
+    record(case, json.dumps({"action": "release", "reason": "case 7", "by": BY}).encode())
+
+
+NOT_HELD = "S3 does not hold this version, and maybe never did. "
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "action"),
+    [
+        (lambda case: switch(case, "ON"), "S3 holds this version, but no record says since when and why.", None),
+        (archive_later, NOT_HELD, "set"),
+        (leave_release_incomplete, NOT_HELD, "released"),
+    ],
+    ids=["without a record", "archived after it", "being released"],
+)
+def test_a_hold_and_its_record_may_differ_without_a_fault(
+    archive: Case, change: Callable[[Case], object], words: str, action: str | None
+) -> None:
+    change(archive)
+    outcome, sentence = find_check(archive, "hold")
+    assert (outcome, sentence) == ("not_determined", words + (last_hold(action) if action else ""))
+
+
+def test_a_record_of_a_hold_that_can_not_be_read_is_stated(archive: Case) -> None:
+    record(archive, b"{}")
+    outcome, sentence = find_check(archive, "holds")
+    words = f'The holds could not be read: ".holds/prj_1/{archive.id}/000002.'
+    assert (outcome, sentence[: len(words)]) == ("not_determined", words)
