@@ -142,6 +142,7 @@ def late(minutes: int) -> Answer:
     return lambda authority, query: authority.answer(query, datetime.now(UTC) + timedelta(minutes=minutes))
 
 
+@pytest.mark.fault("tsa-wrong")
 @pytest.mark.parametrize(
     ("options", "make_body", "message"),
     [
@@ -181,6 +182,7 @@ def drip(seconds: float) -> Response:
     return raw(b"HTTP/1.1 200 OK\r\nX: ", *[b"x"] * 100, pause=seconds / 100)
 
 
+@pytest.mark.fault("tsa-down", "tsa-slow")
 @pytest.mark.parametrize(
     ("answer", "cause"),
     [

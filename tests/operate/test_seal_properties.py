@@ -72,6 +72,7 @@ def meet(s3: VersionedS3) -> None:
         run(s3)
 
 
+@pytest.mark.fault("seal-killed")
 @pytest.mark.threat("lost-certificate")
 @pytest.mark.parametrize(("act", "renew"), [(kill, False), (kill, True), (meet, False)])
 def test_runs_that_are_killed_or_meet_at_any_call_seal_each_certificate_once(
