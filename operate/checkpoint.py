@@ -17,14 +17,13 @@ Finding = Mapping[str, str | int]
 
 class Checkpoint(BaseModel):
     """Saved after each step if there is a file. `work` says what the numbers are about: the command, its options and
-    the table. `listing` is the last key of the archive that was processed, and `table` the last id of the table: empty
-    at the beginning, None at the end."""
+    the table. `done` has the last key of the archive and the last id of the table that were processed, and None at the
+    end of each."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     work: str
-    listing: str | None = ""
-    table: str | None = ""
+    done: dict[str, str | None] = {}
     counts: dict[str, NonNegativeInt]
     output: Output = Field(default=Output(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
@@ -34,19 +33,16 @@ class Checkpoint(BaseModel):
             self.output.write_finding(finding)
         self.counts = {name: count + counts.get(name, 0) for name, count in self.counts.items()}
 
-    def save(self) -> None:
+    def save(self, **done: str | None) -> None:
         """An interruption leaves the file of the step before. Others may be able to write to the folder: mode x follows
         no link."""
-        if self.file is None:
-            return
-        new = self.file.with_name(f"{self.file.name}.new")
-        try:
+        self.done |= done
+        if self.file:
+            new = self.file.with_name(f"{self.file.name}.new")
             new.unlink(missing_ok=True)  # left by a run that was killed
             with new.open("x") as file:
                 file.write(self.model_dump_json())
             new.replace(self.file)
-        except OSError as error:
-            raise CannotRun(f"{self.file} can't be written: {error.strerror}.") from error
 
 
 @contextmanager
@@ -54,13 +50,13 @@ def resuming(file: Path | None, work: str, names: Iterable[str], output: Output)
     """Yields the progress of an earlier run if its file is there, else that of a new one, which counts by these names.
     Deletes the file at the end. An error says how to resume.
 
-    Raises CannotRun, before any work if the file does not match or can't be written.
+    Raises CannotRun, before any work if the file does not match.
     """
     checkpoint = Checkpoint(work=work, counts=dict.fromkeys(names, 0))
     if file and file.exists():
         try:
             checkpoint = Checkpoint.model_validate_json(file.read_bytes())
-        except (ValidationError, OSError) as error:
+        except ValidationError as error:
             raise CannotRun(f"{file} does not hold the progress of a command. Delete it to start over.") from error
         if checkpoint.work != work:
             raise CannotRun(f"{file} belongs to another table or to other options. Delete it to start over.")

@@ -1,6 +1,6 @@
 """Reads SignaturesTable. Only one page is in memory, however large the table is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from itertools import batched
 from typing import Any
@@ -9,7 +9,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.errors import InvalidRecord, RecordsUnavailable
 from certificates.models import SignatureRequest
-from operate.checkpoint import Checkpoint, Finding
+from operate.checkpoint import Checkpoint
 from operate.output import Output
 from operate.stack import DeployedStack
 
@@ -19,51 +19,41 @@ STEP_ITEMS = 50
 
 
 class SignatureRequests:
-    def __init__(self, stack: DeployedStack) -> None:
-        self._dynamodb = stack.dynamodb()
-        self._table = stack.output("SignaturesTableName")
+    """`identity` differs even between tables of the same name; `count`, the number of items, may be hours old."""
 
-    def describe_table(self) -> tuple[str, int]:
-        """Returns an identity, which differs even between tables of the same name, and the number of items, which may
-        be hours old."""
+    def __init__(self, stack: DeployedStack) -> None:
+        self._dynamodb = stack.client("dynamodb")
+        self._table = stack.output("SignaturesTableName")
         table = self._dynamodb.describe_table(TableName=self._table)["Table"]
         created = table["CreationDateTime"].astimezone(UTC).isoformat(timespec="seconds")
-        return f"{table['TableArn']} of {created}", table["ItemCount"]
+        self.identity, self.count = f"{table['TableArn']} of {created}", int(table["ItemCount"])
 
-    def process_all(
-        self,
-        checkpoint: Checkpoint,
-        process: Callable[[list[SignatureRequest]], tuple[Mapping[str, int], list[Finding]]],
-        advance: Callable[[int], None],
-    ) -> None:
-        """Processes the requests with a certificate in steps, and saves the checkpoint after each. `process` returns
-        its numbers and findings.
+    def read(self, checkpoint: Checkpoint, advance: Callable[[int], None]) -> Iterator[list[SignatureRequest]]:
+        """Yields the requests with a certificate in steps, and saves the checkpoint after each was processed.
 
         Reads are eventually consistent, at half the price: the stream takes care of the latest writes.
         """
-        if checkpoint.table is None:
+        done = checkpoint.done.get("table", "")
+        if done is None:
             return
-        start = {"ExclusiveStartKey": {"id": {"S": checkpoint.table}}} if checkpoint.table else {}
+        start = {"ExclusiveStartKey": {"id": {"S": done}}} if done else {}
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._table,
             ProjectionExpression="id, projectId, certificateUrl, #status",
             ExpressionAttributeNames={"#status": "status"},
             PaginationConfig={"PageSize": PAGE_ITEMS},
-            **start,  # type: ignore[arg-type]
+            **start,
         )
         for page in pages:
             for items in batched(read_items(page), STEP_ITEMS, strict=False):
                 requests = [request for item in items if (request := _read_request(item, checkpoint.output))]
                 available = [request for request in requests if request.certificate_url is not None]
-                counts, findings = process(available)
-                broken = len(items) - len(requests)
-                numbers = {"scanned": len(items), "available": len(available), "broken": broken}
-                checkpoint.record({**numbers, **counts}, findings)
-                checkpoint.table = str(items[-1]["id"])
-                checkpoint.save()
+                yield available
+                numbers = {"scanned": len(items), "available": len(available), "broken": len(items) - len(requests)}
+                checkpoint.record(numbers)
+                checkpoint.save(table=str(items[-1]["id"]))
                 advance(len(items))
-        checkpoint.table = None
-        checkpoint.save()
+        checkpoint.save(table=None)
 
 
 def _read_request(item: dict[str, Any], output: Output) -> SignatureRequest | None:

@@ -33,7 +33,7 @@ def status(stack: DeployedStack, *, as_json: bool, max_seal_age: int | None) -> 
         "delayed": delayed,
         "deadLetters": sum(_count_messages(stack, "ArchiveDeadLetterQueueUrl")),
         "oldestMessageSeconds": _measure_oldest_message(stack),
-        "signatureRequests": SignatureRequests(stack).describe_table()[1],
+        "signatureRequests": SignatureRequests(stack).count,
     }
     hours = 0
     if max_seal_age is not None:
@@ -54,7 +54,9 @@ def archive() -> None:
 
 def _count_messages(stack: DeployedStack, output: str) -> tuple[int, int, int]:
     """Counts messages that wait, are in flight (processed or kept for the next try), and were sent with a delay."""
-    attributes = stack.sqs().get_queue_attributes(QueueUrl=stack.output(output), AttributeNames=["All"])["Attributes"]
+    attributes = stack.client("sqs").get_queue_attributes(QueueUrl=stack.output(output), AttributeNames=["All"])[
+        "Attributes"
+    ]
     return (
         int(attributes["ApproximateNumberOfMessages"]),
         int(attributes["ApproximateNumberOfMessagesNotVisible"]),
@@ -67,7 +69,7 @@ def _measure_oldest_message(stack: DeployedStack) -> int | None:
     has long been empty, or without the permission."""
     now = datetime.now(UTC)
     try:
-        response = stack.session.client("cloudwatch", **stack.options).get_metric_statistics(
+        response = stack.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
             Dimensions=[{"Name": "QueueName", "Value": stack.output("ArchiveQueueUrl").rpartition("/")[2]}],

@@ -60,7 +60,7 @@ def make_key(*, is_test: bool) -> str:
 
 class ApiKeys:
     def __init__(self, stack: DeployedStack) -> None:
-        self._dynamodb = stack.dynamodb()
+        self._dynamodb = stack.client("dynamodb")
         self._table = stack.output("ApiKeysTableName")
 
     def create(self, key: HashedKey, project: str, name: str | None, expires_at: datetime | None) -> None:

@@ -97,7 +97,7 @@ def _fetch(target: DeployedStack, *, request_id: str) -> None:
     settings = read_settings(ProviderSettings, target.parameters)
     if target.parameters.get("ProviderTokenUrl"):
         output.write(describe_age(target, settings.provider_secret_name))
-    secret = Secret(target.secrets_manager, settings.provider_secret_name)
+    secret = Secret(lambda: target.client("secretsmanager"), settings.provider_secret_name)
     try:
         certificate = PrintingProvider(settings, secret, output.write).fetch(request_id, PROVIDER_SECONDS)
     except ProviderFailed as failure:

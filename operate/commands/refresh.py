@@ -6,7 +6,8 @@ import click
 from botocore.parsers import ResponseParserError
 from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
 
-from certificates.aws import AwsError, error_code
+from certificates.aws import AwsError, client_config, error_code
+from certificates.budgets import CallLimits
 from operate.command_line import CannotRun, examples
 from operate.output import Output
 from operate.stack import DeployedStack, on_a_stack
@@ -23,6 +24,9 @@ ADVICE |= {
     "signing_key_missing": "Set the parameter ProviderSigningKeyArn.",
     "token_type_unsupported": "Only tokens of the type Bearer can be used: ask the provider for one.",
 }
+INVOKE = CallLimits(read_seconds=75, attempts=1)
+"""Longer than a function's start and its time-out; a second attempt would invoke it again while it runs."""
+
 IN_THE_LOG = "See credential_refresh_failed in the log of the refresh function."
 
 
@@ -49,7 +53,8 @@ def refresh_command(target: DeployedStack) -> None:
     """
     if "RefreshCredentialFunctionName" not in target.outputs:
         raise CannotRun(f"Stack {target.name} has no ProviderTokenUrl: there are no access tokens to refresh.")
-    name, client = target.outputs["RefreshCredentialFunctionName"], target.lambda_()
+    name, config = target.outputs["RefreshCredentialFunctionName"], target.options["config"]
+    client = target.client("lambda", config=config.merge(client_config(INVOKE)))
     try:
         response = client.invoke(FunctionName=name, Qualifier="live", Payload=b"{}")
         reply = _REPLY.validate_json(response["Payload"].read())
@@ -67,7 +72,7 @@ def refresh_command(target: DeployedStack) -> None:
 def describe_age(target: DeployedStack, secret: str) -> str:
     """Compares the age with the schedule: only the provider and the run that fetched the token know when it expires."""
     try:
-        created = target.secrets_manager().get_secret_value(SecretId=secret)["CreatedDate"]
+        created = target.client("secretsmanager").get_secret_value(SecretId=secret)["CreatedDate"]
     except AwsError as error:
         advice = "If there is none yet, run `certificates provider refresh`."
         return f"Access token: not read ({error_code(error)}). {advice}"

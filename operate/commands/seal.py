@@ -53,7 +53,7 @@ def seal(stack: DeployedStack, *, tsa: str | None, tsa_ca: BinaryIO | None, rene
             problems.add((problem, key))
             output.write_finding({"problem": problem, "key": key})
 
-    seals = Seals(stack.s3(), stack.output("CertificatesBucketName"), trusted, report)
+    seals = Seals(stack.client("s3"), stack.output("CertificatesBucketName"), trusted, report)
     count = seals.seal(partial(request_time_stamp, url, trusted), renew=renew)
     facts: dict[str, object] = {"certificates": count, "problems": len(problems)}
     if stamp := seals.newest:
@@ -72,6 +72,6 @@ def count_unsealed(stack: DeployedStack) -> tuple[int, int]:
     """Returns how many certificates no seal has, and how many hours ago the oldest was archived, rounded up."""
     from operate.seals.seals import Seals  # noqa: PLC0415
 
-    unsealed = Seals(stack.s3(), stack.output("CertificatesBucketName"), (), lambda *_: None).find_unsealed()
+    unsealed = Seals(stack.client("s3"), stack.output("CertificatesBucketName"), (), lambda *_: None).find_unsealed()
     now = datetime.now(UTC)
     return len(unsealed), -((min((one.created for one in unsealed), default=now) - now) // timedelta(hours=1))

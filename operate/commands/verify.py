@@ -4,6 +4,7 @@ import secrets
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -13,11 +14,11 @@ from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
 from operate import replica
-from operate.checkpoint import Checkpoint, Finding, resuming
+from operate.checkpoint import Finding, resuming
 from operate.command_line import examples
 from operate.evidence import require_packages
 from operate.output import Output
-from operate.sampling import Sample
+from operate.sampling import choose, state_result
 from operate.signature_requests import SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
 from operate.versions import Versions
@@ -72,53 +73,44 @@ def verify(  # noqa: PLR0913 - an argument for each option
     output, started = Output(as_json=as_json), time.monotonic()
     requests = SignatureRequests(stack)
     keys = replica.Keys(stack, with_replica=with_replica)
-    checker = Checker(stack, with_signatures=with_signatures)
-    table, total = requests.describe_table()
-    work = f"verify, replica {with_replica}, signatures {with_signatures}, {table}"
+    check = Checker(stack, with_signatures=with_signatures).check
+    work = f"verify, replica {with_replica}, signatures {with_signatures}, {requests.identity}"
     names = NUMBERS + replica.NUMBERS * with_replica + SIGNATURE_NUMBERS * with_signatures
     file = None if sample else Path(f".verify-{stack.name}.json")
-    with resuming(file, work, names, output) as checkpoint, checker:
-        statement = None
+    statement: dict[str, object] = {}
+
+    def check_with_key(request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
+        (altered, first), (counts, rest) = keys.check_one(request.object_key), check(request)
+        return altered + counts, first + rest
+
+    with resuming(file, work, names, output) as checkpoint, ThreadPoolExecutor(READERS) as readers:
         if sample:
-            picked = Sample(sample, seed or secrets.token_hex(4))
-            with output.progress("Choosing", total) as advance:
-                requests.process_all(checkpoint, picked.add, advance)
-            defects = _check_sample(picked.chosen, keys, checker, checkpoint)
-            statement = picked.state_result(defects, checkpoint.counts["available"])
+            seed, defects = seed or secrets.token_hex(4), 0
+            with output.progress("Choosing", requests.count) as advance:
+                chosen = choose(chain.from_iterable(requests.read(checkpoint, advance)), sample, seed)
+            with output.progress("Verifying", len(chosen)) as advance:
+                for counts, findings in readers.map(check_with_key, chosen):
+                    checkpoint.record(counts, findings)
+                    defects += any(counts[name] for name in FAULTS)
+                    advance(1)
+            statement = state_result(seed, defects, len(chosen), checkpoint.counts["available"])
         else:
-            with output.progress("Listing", total) as advance:
+            with output.progress("Listing", requests.count) as advance:
                 keys.check_all(checkpoint, advance)
-            with output.progress("Verifying", total - checkpoint.counts["scanned"]) as advance:
-                requests.process_all(checkpoint, checker.check_all, advance)
+            with output.progress("Verifying", requests.count - checkpoint.counts["scanned"]) as advance:
+                for available in requests.read(checkpoint, advance):
+                    for counts, findings in readers.map(check, available):
+                        checkpoint.record(counts, findings)
         output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)}, statement)
     if any(checkpoint.counts.get(name) for name in FAULTS):
         raise click.exceptions.Exit(1)
 
 
-def _check_sample(
-    chosen: list[SignatureRequest], keys: replica.Keys, checker: "Checker", checkpoint: Checkpoint
-) -> int:
-    """Returns how many of the certificates have a fault."""
-    defects = 0
-
-    def check(request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
-        (altered, first), (counts, rest) = keys.check_one(request.object_key), checker.check_all([request])
-        return altered + counts, first + rest
-
-    with ThreadPoolExecutor(READERS) as readers, checkpoint.output.progress("Verifying", len(chosen)) as advance:
-        for counts, findings in readers.map(check, chosen):
-            checkpoint.record(counts, findings)
-            defects += any(counts[name] for name in FAULTS)
-            advance(1)
-    return defects
-
-
-class Checker(ThreadPoolExecutor):
+class Checker:
     """Reads certificates and checks them. For several threads."""
 
     def __init__(self, stack: DeployedStack, *, with_signatures: bool) -> None:
-        super().__init__(READERS)
-        self._archive = Versions(stack.s3(), stack.output("CertificatesBucketName"))
+        self._archive = Versions(stack.client("s3"), stack.output("CertificatesBucketName"))
         self._judge_signatures = None
         if with_signatures:
             require_packages()
@@ -126,23 +118,16 @@ class Checker(ThreadPoolExecutor):
 
             self._judge_signatures = judge_signatures
 
-    def check_all(self, requests: list[SignatureRequest]) -> tuple[Counter[str], list[Finding]]:
-        counts: Counter[str] = Counter()
-        findings: list[Finding] = []
-        for request, (numbers, problem) in zip(requests, self.map(self._check, requests), strict=True):
-            counts.update(numbers)
-            if problem:
-                findings.append({"problem": problem, "signatureRequestId": request.id, "projectId": request.project_id})
-        return counts, findings
-
-    def _check(self, request: SignatureRequest) -> tuple[list[str], str | None]:
-        """Returns the names of the numbers that count the certificate, and its problem."""
+    def check(self, request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
+        """Returns the numbers that count the certificate, and its problem."""
         problem, content = self._read(request.object_key)
-        numbers = []
+        counts: Counter[str] = Counter()
         if problem is None and self._judge_signatures:
-            numbers = [self._judge_signatures(content)]
-            problem = SIGNATURE_PROBLEMS.get(numbers[0])
-        return [*numbers, STATES.get(problem, "damaged")], problem
+            verdict = self._judge_signatures(content)
+            counts[verdict], problem = 1, SIGNATURE_PROBLEMS.get(verdict)
+        counts[STATES.get(problem, "damaged")] = 1
+        finding: Finding = {"problem": problem or "", "signatureRequestId": request.id, "projectId": request.project_id}
+        return counts, [finding] if problem else []
 
     def _read(self, key: str) -> tuple[str | None, bytes]:
         """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter
@@ -25,7 +24,7 @@ from operate.evidence.logs import LogsUnavailable, read_logs
 from operate.evidence.record import Certificate, Evidence, Program, SecondCopy, Source, Version
 from operate.evidence.signature_checks import check_signatures
 from operate.replica import find_replica
-from operate.stack import DeployedStack, check_pages
+from operate.stack import DeployedStack
 from operate.versions import Versions
 
 _ATTRIBUTES = (
@@ -106,7 +105,7 @@ class Collection:
         return None
 
     def _read_item(self, table: str) -> Item:
-        item = Records(self._stack.dynamodb(), table).signature(self._id)
+        item = Records(self._stack.client("dynamodb"), table).signature(self._id)
         if item is None:
             raise CannotRun(f"There is no signature request {self._id}.")
         try:
@@ -118,10 +117,6 @@ class Collection:
 
     def _read_versions(self, bucket: str, key: str) -> list[Version]:
         """Returns the versions and delete markers, the newest first."""
-        entries: list[Any] = []
-        listing = self._stack.s3().get_paginator("list_object_versions")
-        for page in check_pages(listing.paginate(Bucket=bucket, Prefix=key)):
-            entries += [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         found = [
             Version(
                 version_id=entry["VersionId"],
@@ -130,7 +125,7 @@ class Collection:
                 is_delete_marker="Size" not in entry,
                 is_latest=entry["IsLatest"],
             )
-            for entry in entries
+            for entry in Versions(self._stack.client("s3"), bucket).list_versions(key)
             if entry["Key"] == key
         ]
         return sorted(found, key=lambda one: (one.is_latest, one.created_at), reverse=True)
@@ -141,7 +136,9 @@ class Collection:
         """Reads the oldest version: the first archived copy is the certificate."""
         copies = [one.version_id for one in versions or [] if not one.is_delete_marker]
         try:
-            found = Versions(self._stack.s3(), source.bucket).read_version(source.key, copies[-1] if copies else None)
+            found = Versions(self._stack.client("s3"), source.bucket).read_version(
+                source.key, copies[-1] if copies else None
+            )
         except NotArchived:
             sentence = "The archive holds no certificate for this signature request now."
             self._checks.append(contradict("certificate", sentence))
@@ -168,7 +165,9 @@ class Collection:
         versions, sha256 = self._read_versions(bucket, key), None
         if [one.is_delete_marker for one in versions] == [False]:
             version_id = versions[0].version_id
-            found = self._stack.s3().head_object(Bucket=bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED")
+            found = self._stack.client("s3").head_object(
+                Bucket=bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED"
+            )
             sha256 = _as_hex(found.get("ChecksumSHA256"))
         return SecondCopy(bucket=bucket, versions=versions, sha256=sha256)
 

@@ -263,4 +263,4 @@ def test_the_local_service_runs_its_own_function() -> None:
 
 def test_the_command_waits_longer_than_the_function_may_take(stack: Stack) -> None:
     start = 10
-    assert stack.resources[REFRESH]["Properties"]["Timeout"] + start < target.INVOKE.read_seconds
+    assert stack.resources[REFRESH]["Properties"]["Timeout"] + start < access_token.INVOKE.read_seconds

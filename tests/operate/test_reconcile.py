@@ -91,7 +91,7 @@ def test_an_interrupted_run_resumes_and_repeats_only_the_unfinished_step(
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
     state = json.loads(STATE.read_text())
     counts = {"scanned": 12, "available": 12, "archived": 0, "enqueued": 12, "broken": 0}
-    assert (state["table"], state["counts"]) == (signature_id(11), counts)
+    assert (state["done"], state["counts"]) == ({"table": signature_id(11)}, counts)
 
     result = operate("archive", "reconcile")
     assert (result.exit_code, result.stderr) == (0, f"Resuming after 12 items ({STATE}).\n")
@@ -101,9 +101,9 @@ def test_an_interrupted_run_resumes_and_repeats_only_the_unfinished_step(
 
 
 def make_state(operate: Operator, **fields: object) -> str:
-    table = SignatureRequests(find_deployed(operate.stack.name, None)).describe_table()[0]
+    table = SignatureRequests(find_deployed(operate.stack.name, None)).identity
     counts = dict.fromkeys(("scanned", "available", "archived", "enqueued", "broken"), 7)
-    return json.dumps({"work": f"reconcile, {table}", "table": None, "counts": counts} | fields)
+    return json.dumps({"work": f"reconcile, {table}", "done": {"table": None}, "counts": counts} | fields)
 
 
 def test_a_state_that_does_not_match_is_refused(operate: Operator) -> None:
@@ -112,7 +112,7 @@ def test_a_state_that_does_not_match_is_refused(operate: Operator) -> None:
     for state, message in [
         ("", malformed),
         ("{}", malformed),
-        (make_state(operate, table=5), malformed),
+        (make_state(operate, done=5), malformed),
         (make_state(operate, counts={"scanned": -1}), malformed),
         (make_state(operate, work="other"), "belongs to another table or to other options. Delete it to start over."),
     ]:
@@ -156,7 +156,7 @@ def test_writing_the_state_follows_no_planted_link(
 
     monkeypatch.setattr(Path, "unlink", unlink_and_plant)
     result = operate("archive", "reconcile")
-    assert (result.exit_code, result.stderr) == (2, f"Error: {STATE} can't be written: File exists.\n")
+    assert (result.exit_code, result.stderr) == (2, f"Error: [Errno 17] File exists: '{STATE}.new'.\n")
     assert precious.read_text() == "of somebody else"
     assert operate.enqueued() == [signature_id(1)]
 
