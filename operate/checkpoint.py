@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from certificates.aws import AwsError
 from certificates.errors import CertificateError
 from operate.command_line import CannotRun, describe_error
-from operate.output import Output
+from operate.output import remark, write_finding
 
 Finding = Mapping[str, str | int]
 """A `problem`, and the signature request or the key that has it."""
@@ -20,17 +20,14 @@ class Checkpoint(BaseModel):
     the table. `done` has the last key of the archive and the last id of the table that were processed, and None at the
     end of each."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
     work: str
     done: dict[str, str | None] = {}
     counts: dict[str, NonNegativeInt]
-    output: Output = Field(default=Output(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
 
     def record(self, counts: Mapping[str, int], findings: Sequence[Finding] = ()) -> None:
         for finding in findings:
-            self.output.write_finding(finding)
+            write_finding(finding)
         self.counts = {name: count + counts.get(name, 0) for name, count in self.counts.items()}
 
     def save(self, **done: str | None) -> None:
@@ -46,7 +43,7 @@ class Checkpoint(BaseModel):
 
 
 @contextmanager
-def resuming(file: Path | None, work: str, names: Iterable[str], output: Output) -> Iterator[Checkpoint]:
+def resuming(file: Path | None, work: str, names: Iterable[str]) -> Iterator[Checkpoint]:
     """Yields the progress of an earlier run if its file is there, else that of a new one, which counts by these names.
     Deletes the file at the end. An error says how to resume.
 
@@ -60,8 +57,8 @@ def resuming(file: Path | None, work: str, names: Iterable[str], output: Output)
             raise CannotRun(f"{file} does not hold the progress of a command. Delete it to start over.") from error
         if checkpoint.work != work:
             raise CannotRun(f"{file} belongs to another table or to other options. Delete it to start over.")
-        output.remark(f"Resuming after {checkpoint.counts['scanned']:,} items ({file}).")
-    checkpoint.output, checkpoint.file = output, file
+        remark(f"Resuming after {checkpoint.counts['scanned']:,} items ({file}).")
+    checkpoint.file = file
     checkpoint.save()
     try:
         yield checkpoint

@@ -1,6 +1,6 @@
 """Reads SignaturesTable. Only one page is in memory, however large the table is."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
 from itertools import batched
 from typing import Any
@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from certificates.errors import InvalidRecord, RecordsUnavailable
 from certificates.models import SignatureRequest
 from operate.checkpoint import Checkpoint
-from operate.output import Output
+from operate.output import remark
 from operate.stack import DeployedStack
 
 PAGE_ITEMS = 1000
@@ -37,16 +37,10 @@ class SignatureRequests:
         if done is None:
             return
         start = {"ExclusiveStartKey": {"id": {"S": done}}} if done else {}
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table,
-            ProjectionExpression="id, projectId, certificateUrl, #status",
-            ExpressionAttributeNames={"#status": "status"},
-            PaginationConfig={"PageSize": PAGE_ITEMS},
-            **start,
-        )
-        for page in pages:
-            for items in batched(read_items(page), STEP_ITEMS, strict=False):
-                requests = [request for item in items if (request := _read_request(item, checkpoint.output))]
+        names = ("id", "projectId", "certificateUrl", "status")
+        for page in scan(self._dynamodb, self._table, names, PaginationConfig={"PageSize": PAGE_ITEMS}, **start):
+            for items in batched(page, STEP_ITEMS, strict=False):
+                requests = [request for item in items if (request := _read_request(item))]
                 available = [request for request in requests if request.certificate_url is not None]
                 yield available
                 numbers = {"scanned": len(items), "available": len(available), "broken": len(items) - len(requests)}
@@ -56,22 +50,25 @@ class SignatureRequests:
         checkpoint.save(table=None)
 
 
-def _read_request(item: dict[str, Any], output: Output) -> SignatureRequest | None:
+def _read_request(item: dict[str, Any]) -> SignatureRequest | None:
     """Reports an item that breaks the rules of the table."""
     try:
         return SignatureRequest.from_item(item)
     except InvalidRecord as error:
         rules = ", ".join(f"{name}: {rule}" for name, rule in error.problems.items())
-        output.remark(f"broken item {item['id']} ({rules})")
+        remark(f"broken item {item['id']} ({rules})")
         return None
 
 
-def read_items(response: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the items of a scan. botocore parses a non-JSON body as an empty response.
-
-    Raises RecordsUnavailable.
-    """
-    if "Items" not in response:
-        raise RecordsUnavailable("MalformedAnswer")
+def scan(dynamodb: Any, table: str, attributes: Iterable[str], **options: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yields pages of items with these attributes. botocore parses a non-JSON body as an empty response: raises
+    RecordsUnavailable."""
+    names = {f"#{name}": name for name in attributes}
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table, ProjectionExpression=", ".join(names), ExpressionAttributeNames=names, **options
+    )
     deserialize = TypeDeserializer().deserialize
-    return [{name: deserialize(value) for name, value in item.items()} for item in response["Items"]]
+    for page in pages:
+        if "Items" not in page:
+            raise RecordsUnavailable("MalformedAnswer")
+        yield [{name: deserialize(value) for name, value in item.items()} for item in page["Items"]]

@@ -12,7 +12,7 @@ import click
 from certificates.models import parse_signature_id
 from operate.command_line import TIME, CannotRun, examples
 from operate.evidence import require_packages
-from operate.output import Output
+from operate.output import write
 from operate.stack import DeployedStack, on_a_stack
 
 
@@ -56,10 +56,9 @@ def evidence(stack: DeployedStack, *, id_: str, out: Path, since: datetime | Non
         folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    output = Output()
     for check in found.checks:
         if check.outcome != "confirmed":
-            output.write(f"{check.outcome.replace('_', ' ')}: {check.sentence}")
-    output.write(f"Contradictions: {len(found.contradictions)}. The evidence is in {out}.")
+            write(f"{check.outcome.replace('_', ' ')}: {check.sentence}")
+    write(f"Contradictions: {len(found.contradictions)}. The evidence is in {out}.")
     if found.contradictions:
         raise click.exceptions.Exit(1)

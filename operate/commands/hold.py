@@ -10,7 +10,7 @@ from certificates.records import Records
 from operate.command_line import CannotRun, Text, examples
 from operate.commands.keys import PROJECT
 from operate.holds import Action, Holds
-from operate.output import Output
+from operate.output import AS_JSON, remark, write, write_finding
 from operate.stack import DeployedStack, on_a_stack
 
 _REASON = Text(r"(?=.*\S).+", "give one line of text")
@@ -33,7 +33,7 @@ def _make_command(action: Action, text: str, *lines: str) -> None:
     def change(stack: DeployedStack, *, ids: tuple[str, ...], project: str | None, reason: str) -> None:
         if bool(ids) == bool(project):
             raise click.UsageError("Give either IDs or --project ID.")
-        output, holds, failed = Output(), Holds(stack), False
+        holds, failed = Holds(stack), False
         requests = Records(stack.client("dynamodb"), stack.output("SignaturesTableName"))
         for name in ids or (f"project {project}",):
             try:
@@ -42,9 +42,9 @@ def _make_command(action: Action, text: str, *lines: str) -> None:
             except CannotRun as error:
                 counts = Counter([f"{name}: {error.message}"])
             else:
-                output.write(f"{name}: {counts.pop('changed', 0):,} changed, {counts.pop('unchanged', 0):,} unchanged.")
+                write(f"{name}: {counts.pop('changed', 0):,} changed, {counts.pop('unchanged', 0):,} unchanged.")
             for line in counts:
-                output.remark(line)
+                remark(line)
             failed = failed or bool(counts)
         if failed:
             raise click.exceptions.Exit(1)
@@ -73,9 +73,9 @@ _make_command(
 
 
 @hold.command("list", epilog=examples("certificates hold list --local --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@AS_JSON
 @on_a_stack
-def list_command(stack: DeployedStack, *, as_json: bool) -> None:
+def list_command(stack: DeployedStack) -> None:
     """List who set the holds, when and why.
 
     The oldest of each project and signature request is first. If the last one is not completed, its run was interrupted
@@ -86,7 +86,7 @@ def list_command(stack: DeployedStack, *, as_json: bool) -> None:
         for one in records:
             shown: dict[str, object] = {"projectId": project, "signatureRequestId": name.removesuffix(".pdf") or None}
             shown |= {"at": one.at.isoformat(), "action": one.action, "completed": one.is_completed}
-            Output(as_json=as_json).write_finding(shown | {"by": one.by, "reason": one.reason})
+            write_finding(shown | {"by": one.by, "reason": one.reason})
 
 
 def _find_key(requests: Records, id_: str) -> str:

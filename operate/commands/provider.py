@@ -2,14 +2,12 @@
 
 import functools
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from certificates.budgets import PROVIDER_SECONDS
-from certificates.certificate import Certificate
 from certificates.errors import ProviderFailed
 from certificates.https import Exchange, Response
 from certificates.provider import Provider, Secret
@@ -18,7 +16,7 @@ from certificates.urls import Url
 from operate.command_line import examples
 from operate.commands.parameters import check_parameters, read_settings
 from operate.commands.refresh import describe_age, refresh_command
-from operate.output import Output
+from operate.output import write
 from operate.stack import DeployedStack, on_a_stack
 
 ADVICE = {
@@ -41,45 +39,34 @@ ADVICE = {
 class PrintingProvider(Provider):
     """Prints each step, but neither the secret nor the path or query of a link."""
 
-    def __init__(self, settings: ProviderSettings, secret: Secret, say: Callable[[str], None]) -> None:
-        super().__init__(settings, secret)
-        self._say = say
-        self._started = 0.0
-
     def _send(
         self, exchange: Exchange, url: Url, headers: dict[str, str], max_bytes: int, expected: set[int]
     ) -> Response:
-        self._started = time.perf_counter()
         hidden = self._settings.provider_auth_header.fill("********")
         is_link = hidden.keys().isdisjoint(headers)
-        target = "/… (without the secret)" if is_link else url.target
-        self._say(f"GET {url.scheme}://{url.host}:{url.port}{target}")
-        if not is_link:
-            for name, value in hidden.items():
-                self._say(f"    {name}: {value}")
+        write(f"GET {url.scheme}://{url.host}:{url.port}{'/… (without the secret)' if is_link else url.target}")
+        for name, value in hidden.items() if not is_link else ():
+            write(f"    {name}: {value}")
+        started, outcome, words = time.perf_counter(), "no answer", ""
         try:
             response = super()._send(exchange, url, headers, max_bytes, expected)
+            size = f"{len(response.content):,} bytes, {_describe_content(response.content)}"
+            outcome, words = str(response.status), f": {size}" if response.status == 200 else ": a redirect"
         except ProviderFailed as failure:
-            self._say(f"    {failure.upstream_status or 'no answer'} after {self._seconds()} s")
+            outcome = str(failure.upstream_status or outcome)
             raise
-        if response.status == 200:
-            content = response.content
-            self._say(f"    200 after {self._seconds()} s: {len(content):,} bytes, {_describe_content(content)}")
+        finally:
+            write(f"    {outcome} after {time.perf_counter() - started:.1f} s{words}")
         return response
 
     def _check_link(self, link: str, status: int) -> Url:
         if status == 200:
-            self._say(f"    {self._settings.provider_link_field} holds a link")
-        else:
-            self._say(f"    {status} after {self._seconds()} s: a redirect")
+            write(f"    {self._settings.provider_link_field} holds a link")
         try:
             return super()._check_link(link, status)
         except ProviderFailed:
-            self._say(f"    it leads to {_describe_host(link)}, which is refused")
+            write(f"    it leads to {_describe_host(link)}, which is refused")
             raise
-
-    def _seconds(self) -> str:
-        return f"{time.perf_counter() - self._started:.1f}"
 
 
 @click.group(epilog=examples("certificates provider check --stack craftkit-certificates --request 1234"))
@@ -93,18 +80,17 @@ provider.add_command(refresh_command)
 @click.option("--request", "request_id", metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
 def _fetch(target: DeployedStack, *, request_id: str) -> None:
-    output = Output()
     settings = read_settings(ProviderSettings, target.parameters)
     if target.parameters.get("ProviderTokenUrl"):
-        output.write(describe_age(target, settings.provider_secret_name))
+        write(describe_age(target, settings.provider_secret_name))
     secret = Secret(lambda: target.client("secretsmanager"), settings.provider_secret_name)
     try:
-        certificate = PrintingProvider(settings, secret, output.write).fetch(request_id, PROVIDER_SECONDS)
+        certificate = PrintingProvider(settings, secret).fetch(request_id, PROVIDER_SECONDS)
     except ProviderFailed as failure:
-        output.write(f"Refused: {failure.reason}. {ADVICE[failure.reason]}")
+        write(f"Refused: {failure.reason}. {ADVICE[failure.reason]}")
         raise click.exceptions.Exit(1) from failure
-    output.write(f"Accepted: a whole PDF of {len(certificate.content):,} bytes. Nothing was archived.")
-    output.write(f"SHA-256 {Certificate(certificate.content).sha256}")
+    write(f"Accepted: a whole PDF of {len(certificate.content):,} bytes. Nothing was archived.")
+    write(f"SHA-256 {certificate.sha256}")
 
 
 @provider.command(
@@ -129,17 +115,13 @@ def check_command(*, file: Path | None, env: str | None, **options: Any) -> None
     With --parameters, check before a deployment that the functions start with the parameters, without fetching
     anything. Exit code 1: the service would refuse the certificate.
     """
-    if file:
-        if any(options.values()):
-            raise click.UsageError("--parameters is for no stack and no request.")
+    if file and not any(options.values()):
         check_parameters(file, env or "default")
-        Output().write("The functions start with these parameters.")
-    elif env:
-        raise click.UsageError("--env needs --parameters.")
-    elif not options["request_id"]:
-        raise click.UsageError("Missing option '--request'.")
-    else:
+        write("The functions start with these parameters.")
+    elif options["request_id"] and not (file or env):
         _fetch(**options)
+    else:
+        raise click.UsageError("Give a stack and --request, or --parameters with or without --env.")
 
 
 def _describe_host(link: str) -> str:

@@ -15,7 +15,7 @@ from certificates.errors import NotArchived
 from certificates.models import SignatureRequest
 from operate.checkpoint import resuming
 from operate.command_line import CannotRun, examples
-from operate.output import Output
+from operate.output import progress, write_numbers
 from operate.signature_requests import SignatureRequests
 from operate.stack import CONNECTIONS, DeployedStack, on_a_stack
 
@@ -33,7 +33,6 @@ def reconcile(stack: DeployedStack, *, dry_run: bool) -> None:
     Use it for a table that is older than the archive, and after events were lost. After an interruption, run it again
     in the same folder: it resumes where it stopped.
     """
-    output, started = Output(), time.monotonic()
     requests = SignatureRequests(stack)
     counted = "toEnqueue" if dry_run else "enqueued"
     archive = Archive(stack.client("s3"), stack.output("CertificatesBucketName"))
@@ -41,10 +40,10 @@ def reconcile(stack: DeployedStack, *, dry_run: bool) -> None:
     file = None if dry_run else Path(f".reconcile-{stack.name}.json")
     names = ("scanned", "available", "archived", counted, "broken")
     with (
-        resuming(file, f"reconcile, {requests.identity}", names, output) as checkpoint,
+        resuming(file, f"reconcile, {requests.identity}", names) as checkpoint,
         ThreadPoolExecutor(CONNECTIONS) as workers,
     ):
-        with output.progress("Reconciling", requests.count - checkpoint.counts["scanned"]) as advance:
+        with progress("Reconciling", requests.count - checkpoint.counts["scanned"]) as advance:
             for available in requests.read(checkpoint, advance):
                 are_archived = list(workers.map(partial(_is_archived, archive), available))
                 missing = [
@@ -53,7 +52,7 @@ def reconcile(stack: DeployedStack, *, dry_run: bool) -> None:
                 if not dry_run:
                     list(workers.map(send, batched(missing, BATCH, strict=False)))
                 checkpoint.record({"archived": sum(are_archived), counted: len(missing)})
-        output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)})
+        write_numbers(checkpoint.counts)
 
 
 def _is_archived(archive: Archive, request: SignatureRequest) -> bool:

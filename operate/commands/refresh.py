@@ -4,12 +4,12 @@ import time
 
 import click
 from botocore.parsers import ResponseParserError
-from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from certificates.aws import AwsError, client_config, error_code
 from certificates.budgets import CallLimits
 from operate.command_line import CannotRun, examples
-from operate.output import Output
+from operate.output import write
 from operate.stack import DeployedStack, on_a_stack
 
 _CONSENT = "Give consent again; a new refresh token belongs in ProviderOAuthSecretName."
@@ -30,18 +30,12 @@ INVOKE = CallLimits(read_seconds=75, attempts=1)
 IN_THE_LOG = "See credential_refresh_failed in the log of the refresh function."
 
 
-class Refreshed(BaseModel):
-    seconds: int | None
-    rotated: bool
-
-
-class Failed(BaseModel):
+class Reply(BaseModel):
     """The function replies with the reason of a refusal. It raises all others, which Lambda reports as an error."""
 
-    reason: str = Field(validation_alias=AliasChoices("reason", "errorMessage"))
-
-
-_REPLY: TypeAdapter[Refreshed | Failed] = TypeAdapter(Refreshed | Failed)
+    reason: str = Field(default="", validation_alias=AliasChoices("reason", "errorMessage"))
+    seconds: int | None = None
+    rotated: bool | None = None
 
 
 @click.command("refresh", epilog=examples("certificates provider refresh --stack craftkit-certificates"))
@@ -57,16 +51,16 @@ def refresh_command(target: DeployedStack) -> None:
     client = target.client("lambda", config=config.merge(client_config(INVOKE)))
     try:
         response = client.invoke(FunctionName=name, Qualifier="live", Payload=b"{}")
-        reply = _REPLY.validate_json(response["Payload"].read())
+        reply = Reply.model_validate_json(response["Payload"].read())
     except ValidationError:
         raise ResponseParserError from None
     except client.exceptions.TooManyRequestsException as error:
         raise CannotRun("Another run is in progress, or Lambda has no free concurrency. Try again soon.") from error
-    if isinstance(reply, Failed):
-        Output().write(f"Failed: {reply.reason}. {ADVICE.get(reply.reason, IN_THE_LOG)}")
+    if reply.rotated is None:
+        write(f"Failed: {reply.reason}. {ADVICE.get(reply.reason, IN_THE_LOG)}")
         raise click.exceptions.Exit(1)
     lifetime = "" if reply.seconds is None else f", which lives for {_describe_seconds(reply.seconds)}"
-    Output().write(f"New access token{lifetime}{'; a new refresh token was stored' if reply.rotated else ''}.")
+    write(f"New access token{lifetime}{'; a new refresh token was stored' if reply.rotated else ''}.")
 
 
 def describe_age(target: DeployedStack, secret: str) -> str:

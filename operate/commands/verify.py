@@ -1,7 +1,6 @@
 """`archive verify`: reads every available certificate, and finds keys that were deleted or overwritten."""
 
 import secrets
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -17,7 +16,7 @@ from operate import replica
 from operate.checkpoint import Finding, resuming
 from operate.command_line import examples
 from operate.evidence import require_packages
-from operate.output import Output
+from operate.output import AS_JSON, progress, write_numbers
 from operate.sampling import choose, state_result
 from operate.signature_requests import SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
@@ -25,8 +24,6 @@ from operate.versions import Versions
 
 READERS = 8
 """Maximum number of certificates in memory."""
-
-READ_ATTEMPTS = 3
 
 NUMBERS = ("scanned", "available", "intact", "missing", "damaged", "altered", "broken")
 SIGNATURE_NUMBERS = ("signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned")
@@ -39,20 +36,14 @@ STATES = {None: "intact", "signatures_not_determined": "intact", "missing": "mis
 
 
 @click.command(epilog=examples("certificates archive verify --stack craftkit-certificates --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the numbers.")
+@AS_JSON
 @click.option("--replica", "with_replica", is_flag=True, help="Compare the archive with its second copy, too.")
 @click.option("--signatures", "with_signatures", is_flag=True, help="Check the PDFs' digital signatures, too.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="Check N certificates that are chosen at random.")
 @click.option("--seed", metavar="TEXT", help="Choose the same certificates as the sample with this seed.")
 @on_a_stack
-def verify(  # noqa: PLR0913 - an argument for each option
-    stack: DeployedStack,
-    *,
-    as_json: bool,
-    with_replica: bool,
-    with_signatures: bool,
-    sample: int | None,
-    seed: str | None,
+def verify(
+    stack: DeployedStack, *, with_replica: bool, with_signatures: bool, sample: int | None, seed: str | None
 ) -> None:
     """Read every available certificate from the archive and check it.
 
@@ -70,7 +61,6 @@ def verify(  # noqa: PLR0913 - an argument for each option
     """
     if seed and not sample:
         raise click.UsageError("--seed needs --sample.")
-    output, started = Output(as_json=as_json), time.monotonic()
     requests = SignatureRequests(stack)
     keys = replica.Keys(stack, with_replica=with_replica)
     check = Checker(stack, with_signatures=with_signatures).check
@@ -83,25 +73,25 @@ def verify(  # noqa: PLR0913 - an argument for each option
         (altered, first), (counts, rest) = keys.check_one(request.object_key), check(request)
         return altered + counts, first + rest
 
-    with resuming(file, work, names, output) as checkpoint, ThreadPoolExecutor(READERS) as readers:
+    with resuming(file, work, names) as checkpoint, ThreadPoolExecutor(READERS) as readers:
         if sample:
             seed, defects = seed or secrets.token_hex(4), 0
-            with output.progress("Choosing", requests.count) as advance:
+            with progress("Choosing", requests.count) as advance:
                 chosen = choose(chain.from_iterable(requests.read(checkpoint, advance)), sample, seed)
-            with output.progress("Verifying", len(chosen)) as advance:
+            with progress("Verifying", len(chosen)) as advance:
                 for counts, findings in readers.map(check_with_key, chosen):
                     checkpoint.record(counts, findings)
                     defects += any(counts[name] for name in FAULTS)
                     advance(1)
             statement = state_result(seed, defects, len(chosen), checkpoint.counts["available"])
         else:
-            with output.progress("Listing", requests.count) as advance:
+            with progress("Listing", requests.count) as advance:
                 keys.check_all(checkpoint, advance)
-            with output.progress("Verifying", requests.count - checkpoint.counts["scanned"]) as advance:
+            with progress("Verifying", requests.count - checkpoint.counts["scanned"]) as advance:
                 for available in requests.read(checkpoint, advance):
                     for counts, findings in readers.map(check, available):
                         checkpoint.record(counts, findings)
-        output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)}, statement)
+        write_numbers(checkpoint.counts, statement)
     if any(checkpoint.counts.get(name) for name in FAULTS):
         raise click.exceptions.Exit(1)
 
@@ -129,22 +119,21 @@ class Checker:
         finding: Finding = {"problem": problem or "", "signatureRequestId": request.id, "projectId": request.project_id}
         return counts, [finding] if problem else []
 
-    def _read(self, key: str) -> tuple[str | None, bytes]:
+    def _read(self, key: str, attempts: int = 3) -> tuple[str | None, bytes]:
         """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the
         way, and boto3 repeats failed requests only."""
-        for attempt in range(READ_ATTEMPTS):
-            try:
-                version = self._archive.read_version(key)
-            except NotArchived:
-                return "missing", b""
-            except ArchiveUnavailable as error:
-                if attempt == READ_ATTEMPTS - 1 or isinstance(error.__cause__, ClientError):
-                    raise
-                continue
-            if version.sha256 is None:
-                return "no_checksum", b""
-            if version.sha256 == Certificate(version.content).sha256:
-                if version.digest not in (None, version.sha256):
-                    return "wrong_digest", b""
-                return None if is_whole_pdf(version.content) else "not_a_pdf", version.content
-        return "wrong_checksum", b""
+        try:
+            version = self._archive.read_version(key)
+        except NotArchived:
+            return "missing", b""
+        except ArchiveUnavailable as error:
+            if attempts == 1 or isinstance(error.__cause__, ClientError):
+                raise
+            return self._read(key, attempts - 1)
+        if version.sha256 is None:
+            return "no_checksum", b""
+        if version.sha256 != Certificate(version.content).sha256:
+            return ("wrong_checksum", b"") if attempts == 1 else self._read(key, attempts - 1)
+        if version.digest not in (None, version.sha256):
+            return "wrong_digest", b""
+        return None if is_whole_pdf(version.content) else "not_a_pdf", version.content

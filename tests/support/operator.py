@@ -169,8 +169,8 @@ def json_lines(text: str) -> list[Any]:
 
 
 def summary(text: str) -> dict[str, str]:
-    """Parses the lines of numbers, without the duration."""
-    pairs = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("seconds ")]
+    """Parses the lines of numbers."""
+    pairs = [line.rsplit(" ", 1) for line in text.splitlines()]
     return {name.strip(): value for name, value in pairs}
 
 
