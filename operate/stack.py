@@ -13,9 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from certificates.aws import AwsError, client_config
+from certificates.aws import AwsError, client_config, error_code
 from certificates.budgets import CallLimits
-from operate.command_line import CannotRun
+from operate.command_line import CannotRun, describe_error
 
 CONNECTIONS = 32
 """Maximum number of concurrent requests to one service."""
@@ -59,12 +59,8 @@ def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--port", type=click.IntRange(1, 65534), help=f"PORT of `make run`; {_LOCAL_PORT} by default.")
     @functools.wraps(command)
     def run(*, stack: str | None, region: str | None, local: bool, port: int | None, **options: Any) -> None:
-        if local == bool(stack):
-            raise click.UsageError("Give either --stack NAME or --local.")
-        if port and not local:
-            raise click.UsageError("--port needs --local.")
-        if region and not stack:
-            raise click.UsageError("--region needs --stack.")
+        if local == bool(stack) or (port and stack) or (region and local):
+            raise click.UsageError("Give either --stack NAME, maybe with --region, or --local, maybe with --port.")
         command(find_deployed(stack, region) if stack else find_local(port or _LOCAL_PORT), **options)
 
     return run
@@ -74,14 +70,11 @@ def find_deployed(name: str, region: str | None) -> DeployedStack:
     session = boto3.Session(region_name=region)
     try:
         return _find(session, name)
-    except ClientError as error:
-        if "does not exist" in str(error):
-            advice = "Run `aws cloudformation describe-stacks` to list the stacks."
-            raise CannotRun(f"No stack {name} in {session.region_name}. {advice}") from error
-        raise
-    except ValueError as error:
-        words = str(error).removesuffix(".")
-        raise CannotRun(f"{words}. Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.") from error
+    except (ClientError, ValueError) as error:
+        if isinstance(error, ClientError) and error_code(error) != "ValidationError":
+            raise
+        words = f"Check the name, --region {session.region_name!r}, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
+        raise CannotRun(f"{describe_error(error)} {words}") from error
 
 
 def find_local(port: int) -> DeployedStack:

@@ -1,4 +1,4 @@
-"""`provider`: checks that a stack's configuration gets certificates from the provider."""
+"""`provider`: checks that a stack's configuration gets certificates from the provider, and refreshes access tokens."""
 
 import functools
 import time
@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+from botocore.parsers import ResponseParserError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
-from certificates.budgets import PROVIDER_SECONDS
+from certificates.aws import AwsError, client_config, error_code
+from certificates.budgets import PROVIDER_SECONDS, CallLimits
 from certificates.errors import ProviderFailed
 from certificates.https import Exchange, Response
 from certificates.provider import Provider, Secret
 from certificates.settings import ProviderSettings
 from certificates.urls import Url
-from operate.command_line import examples
+from operate.command_line import CannotRun, examples
 from operate.commands.parameters import check_parameters, read_settings
-from operate.commands.refresh import describe_age, refresh_command
 from operate.output import write
 from operate.stack import DeployedStack, on_a_stack
 
@@ -34,6 +36,24 @@ ADVICE = {
     "link_refused": "The link is not a plain https URL, or ProviderLinkHosts does not list its host.",
     "not_a_pdf": "The response is not a whole PDF.",
 }
+
+
+_CONSENT = "Give consent again; a new refresh token belongs in ProviderOAuthSecretName."
+_CLIENT = "Check the client in ProviderOAuthSecretName, and with jwt_bearer the public key at the provider."
+_FIELDS = "Check the fields in ProviderOAuthSecretName, and ProviderTokenUrl."
+REFRESH_ADVICE = dict.fromkeys(("invalid_grant", "consent_required"), _CONSENT)
+REFRESH_ADVICE |= dict.fromkeys(("invalid_client", "unauthorized_client"), _CLIENT)
+REFRESH_ADVICE |= dict.fromkeys(("invalid_request", "invalid_scope", "unsupported_grant_type", "refused"), _FIELDS)
+REFRESH_ADVICE |= {
+    "credentials_malformed": _FIELDS,
+    "credentials_changed": "Someone replaced them meanwhile: try again.",
+    "signing_key_missing": "Set the parameter ProviderSigningKeyArn.",
+    "token_type_unsupported": "Only tokens of the type Bearer can be used: ask the provider for one.",
+}
+INVOKE = CallLimits(read_seconds=75, attempts=1)
+"""Longer than a function's start and its time-out; a second attempt would invoke it again while it runs."""
+
+IN_THE_LOG = "See credential_refresh_failed in the log of the refresh function."
 
 
 class PrintingProvider(Provider):
@@ -74,15 +94,12 @@ def provider() -> None:
     """Check the connection to the provider with the stack's settings."""
 
 
-provider.add_command(refresh_command)
-
-
 @click.option("--request", "request_id", metavar="ID", help="The provider's id of a completed request.")
 @on_a_stack
 def _fetch(target: DeployedStack, *, request_id: str) -> None:
     settings = read_settings(ProviderSettings, target.parameters)
     if target.parameters.get("ProviderTokenUrl"):
-        write(describe_age(target, settings.provider_secret_name))
+        write(_describe_age(target, settings.provider_secret_name))
     secret = Secret(lambda: target.client("secretsmanager"), settings.provider_secret_name)
     try:
         certificate = PrintingProvider(settings, secret).fetch(request_id, PROVIDER_SECONDS)
@@ -122,6 +139,55 @@ def check_command(*, file: Path | None, env: str | None, **options: Any) -> None
         _fetch(**options)
     else:
         raise click.UsageError("Give a stack and --request, or --parameters with or without --env.")
+
+
+class Reply(BaseModel):
+    """The function replies with the reason of a refusal. It raises all others, which Lambda reports as an error."""
+
+    reason: str = Field(default="", validation_alias=AliasChoices("reason", "errorMessage"))
+    seconds: int | None = None
+    rotated: bool | None = None
+
+
+@provider.command("refresh", epilog=examples("certificates provider refresh --stack craftkit-certificates"))
+@on_a_stack
+def refresh_command(target: DeployedStack) -> None:
+    """Fetch and store a new access token now, as the schedule does.
+
+    Exit code 1: there is no new access token.
+    """
+    if "RefreshCredentialFunctionName" not in target.outputs:
+        raise CannotRun(f"Stack {target.name} has no ProviderTokenUrl: there are no access tokens to refresh.")
+    name, config = target.outputs["RefreshCredentialFunctionName"], target.options["config"]
+    client = target.client("lambda", config=config.merge(client_config(INVOKE)))
+    try:
+        response = client.invoke(FunctionName=name, Qualifier="live", Payload=b"{}")
+        reply = Reply.model_validate_json(response["Payload"].read())
+    except ValidationError:
+        raise ResponseParserError from None
+    except client.exceptions.TooManyRequestsException as error:
+        raise CannotRun("Another run is in progress, or Lambda has no free concurrency. Try again soon.") from error
+    if reply.rotated is None:
+        write(f"Failed: {reply.reason}. {REFRESH_ADVICE.get(reply.reason, IN_THE_LOG)}")
+        raise click.exceptions.Exit(1)
+    lifetime = "" if reply.seconds is None else f", which lives for {_describe_seconds(reply.seconds)}"
+    write(f"New access token{lifetime}{'; a new refresh token was stored' if reply.rotated else ''}.")
+
+
+def _describe_age(target: DeployedStack, secret: str) -> str:
+    """Compares the age with the schedule: only the provider and the run that fetched the token know when it expires."""
+    try:
+        created = target.client("secretsmanager").get_secret_value(SecretId=secret)["CreatedDate"]
+    except AwsError as error:
+        advice = "If there is none yet, run `certificates provider refresh`."
+        return f"Access token: not read ({error_code(error)}). {advice}"
+    age, minutes = int(time.time() - created.timestamp()), int(target.parameters["ProviderTokenMinutes"])
+    late = ", which is overdue: run `certificates provider refresh`" if age // 60 > minutes else ""
+    return f"Access token: age {_describe_seconds(age)}, refreshed every {minutes} minutes{late}"
+
+
+def _describe_seconds(seconds: int) -> str:
+    return f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
 
 
 def _describe_host(link: str) -> str:

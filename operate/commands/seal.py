@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import BinaryIO
 
@@ -61,12 +60,3 @@ def seal(stack: DeployedStack, *, tsa: Url | None, tsa_ca: BinaryIO | None, rene
     write_finding(facts)
     if problems:
         raise click.exceptions.Exit(1)
-
-
-def count_unsealed(stack: DeployedStack) -> tuple[int, int]:
-    """Returns how many certificates no seal has, and how many hours ago the oldest was archived, rounded up."""
-    from operate.seals.seals import Seals  # noqa: PLC0415
-
-    unsealed = Seals(stack.client("s3"), stack.output("CertificatesBucketName"), (), lambda *_: None).find_unsealed()
-    now = datetime.now(UTC)
-    return len(unsealed), -((min((one.created for one in unsealed), default=now) - now) // timedelta(hours=1))

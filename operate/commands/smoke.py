@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from uuid import UUID
@@ -66,7 +67,7 @@ def smoke(url: str, uuid: UUID) -> None:
         HashedKey.parse(key)
     except ValueError:
         raise click.UsageError("This is not an API key: set KEY, or give it on standard input.") from None
-    base, rows, notes = url.removesuffix(ROUTE).rstrip("/"), [("CHECK", "STATUS", "RESULT")], 0
+    base, rows, found = url.removesuffix(ROUTE).rstrip("/"), [("CHECK", "STATUS", "RESULT")], Counter[str]()
     bodies: dict[str, bytes] = {}
     with PoolManager(retries=False, timeout=SECONDS) as http:
 
@@ -80,17 +81,14 @@ def smoke(url: str, uuid: UUID) -> None:
             for check in _list_checks(str(uuid), send(ROUTE.format(id=uuid), {})):
                 response = send(check.path, check.headers, check.method)
                 problems = "; ".join(_find_problems(check, response, bodies))
-                is_note = bool(problems) and check.name in UNDOCUMENTED
-                notes += is_note
-                rows.append((check.name, str(response.status), "note: " * is_note + (problems or "ok")))
+                result = "ok" if not problems else "note" if check.name in UNDOCUMENTED else "failed"
+                found[result] += 1
+                rows.append((check.name, str(response.status), f"{result}: {problems}" if problems else result))
         except HTTPError as error:
             raise CannotRun(f"No response ({type(error).__name__}). Check --url and the network.") from error
-    count = len(rows) - 1
     write_table(rows)
-    failed = sum(result != "ok" for _, _, result in rows[1:]) - notes
-    verdict = f"{failed} of {count} checks failed" if failed else f"All {count - notes} checks passed"
-    write(f"{verdict}; notes: {notes}." if notes else f"{verdict}.")
-    if failed:
+    write(f"Checks: {found['ok']} ok, {found['failed']} failed, notes: {found['note']}.")
+    if found["failed"]:
         raise click.exceptions.Exit(1)
 
 

@@ -10,24 +10,20 @@ import hashlib
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from certificates.archive import is_sha256
 from certificates.certificate import Certificate
 from operate.command_line import CannotRun
-from operate.seals.merkle import find_root
 from operate.seals.time_stamp import Certificates, TimeStamp
 from operate.stack import CONNECTIONS
 from operate.versions import Versions
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 PREFIX = ".seals/"
 _NAME = re.compile(r"\.seals/(\d{8})\.")
@@ -73,6 +69,23 @@ class Seal:
             yield one["key"], one["version"], one["size"], one["sha256"]
 
 
+def find_root(leaves: Iterable[bytes], index: int = 0) -> tuple[bytes, list[tuple[str, str]]]:
+    """Makes a Merkle tree with the hashes of RFC 6962, section 2.1, in which a node can't pass for a leaf. Returns the
+    root, and the path to it from the leaf at the index: at each node, "left" or "right" and the hash of
+    the other child in hexadecimal digits.
+
+    The last of an odd number of nodes moves up unchanged. The RFC defines the same tree from its root.
+    """
+    level, path = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves], []
+    while len(level) > 1:
+        if index ^ 1 < len(level):
+            path.append(("left" if index % 2 else "right", level[index ^ 1].hex()))
+        pairs = batched(level, 2, strict=False)
+        level = [hashlib.sha256(b"\1" + b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
+        index //= 2
+    return level[0], path
+
+
 def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
     return b"\n".join([*lines, json.dumps({"token": b64encode(token).decode()}).encode(), b""])
 
@@ -80,7 +93,7 @@ def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
 class Seals:
     """`report` gets the problem and the key of each contradiction that is found."""
 
-    def __init__(self, s3: "S3Client", bucket: str, trusted: Certificates, report: Callable[[str, str], None]) -> None:
+    def __init__(self, s3: Any, bucket: str, trusted: Certificates, report: Callable[[str, str], None]) -> None:
         self._s3, self._bucket, self._archive = s3, bucket, Versions(s3, bucket)
         self._trusted, self._report = trusted, report
         self._stored: dict[str, Stored] = {}

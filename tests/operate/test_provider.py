@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +21,8 @@ from develop.template import ROOT, Stack
 from functions.refresh_credential.handler import PERMANENT
 from operate import stack as target
 from operate.cli import main
-from operate.commands import refresh as access_token
-from operate.commands.provider import ADVICE
+from operate.commands import provider
+from operate.commands.provider import ADVICE, REFRESH_ADVICE
 from operate.stack import DeployedStack
 from tests.support.operator import Operator, ScriptAws, deploy
 from tests.support.operator import run as run_program
@@ -45,7 +46,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
             secrets, name = session.client("secretsmanager"), PARAMETERS["ProviderSecretName"]
             secrets.create_secret(Name=name, SecretString=SECRET)
             now = secrets.get_secret_value(SecretId=name)["CreatedDate"].timestamp() + age
-            monkeypatch.setattr(access_token, "time", SimpleNamespace(time=lambda: now))
+            monkeypatch.setattr(provider, "time", SimpleNamespace(time=lambda: now, perf_counter=time.perf_counter))
             url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
             defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
             stack = DeployedStack("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
@@ -161,7 +162,7 @@ def test_every_reason_has_its_advice() -> None:
     for source in sources:
         raised |= set(re.findall(r'ProviderFailed\(\s*"(\w+)"|failure\.reason = "(\w+)"', source.read_text()))
     assert {first or second for first, second in raised} == set(ADVICE)
-    assert set(access_token.ADVICE) == {*PERMANENT, "credentials_changed"}
+    assert set(REFRESH_ADVICE) == {*PERMANENT, "credentials_changed"}
 
 
 @pytest.mark.parametrize(
@@ -203,12 +204,12 @@ ANSWERED = [
         "New access token, which lives for 60 seconds; a new refresh token was stored.",
     ),
     (as_reply(seconds=None, rotated=False), 0, "New access token."),
-    (as_reply(reason="invalid_grant"), 1, f"Failed: invalid_grant. {access_token.ADVICE['invalid_grant']}"),
-    (as_reply(errorType="E", errorMessage="timed_out"), 1, f"Failed: timed_out. {access_token.IN_THE_LOG}"),
+    (as_reply(reason="invalid_grant"), 1, f"Failed: invalid_grant. {REFRESH_ADVICE['invalid_grant']}"),
+    (as_reply(errorType="E", errorMessage="timed_out"), 1, f"Failed: timed_out. {provider.IN_THE_LOG}"),
     (
         as_reply(errorType="X", errorMessage="a\nb\x1b]0;owned\x07"),
         1,
-        f"Failed: a\ufffdb\ufffd]0;owned\ufffd. {access_token.IN_THE_LOG}",
+        f"Failed: a\ufffdb\ufffd]0;owned\ufffd. {provider.IN_THE_LOG}",
     ),
 ]
 NOT_RUN = [
@@ -253,7 +254,7 @@ def test_the_local_service_runs_its_own_function() -> None:
     stack = Stack("craftkit-local", make_stack(1).parameters | OAUTH)
     for function, exit_code, words in [
         (lambda _: b'{"seconds": 600, "rotated": false}', 0, "New access token, which lives for 10 minutes."),
-        (fail, 1, f"Failed: unreachable. {access_token.IN_THE_LOG}"),
+        (fail, 1, f"Failed: unreachable. {provider.IN_THE_LOG}"),
     ]:
         server = serve_aws(stack, "127.0.0.1", 0, {REFRESH: function})
         with serving(server):
@@ -263,4 +264,4 @@ def test_the_local_service_runs_its_own_function() -> None:
 
 def test_the_command_waits_longer_than_the_function_may_take(stack: Stack) -> None:
     start = 10
-    assert stack.resources[REFRESH]["Properties"]["Timeout"] + start < access_token.INVOKE.read_seconds
+    assert stack.resources[REFRESH]["Properties"]["Timeout"] + start < provider.INVOKE.read_seconds

@@ -14,8 +14,7 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 from develop.local.time_stamps import TimeStampAuthority
-from operate.seals.merkle import find_root
-from operate.seals.seals import Seals
+from operate.seals.seals import Seals, find_root
 from operate.seals.time_stamp import TimeStamp
 from tests.support.examples import given
 from tests.support.time_stamp_authority import stamp, trust

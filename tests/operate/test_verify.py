@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from certificates.certificate import Certificate
 from develop.fakes.server import Response, reply
 from operate import replica, signature_requests
-from operate.sampling import find_upper_bound
+from operate.commands.verify import find_upper_bound
 from tests.support.deployed import S3
 from tests.support.operator import (
     NO_URL,
