@@ -23,7 +23,9 @@ from tests.support.stack import PARAMETERS
 
 NOT_LATIN = "契約"
 
-CHECK = "Check the name, --region ({}), AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
+
+def check(region: str) -> str:
+    return f"Check the name, --region {region!r}, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
 
 
 def error(code: str) -> str:
@@ -83,17 +85,9 @@ NO_CREDENTIALS = {
 @pytest.mark.parametrize(
     ("environment", "options", "message"),
     [
-        (
-            {"AWS_DEFAULT_REGION": ""},
-            (),
-            f"Invalid endpoint: https://cloudformation..amazonaws.com. {CHECK.format(None)}",
-        ),
-        (
-            {},
-            ("--region", "a b"),
-            f"Provided region_name 'a b' doesn't match a supported format. {CHECK.format('a b')}",
-        ),
-        ({"AWS_ENDPOINT_URL": "nowhere"}, (), f"Invalid endpoint: nowhere. {CHECK.format(REGION)}"),
+        ({"AWS_DEFAULT_REGION": ""}, (), f"Invalid endpoint: https://cloudformation..amazonaws.com. {check('')}"),
+        ({}, ("--region", "a b"), f"Provided region_name 'a b' doesn't match a supported format. {check('a b')}"),
+        ({"AWS_ENDPOINT_URL": "nowhere"}, (), f"Invalid endpoint: nowhere. {check(REGION)}"),
         (
             {"AWS_ENDPOINT_URL": "http://[::1]:1"},
             (),
