@@ -15,9 +15,7 @@ from operate.stack import DeployedStack, on_a_stack
 
 @click.command(epilog=examples("certificates archive status --local --port 4000"))
 @AS_JSON
-@click.option(
-    "--max-seal-age", type=int, metavar="HOURS", help="Exit code 1 if a certificate waits longer for its seal."
-)
+@click.option("--max-seal-age", type=int, metavar="HOURS", help="Exit code 1 if a certificate waits longer.")
 @on_a_stack
 def status(stack: DeployedStack, *, max_seal_age: int | None) -> None:
     """Show how many certificates wait to be archived. All numbers are approximate.
@@ -45,10 +43,7 @@ def status(stack: DeployedStack, *, max_seal_age: int | None) -> None:
         raise click.exceptions.Exit(1)
 
 
-@click.group(
-    commands=[reconcile, seal, verify, status],
-    epilog=examples("certificates archive reconcile --stack craftkit-certificates"),
-)
+@click.group(commands=[reconcile, seal, verify, status], epilog=examples("certificates archive reconcile --local"))
 def archive() -> None:
     """Check which certificates are archived, and enqueue missing ones."""
 

@@ -96,9 +96,7 @@ def list_command(stack: DeployedStack, *, project: str | None) -> None:
 @keys.command(
     "revoke",
     epilog=examples(
-        "certificates keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
-        "  --created-at 2026-06-05T11:42:08.000Z",
-        "printenv KEY | certificates keys revoke --local - --yes",
+        "certificates keys revoke --local ck_live_aBcDe", "printenv KEY | certificates keys revoke --local -"
     ),
 )
 @click.argument("prefix")

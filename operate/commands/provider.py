@@ -110,19 +110,9 @@ def _fetch(target: DeployedStack, *, request_id: str) -> None:
     write(f"SHA-256 {certificate.sha256}")
 
 
-@provider.command(
-    "check",
-    epilog=examples(
-        "certificates provider check --local --request req_first",
-        "certificates provider check --parameters samconfig.local.toml --env staging",
-    ),
-)
+@provider.command("check", epilog=examples("certificates provider check --local --request req_first"))
 @click.option(
-    "--parameters",
-    "file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Instead check the parameters that sam deploy would read there.",
+    "--parameters", "file", type=click.Path(path_type=Path), metavar="FILE", help="Check those of sam deploy."
 )
 @click.option("--env", metavar="NAME", help="The environment in FILE; default by default.")
 @functools.wraps(_fetch, assigned=())  # its options

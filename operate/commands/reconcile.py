@@ -45,13 +45,11 @@ def reconcile(stack: DeployedStack, *, dry_run: bool) -> None:
     ):
         with progress("Reconciling", requests.count - checkpoint.counts["scanned"]) as advance:
             for available in requests.read(checkpoint, advance):
-                are_archived = list(workers.map(partial(_is_archived, archive), available))
-                missing = [
-                    request.id for request, is_there in zip(available, are_archived, strict=True) if not is_there
-                ]
+                found = workers.map(partial(_is_archived, archive), available)
+                missing = [request.id for request, is_there in zip(available, found, strict=True) if not is_there]
                 if not dry_run:
                     list(workers.map(send, batched(missing, BATCH, strict=False)))
-                checkpoint.record({"archived": sum(are_archived), counted: len(missing)})
+                checkpoint.record({"archived": len(available) - len(missing), counted: len(missing)})
         write_numbers(checkpoint.counts)
 
 

@@ -5,9 +5,10 @@ import heapq
 import math
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import ROUND_CEILING, Context
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -68,7 +69,11 @@ def verify(
         raise click.UsageError("--seed needs --sample.")
     requests = SignatureRequests(stack)
     keys = replica.Keys(stack, with_replica=with_replica)
-    check = Checker(stack, with_signatures=with_signatures).check
+    judge: Callable[[bytes], str] | None = None
+    if with_signatures:
+        require_packages()
+        from operate.evidence.signature_checks import judge_signatures as judge  # noqa: PLC0415 - takes seconds
+    check = partial(_check, Versions(stack.client("s3"), stack.output("CertificatesBucketName")), judge)
     work = f"verify, replica {with_replica}, signatures {with_signatures}, {requests.identity}"
     names = NUMBERS + replica.NUMBERS * with_replica + SIGNATURE_NUMBERS * with_signatures
     file = None if sample else Path(f".verify-{stack.name}.json")
@@ -101,47 +106,38 @@ def verify(
         raise click.exceptions.Exit(1)
 
 
-class Checker:
-    """Reads certificates and checks them. For several threads."""
+def _check(
+    archive: Versions, judge: Callable[[bytes], str] | None, request: SignatureRequest
+) -> tuple[Counter[str], list[Finding]]:
+    """Returns the numbers that count the certificate, and its problem."""
+    problem, content = _read(archive, request.object_key)
+    counts: Counter[str] = Counter()
+    if problem is None and judge:
+        verdict = judge(content)
+        counts[verdict], problem = 1, SIGNATURE_PROBLEMS.get(verdict)
+    counts[STATES.get(problem, "damaged")] = 1
+    finding: Finding = {"problem": problem or "", "signatureRequestId": request.id, "projectId": request.project_id}
+    return counts, [finding] if problem else []
 
-    def __init__(self, stack: DeployedStack, *, with_signatures: bool) -> None:
-        self._archive = Versions(stack.client("s3"), stack.output("CertificatesBucketName"))
-        self._judge_signatures = None
-        if with_signatures:
-            require_packages()
-            from operate.evidence.signature_checks import judge_signatures  # noqa: PLC0415 - takes seconds
 
-            self._judge_signatures = judge_signatures
-
-    def check(self, request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
-        """Returns the numbers that count the certificate, and its problem."""
-        problem, content = self._read(request.object_key)
-        counts: Counter[str] = Counter()
-        if problem is None and self._judge_signatures:
-            verdict = self._judge_signatures(content)
-            counts[verdict], problem = 1, SIGNATURE_PROBLEMS.get(verdict)
-        counts[STATES.get(problem, "damaged")] = 1
-        finding: Finding = {"problem": problem or "", "signatureRequestId": request.id, "projectId": request.project_id}
-        return counts, [finding] if problem else []
-
-    def _read(self, key: str, attempts: int = 3) -> tuple[str | None, bytes]:
-        """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the
-        way, and boto3 repeats failed requests only."""
-        try:
-            version = self._archive.read_version(key)
-        except NotArchived:
-            return "missing", b""
-        except ArchiveUnavailable as error:
-            if attempts == 1 or isinstance(error.__cause__, ClientError):
-                raise
-            return self._read(key, attempts - 1)
-        if version.sha256 is None:
-            return "no_checksum", b""
-        if version.sha256 != Certificate(version.content).sha256:
-            return ("wrong_checksum", b"") if attempts == 1 else self._read(key, attempts - 1)
-        if version.digest not in (None, version.sha256):
-            return "wrong_digest", b""
-        return None if is_whole_pdf(version.content) else "not_a_pdf", version.content
+def _read(archive: Versions, key: str, attempts: int = 3) -> tuple[str | None, bytes]:
+    """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the
+    way, and boto3 repeats failed requests only."""
+    try:
+        version = archive.read_version(key)
+    except NotArchived:
+        return "missing", b""
+    except ArchiveUnavailable as error:
+        if attempts == 1 or isinstance(error.__cause__, ClientError):
+            raise
+        return _read(archive, key, attempts - 1)
+    if version.sha256 is None:
+        return "no_checksum", b""
+    if version.sha256 != Certificate(version.content).sha256:
+        return ("wrong_checksum", b"") if attempts == 1 else _read(archive, key, attempts - 1)
+    if version.digest not in (None, version.sha256):
+        return "wrong_digest", b""
+    return None if is_whole_pdf(version.content) else "not_a_pdf", version.content
 
 
 def choose(available: Iterable[SignatureRequest], size: int, seed: str) -> list[SignatureRequest]:
