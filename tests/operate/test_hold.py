@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from operate.holds import Holds
 from operate.stack import find_deployed
 from tests.support.deployed import S3
-from tests.support.operator import Operator, before, fail_at, json_lines, kill_when, local_operator, run, signature_id
+from tests.support.operator import Operator, before, fail_at, json_lines, kill_at, local_operator, run, signature_id
 
 ARN = "arn:aws:sts::123456789012:user/moto"
 MEANWHILE = "another run has changed its holds. See `hold list`, and run the command again."
@@ -220,20 +220,16 @@ def test_invalid_options_record_nothing(operate: Operator, arguments: tuple[str,
 def test_a_run_that_was_killed_is_shown_and_completed_by_the_next() -> None:
     with local_operator() as (operate, local):
         bucket = operate.name("CertificatesBucket")
-        for number in range(90):
+        for number in range(50):
             S3.put_object(Bucket=bucket, Key=key(number), Body=b"")
-
-        def has_started() -> bool:
-            return "ObjectLockLegalHoldStatus" in S3.head_object(Bucket=bucket, Key=key(30))
-
         hold = ("hold", "set", "--project", "prj_1", "--reason", "Audit", *local)
-        kill_when(has_started, *hold)
+        kill_at("put_object_legal_hold", 10, *hold)
         (line,) = json_lines(run("hold", "list", "--json", *local).stdout)
         first = len(held(operate))
         second, records = run(*hold), json_lines(run("hold", "list", "--json", *local).stdout)
         all_held = held(operate)
-    assert 0 < first < 90
+    assert 0 < first < 50
     assert (line["completed"], line["by"]) == (False, "local")
-    words = f"{90 - first:,} changed, {first:,} unchanged"
+    words = f"{50 - first:,} changed, {first:,} unchanged"
     assert (second.exit_code, second.stdout) == (0, f"project prj_1: {words}.\n")
-    assert (len(all_held), [record["completed"] for record in records]) == (90, [False, True])
+    assert (len(all_held), [record["completed"] for record in records]) == (50, [False, True])

@@ -4,7 +4,7 @@ found on every run."""
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any
@@ -21,6 +21,16 @@ from tests.support.time_stamp_authority import stamp, trust
 from tests.support.versioned_s3 import Killed, VersionedS3
 
 AUTHORITY = cache(TimeStampAuthority)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def read_each_token_once() -> Iterator[None]:
+    """The libraries take most of the time."""
+    read = TimeStamp.read
+    read_once = cache(lambda token: read(token, trust(AUTHORITY())))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TimeStamp, "read", lambda token, *_: read_once(token))
+        yield
 
 
 @cache

@@ -1,6 +1,5 @@
 """`certificates archive verify`, on resources made from the template."""
 
-import json
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.support.operator import (
     before,
     fail_at,
     json_lines,
-    kill_when,
+    kill_at,
     local_operator,
     run,
     signature_id,
@@ -176,20 +175,14 @@ def test_a_run_that_was_killed_resumes_and_counts_what_was_found_before(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     state = Path(".verify-craftkit-local.json")
-
-    def count() -> int:
-        return int(json.loads(state.read_text())["counts"]["missing"]) if state.exists() else 0
-
     with local_operator() as (operate, local):
-        for number in range(200):
+        for number in range(70):
             operate.seed(number)
-        kill_when(lambda: count() > 0, "archive", "verify", *local)
-        first = count()
+        kill_at("get_object", 120, "archive", "verify", *local)  # moto calls it twice
         again = run("archive", "verify", "--json", *local)
     *findings, numbers = json_lines(again.stdout)
-    assert (again.exit_code, again.stderr) == (1, f"Resuming after {first} items ({state}).\n")
-    assert (numbers["scanned"], numbers["missing"], len(findings)) == (200, 200, 200 - first)
-    assert 0 < first < 200
+    assert (again.exit_code, again.stderr) == (1, f"Resuming after 50 items ({state}).\n")
+    assert (numbers["scanned"], numbers["missing"], len(findings)) == (70, 70, 20)
 
 
 def test_a_sample_reads_exactly_so_many_certificates_and_the_same_ones_for_the_same_seed(
