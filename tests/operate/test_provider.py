@@ -114,9 +114,7 @@ LINKED = {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"}
 @pytest.mark.parametrize(
     ("link", "parameters"),
     [
-        ("https://files.example.com/", {}),
-        (f"https://{HOSTILE}/", LINKED),
-        (f"https://files.example.com/{HOSTILE}", LINKED),
+        (f"https://{HOSTILE}/{HOSTILE}", LINKED),
         (HOSTILE, LINKED),
         (HOSTILE, {"ProviderLinkField": HOSTILE}),
         (HOSTILE, {"ProviderLinkHosts": HOSTILE}),
@@ -138,7 +136,6 @@ def test_links_and_parameters_are_printable(check: Check, link: str, parameters:
         (reply(403, b"canary"), "403 after … s", "status"),
         (raw(b"canary\r\n\r\n"), "no answer after … s", "unreachable"),
         (reply(body=b"PK\x03\x04canary"), "200 after … s: 10 bytes, a ZIP", "not_a_pdf"),
-        (reply(body=b"JVBERi0canary"), "200 after … s: 13 bytes, base64 of a PDF", "not_a_pdf"),
         (reply(body=b""), "200 after … s: 0 bytes, something else", "not_a_pdf"),
     ],
 )

@@ -21,37 +21,23 @@ STATE = Path(".reconcile-craftkit-test.json")
 NOT_AN_ID = ["0F8FAD5B-D9CB-469F-A165-70867728950E", "1", "a\x1b]0;owned\x07"]
 
 
-def seed_all_kinds(operate: Operator) -> None:
-    """1 and 2 are missing, 3 is archived, 4 has no certificate yet, 5 is broken."""
+@pytest.mark.threat("lost-certificate")
+def test_reconcile_enqueues_what_the_archive_lacks_and_a_dry_run_only_counts(operate: Operator) -> None:
     for number in (1, 2, 3):
         operate.seed(number)
     operate.archive(3)
     operate.seed(4, certificateUrl={"S": ""})
     operate.seed(5, **WRONG_STATUS)
-
-
-@pytest.mark.threat("lost-certificate")
-def test_reconcile_enqueues_what_the_archive_lacks_and_nothing_else(operate: Operator) -> None:
-    seed_all_kinds(operate)
-    result = operate("archive", "reconcile")
-    assert (result.exit_code, summary(result.stdout), result.stderr) == (
-        0,
-        {"scanned": "5", "available": "3", "archived": "1", "enqueued": "2", "broken": "1"},
-        f"broken item {signature_id(5)} (status: literal_error)\n",
-    )
-    assert operate.enqueued() == [signature_id(1), signature_id(2)]
-    assert not STATE.exists()
-
-
-def test_a_dry_run_counts_sends_nothing_and_remembers_nothing(operate: Operator) -> None:
-    seed_all_kinds(operate)
     STATE.write_text("of another run")
+    counts, broken = {"scanned": "5", "available": "3", "archived": "1"}, {"broken": "1"}
     result = operate("archive", "reconcile", "--dry-run")
-    assert (result.exit_code, summary(result.stdout)) == (
-        0,
-        {"scanned": "5", "available": "3", "archived": "1", "to enqueue": "2", "broken": "1"},
-    )
+    assert (result.exit_code, summary(result.stdout)) == (0, counts | {"to enqueue": "2"} | broken)
     assert (operate.enqueued(), STATE.read_text()) == ([], "of another run")
+    STATE.unlink()
+    result = operate("archive", "reconcile")
+    assert (result.exit_code, summary(result.stdout)) == (0, counts | {"enqueued": "2"} | broken)
+    assert result.stderr == f"broken item {signature_id(5)} (status: literal_error)\n"
+    assert (operate.enqueued(), STATE.exists()) == ([signature_id(1), signature_id(2)], False)
 
 
 def test_an_item_whose_id_is_not_a_lower_case_uuid_is_broken_and_stops_nothing(operate: Operator) -> None:

@@ -22,6 +22,8 @@ from develop.local.provider import TIME_STAMP_PATH, ProviderStub
 from develop.local.stack import serving
 from develop.local.time_stamps import NAME, TimeStampAuthority
 from develop.template import ROOT
+from operate.command_line import CannotRun
+from operate.commands.seal import parse_url
 from operate.seals import time_stamp
 from operate.seals.proof import find_proofs
 from operate.seals.seals import Seals
@@ -120,7 +122,7 @@ IMPRINT = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": hashlib.
 OTHER_HASH = {"hash_algorithm": {"algorithm": "sha512"}, "hashed_message": hashlib.sha512(b"").digest()}
 TWO_PURPOSES = {"purposes": (ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING)}
 REJECTED = bytes.fromhex("30053003020102")
-FAILED = "Error: There is no valid time stamp: {}. Nothing was sealed.\n"
+FAILED = "There is no valid time stamp: {}. Nothing was sealed."
 ANOTHER_REQUEST = "it answers another request"
 NOT_TRUSTED = "its authority is not trusted, or a certificate has ended"
 NOT_ALONE = "its certificate is not for time stamps alone"
@@ -144,6 +146,13 @@ def late(minutes: int) -> Answer:
     return lambda authority, query: authority.answer(query, datetime.now(UTC) + timedelta(minutes=minutes))
 
 
+def request(url: str, *trusted: TimeStampAuthority) -> str:
+    """Returns the error."""
+    with pytest.raises(CannotRun) as caught:
+        time_stamp.request_time_stamp(parse_url(url), trust(*trusted), hashlib.sha256(b"root").digest())
+    return caught.value.message
+
+
 @pytest.mark.parametrize(
     ("options", "make_body", "message"),
     [
@@ -152,7 +161,7 @@ def late(minutes: int) -> Answer:
         ({}, changing(message_imprint=OTHER_HASH), ANOTHER_REQUEST),
         ({}, late(16), "its time and this machine's are more than 15 minutes apart"),
         ({}, late(-16), "its time and this machine's are more than 15 minutes apart"),
-        ({}, lambda one, query: one.answer(query)[:-1] + b"?", "its signature is wrong"),
+        ({}, lambda one, query: one.answer(query)[:-1] + bytes([one.answer(query)[-1] ^ 1]), "its signature is wrong"),
         ({}, lambda _, query: TimeStampAuthority().answer(query), NOT_TRUSTED),
         ({"days": -1}, TimeStampAuthority.answer, NOT_TRUSTED),
         (TWO_PURPOSES, TimeStampAuthority.answer, NOT_ALONE),
@@ -165,18 +174,10 @@ def late(minutes: int) -> Answer:
         ({}, lambda *_: b"0" * 100_001, "the authority gave no response (too_large 200)"),
     ],
 )
-def test_a_time_stamp_that_is_not_valid_leaves_nothing(
-    seal: Sealing, options: Any, make_body: Answer, message: str
-) -> None:
-    seal.operate.archive(1)
+def test_a_time_stamp_that_is_not_valid_is_refused(options: Any, make_body: Answer, message: str) -> None:
     authority = TimeStampAuthority(**options)
-    Path("root.pem").write_bytes(authority.root)
-    seal.server.make_body = lambda query: make_body(authority, query)
-    result = seal()
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", FAILED.format(message))
-    assert seal.names() == []
-    seal.server.make_body = authority.answer
-    assert (seal().exit_code == 0) == (not options)
+    with TimeStampServer(lambda query: make_body(authority, query)) as server:
+        assert request(server.url, authority) == FAILED.format(message)
 
 
 def drip(seconds: float) -> Response:
@@ -195,16 +196,24 @@ def drip(seconds: float) -> Response:
     ],
     ids=["hangs", "drips", "resets", "fails", "redirects", "cuts"],
 )
-def test_an_authority_that_does_not_answer_in_time_leaves_nothing(
-    seal: Sealing, monkeypatch: pytest.MonkeyPatch, answer: Response, cause: str
+def test_an_authority_that_does_not_answer_in_time_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, answer: Response, cause: str
 ) -> None:
     assert time_stamp.SECONDS <= 55
     monkeypatch.setattr(time_stamp, "SECONDS", 1 if cause == "timed_out" else 50)
-    seal.operate.archive(1)
     with ScriptedServer(answer) as server:
-        result = seal(url=server.url)
-    message = FAILED.format(f"the authority gave no response ({cause})")
-    assert (result.exit_code, result.stdout, result.stderr, seal.names()) == (2, "", message, [])
+        assert request(server.url) == FAILED.format(f"the authority gave no response ({cause})")
+
+
+def test_without_a_valid_time_stamp_nothing_is_stored_and_the_next_run_seals(seal: Sealing) -> None:
+    seal.operate.archive(1)
+    seal.server.make_body = lambda query: late(16)(seal.authority, query)
+    result = seal()
+    message = "its time and this machine's are more than 15 minutes apart"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {FAILED.format(message)}\n")
+    assert seal.names() == []
+    seal.server.make_body = seal.authority.answer
+    assert (seal().exit_code, seal.names()) == (0, ["00000001.jsonl", "00000001.tst"])
 
 
 def test_a_seal_that_could_not_be_stored_is_made_by_the_next_run(
