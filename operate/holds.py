@@ -8,7 +8,7 @@ the last: a run that was killed shows.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
@@ -30,7 +30,6 @@ _COMPLETED = "-completed.json"
 _REFUSALS = {"AccessDenied", "NoSuchKey", "NoSuchVersion"}
 """Errors of one certificate. Others, such as an expired sign-in, would repeat for each."""
 
-_MEANWHILE = "another run has changed its holds. See `hold list`, and run the command again."
 
 Action = Literal["set", "release"]
 
@@ -38,6 +37,7 @@ Action = Literal["set", "release"]
 class Record(BaseModel):
     """`at` is S3's time. `is_completed` once all certificates of the scope have been changed."""
 
+    number: int
     scope: str
     action: Action
     reason: str
@@ -89,19 +89,22 @@ class Holds:
             raise CannotRun("there is no hold.")
         if action == "set" and not next(self._list(scope), None):
             raise CannotRun("no certificate is archived.")
-        record = f"{_PREFIX}{project}/{len(history) + 1:06}"
-        self._create(f"{record}.json", {"scope": scope, "action": action, "reason": reason, "by": self._operator})
+        number = history[-1].number + 1 if history else 1
+        record = f"{_PREFIX}{project}/{number:06}"
+        fields = {"scope": scope, "action": action, "reason": reason, "by": self._operator}
+        if not self._archive.create_object(f"{record}.json", json.dumps(fields).encode()):
+            return self.change(scope, action, reason)  # another run took the number
         kept = tuple(held.keys() - {scope})
         counts: Counter[str] = Counter()
         with ThreadPoolExecutor(CONNECTIONS) as workers:
             for versions in batched(self._list(scope), 1000, strict=False):
                 wanted = [action == "set" or key.startswith(kept) for key, _ in versions]
                 counts.update(workers.map(self._switch, versions, wanted))
-        newer = self._read_records(project)[len(history) + 1 :]
-        if any(one.scope.startswith(scope) or scope.startswith(one.scope) for one in newer):
-            raise CannotRun(_MEANWHILE)
+        newer = [one.scope for one in self._read_records(project) if one.number > number]
+        if any(other.startswith(scope) or scope.startswith(other) for other in newer):
+            raise CannotRun("another run has changed its holds. See `hold list`, and run the command again.")
         if counts.keys() <= {"changed", "unchanged"}:
-            self._create(f"{record}{_COMPLETED}", counts)
+            self._archive.create_object(f"{record}{_COMPLETED}", json.dumps(counts).encode())
         return counts
 
     def _switch(self, version: tuple[str, str], wanted: bool) -> str:  # noqa: FBT001
@@ -131,16 +134,12 @@ class Holds:
             found = self._archive.read_version(key, versions[key])
             facts = {"at": found.answer["LastModified"], "is_completed": key[:-5] + _COMPLETED in versions}
             try:
-                return Record.model_validate(json.loads(found.content) | facts)
+                return Record.model_validate({**json.loads(found.content), **facts, "number": key[-11:-5]})
             except (ValueError, TypeError):
                 raise CannotRun(f"{key} is not a record of a hold.") from None
 
         with ThreadPoolExecutor(CONNECTIONS) as readers:
             return list(readers.map(read, sorted(key for key in versions if not key.endswith(_COMPLETED))))
-
-    def _create(self, key: str, content: Mapping[str, object]) -> None:
-        if not self._archive.create_object(key, json.dumps(content).encode()):
-            raise CannotRun(_MEANWHILE)
 
     @cached_property
     def _operator(self) -> str:

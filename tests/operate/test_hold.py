@@ -62,11 +62,8 @@ def test_a_hold_is_set_recorded_listed_and_released(operate: Operator) -> None:
     operate.archive(1)
     operate.archive(2)
     result = operate("hold", "set", signature_id(1).upper(), "--reason", "Case 7 \u202e")
-    assert (result.exit_code, result.stdout, result.stderr) == (
-        0,
-        f"{signature_id(1).upper()}: 1 changed, 0 unchanged.\n",
-        "",
-    )
+    shown = f"{signature_id(1).upper()}: 1 changed, 0 unchanged.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (0, shown, "")
     assert held(operate) == [key(1)]
     (shown,) = json_lines(operate("hold", "list", "--json").stdout)
     hold = {"projectId": "prj_1", "signatureRequestId": signature_id(1), "at": ANY, "action": "set", "completed": True}
@@ -190,23 +187,26 @@ def test_two_runs_at_once_are_reported(operate: Operator, monkeypatch: pytest.Mo
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"{id_}: {MEANWHILE}\n")
 
 
-def test_only_one_of_two_records_of_the_same_number_is_created(
-    operate: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    operate.archive(1)
-    record, bucket = ".holds/prj_1/000001.json", operate.name("CertificatesBucket")
+def test_two_runs_on_one_project_take_two_numbers(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [operate.seed(number) for number in (1, 2)]
+    for number in (1, 2):
+        operate.archive(number)
 
-    def create(call: int) -> None:
+    def set_another(call: int) -> None:
         if call == 1:
-            S3.put_object(Bucket=bucket, Key=record, Body=b"{}", IfNoneMatch="*")
+            assert operate("hold", "set", ids[0], "--reason", "First").exit_code == 0
 
-    before(monkeypatch, "s3.PutObject", create)
-    hold = ("hold", "set", "--project", "prj_1", "--reason", "Audit")
-    first = operate(*hold)
-    malformed = [operate(*command).stderr for command in (hold, ("hold", "list"))]
-    assert (first.exit_code, first.stderr, held(operate)) == (1, f"project prj_1: {MEANWHILE}\n", [])
-    message = f"{record} is not a record of a hold.\n"
-    assert malformed == [f"project prj_1: {message}", f"Error: {message}"]
+    before(monkeypatch, "s3.PutObject", set_another)
+    assert operate("hold", "set", ids[1], "--reason", "Second").exit_code == 0
+    assert listed(operate) == [("prj_1", ids[0], "set", "First", True), ("prj_1", ids[1], "set", "Second", True)]
+    assert held(operate) == [key(1), key(2)]
+
+
+def test_a_malformed_record_is_an_error(operate: Operator) -> None:
+    record = ".holds/prj_1/000001.json"
+    S3.put_object(Bucket=operate.name("CertificatesBucket"), Key=record, Body=b"{}")
+    result = operate("hold", "list")
+    assert (result.exit_code, result.stderr) == (2, f"Error: {record} is not a record of a hold.\n")
 
 
 def test_invalid_options_record_nothing(operate: Operator) -> None:

@@ -108,24 +108,17 @@ def test_a_refused_link_names_its_host(check: Check, link: str, words: str) -> N
     assert (result.exit_code, "canary" in result.output) == (1, False)
 
 
-LINKED = {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"}
-
-
 @pytest.mark.parametrize(
-    ("link", "parameters"),
+    "parameters",
     [
-        (f"https://{HOSTILE}/{HOSTILE}", LINKED),
-        (HOSTILE, LINKED),
-        (HOSTILE, {"ProviderLinkField": HOSTILE}),
-        (HOSTILE, {"ProviderLinkHosts": HOSTILE}),
-        (HOSTILE, {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"}),
-        (HOSTILE, {"ProviderAuthHeader": f"{HOSTILE}: {{secret}}"}),
-        (HOSTILE, {"ProviderCertificateUrl": f"https://{HOSTILE}/{{providerRequestId}}"}),
-        (HOSTILE, {"MaxCertificateBytes": HOSTILE}),
+        {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"},
+        {"ProviderLinkField": HOSTILE, "ProviderLinkHosts": "localhost"},
+        {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"},
+        {"MaxCertificateBytes": HOSTILE},
     ],
 )
-def test_links_and_parameters_are_printable(check: Check, link: str, parameters: dict[str, str]) -> None:
-    result, _ = check(reply(body=json.dumps({"url": link, HOSTILE: link}).encode()), **parameters)
+def test_links_and_parameters_are_printable(check: Check, parameters: dict[str, str]) -> None:
+    result, _ = check(reply(body=json.dumps({"url": HOSTILE, HOSTILE: HOSTILE}).encode()), **parameters)
     assert isinstance(result.exception, SystemExit)
     assert {character for character in result.output if not character.isprintable()} == {"\n"}
 
@@ -145,12 +138,6 @@ def test_a_refusal_says_why(check: Check, answer: Response, step: str, reason: s
     assert f"Refused: {reason}. {ADVICE[reason]}" in result.output
     assert result.exit_code == 1
     assert "canary" not in result.output
-
-
-def test_a_wrong_parameter_names_itself(check: Check) -> None:
-    result, server = check(reply(), ProviderAuthHeader="canary")
-    words = 'ProviderAuthHeader: must have the form "Name: value" with {secret} in the value.'
-    assert (result.exit_code, result.output, server.connections) == (2, f"Error: {words}\n", 0)
 
 
 def test_every_reason_has_its_advice() -> None:
