@@ -79,19 +79,17 @@ def verify(
     file = None if sample else Path(f".verify-{stack.name}.json")
     statement: dict[str, object] = {}
 
-    def check_with_key(request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
-        (altered, first), (counts, rest) = keys.check_one(request.object_key), check(request)
-        return altered + counts, first + rest
-
     with resuming(file, work, names) as checkpoint, ThreadPoolExecutor(READERS) as readers:
         if sample:
             seed, defects = seed or secrets.token_hex(4), 0
             with progress("Choosing", requests.count) as advance:
                 chosen = choose(chain.from_iterable(requests.read(checkpoint, advance)), sample, seed)
             with progress("Verifying", len(chosen)) as advance:
-                for counts, findings in readers.map(check_with_key, chosen):
-                    checkpoint.record(counts, findings)
-                    defects += any(counts[name] for name in FAULTS)
+                of_keys = readers.map(keys.check_one, [request.object_key for request in chosen])
+                for found in zip(of_keys, readers.map(check, chosen), strict=True):
+                    for counts, findings in found:
+                        checkpoint.record(counts, findings)
+                    defects += any(counts[name] for counts, _ in found for name in FAULTS)
                     advance(1)
             statement = state_result(seed, defects, len(chosen), checkpoint.counts["available"])
         else:

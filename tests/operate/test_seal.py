@@ -49,7 +49,7 @@ class Sealing:
         self.operate = operate
         self.bucket = operate.name("CertificatesBucket")
         self.authority = OpensslAuthority(folder)
-        self.server = TimeStampServer(self.authority.answer_by_openssl)
+        self.server = TimeStampServer(self.authority.answer)
 
     def __call__(self, *options: str, url: str | None = None) -> Result:
         return self.operate("archive", "seal", "--tsa", url or self.server.url, "--tsa-ca", "root.pem", *options)
@@ -80,6 +80,7 @@ def test_a_seal_lists_the_certificates_and_openssl_verifies_its_time_stamp(
     seal.operate.archive(2, b"no SHA-256", ChecksumAlgorithm="CRC32")
     reads: list[int] = []
     before(monkeypatch, "s3.GetObject", reads.append)
+    seal.server.make_body = seal.authority.answer_by_openssl
     result = seal("--json")
     assert reads == [1]
     (facts,) = json_lines(result.stdout)
@@ -146,6 +147,10 @@ def late(minutes: int) -> Answer:
     return lambda authority, query: authority.answer(query, datetime.now(UTC) + timedelta(minutes=minutes))
 
 
+def flip(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
 def request(url: str, *trusted: TimeStampAuthority) -> str:
     """Returns the error."""
     with pytest.raises(CannotRun) as caught:
@@ -161,7 +166,7 @@ def request(url: str, *trusted: TimeStampAuthority) -> str:
         ({}, changing(message_imprint=OTHER_HASH), ANOTHER_REQUEST),
         ({}, late(16), "its time and this machine's are more than 15 minutes apart"),
         ({}, late(-16), "its time and this machine's are more than 15 minutes apart"),
-        ({}, lambda one, query: one.answer(query)[:-1] + bytes([one.answer(query)[-1] ^ 1]), "its signature is wrong"),
+        ({}, lambda one, query: flip(one.answer(query)), "its signature is wrong"),
         ({}, lambda _, query: TimeStampAuthority().answer(query), NOT_TRUSTED),
         ({"days": -1}, TimeStampAuthority.answer, NOT_TRUSTED),
         (TWO_PURPOSES, TimeStampAuthority.answer, NOT_ALONE),
@@ -216,10 +221,7 @@ def test_without_a_valid_time_stamp_nothing_is_stored_and_the_next_run_seals(sea
     assert (seal().exit_code, seal.names()) == (0, ["00000001.jsonl", "00000001.tst"])
 
 
-def test_a_seal_that_could_not_be_stored_is_made_by_the_next_run(
-    seal: Sealing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another run is first at each attempt."""
+def test_a_run_before_which_others_seal_each_time_says_so(seal: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
     seal.operate.archive(1)
 
     def intrude(number: int) -> None:
@@ -247,17 +249,8 @@ def test_what_contradicts_a_seal_is_reported_on_every_run(seal: Sealing) -> None
         assert {*lines[:-1]} == {f"problem={problem}  key={name}" for problem, name in expected}
         assert (result.exit_code, result.stderr) == (1, "")
         assert lines[-1].startswith("certificates=0  problems=3  ")
-
-
-def test_a_time_stamp_of_an_authority_that_is_no_longer_trusted_is_reported(seal: Sealing) -> None:
-    seal.operate.archive(1)
-    seal()
     Path("root.pem").write_bytes(TimeStampAuthority().root)
-    result = seal("--json")
-    assert (result.exit_code, json_lines(result.stdout)[0]) == (
-        1,
-        {"problem": "untrusted", "key": ".seals/00000001.jsonl"},
-    )
+    assert {"problem": "untrusted", "key": ".seals/00000001.jsonl"} in json_lines(seal("--json").stdout)
 
 
 def test_an_authority_must_be_named(seal: Sealing) -> None:
