@@ -55,22 +55,15 @@ def test_each_difference_of_the_second_copy_is_found(operate: Operator, monkeypa
     for _ in range(3):
         copy(6)
     copy(7)
-    altered: dict[int, dict[str, object]] = {
-        5: {"problem": "replica_altered", "versions": 1, "deleteMarkers": 1},
-        6: {"problem": "replica_altered", "versions": 3, "deleteMarkers": 0},
-    }
-    problems: dict[int, dict[str, object]] = {
-        0: {"problem": "only_in_replica"},
-        2: {"problem": "replica_missing"},
-        3: {"problem": "replica_differs"},
-        4: {"problem": "replica_differs"},
-        **altered,
-        7: {"problem": "only_in_replica"},
-    }
-
+    verdicts = {0: "only_in_replica", 2: "replica_missing", 3: "replica_differs", 4: "replica_differs"}
+    verdicts |= {5: "replica_altered", 6: "replica_altered", 7: "only_in_replica"}
+    facts = {5: {"versions": 1, "deleteMarkers": 1}, 6: {"versions": 3, "deleteMarkers": 0}}
     result = operate("archive", "verify", "--replica", "--json")
     *findings, numbers = json_lines(result.stdout)
-    assert findings == [problem | {"key": f"prj_1/{signature_id(number)}.pdf"} for number, problem in problems.items()]
+    assert findings == [
+        {"problem": verdict, "key": f"prj_1/{signature_id(number)}.pdf", **facts.get(number, {})}
+        for number, verdict in verdicts.items()
+    ]
     expected = {"replicated": 1, "replicaMissing": 1, "replicaDiffers": 2, "replicaAltered": 2, "onlyInReplica": 2}
     assert numbers == NUMBERS | expected
     assert (result.exit_code, result.stderr) == (1, "")

@@ -21,18 +21,9 @@ ONE_STACK = "Error: Give either --stack NAME, maybe with --region, or --local, m
     "options",
     [(), ("--local", "--stack", "a"), ("--stack", "a", "--port", "1"), ("--local", "--region", "a"), ("--stack", "")],
 )
-def test_each_command_takes_one_stack(options: tuple[str, ...]) -> None:
-    for command in (
-        ("archive", "reconcile"),
-        ("archive", "verify"),
-        ("archive", "status"),
-        ("evidence", "0f8fad5b-d9cb-469f-a165-000000000001", "--out", "out"),
-        ("keys", "list"),
-        ("keys", "create", "--project", "a"),
-        ("keys", "revoke", "a"),
-    ):
-        result = run(*command, *options)
-        assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (2, "", ONE_STACK)
+def test_a_command_takes_one_stack(options: tuple[str, ...]) -> None:
+    result = run("archive", "status", *options)
+    assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (2, "", ONE_STACK)
 
 
 def test_a_stack_that_does_not_exist_or_is_another_projects_is_named(operate: Operator) -> None:
