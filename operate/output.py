@@ -12,19 +12,19 @@ from contextlib import contextmanager
 
 import click
 
-
-def _choose_json(context: click.Context, _: click.Parameter, is_json: bool) -> None:  # noqa: FBT001
-    context.meta["json"] = is_json
-
-
 AS_JSON = click.option(
-    "--json", is_flag=True, expose_value=False, callback=_choose_json, help="Write one JSON object a line."
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, _, value: context.meta.update(json=value),
+    help="Write one JSON object a line.",
 )
 """The option of commands that write findings or numbers: for people, or for programs."""
 
 
 def write(line: str, *, err: bool = False) -> None:
-    if sys.stderr.isatty():
+    context = click.get_current_context(silent=True)  # none in other threads
+    if context and context.meta.get("bar"):
         click.echo("\r\x1b[K", err=True, nl=False)  # erases the bar; its next step draws it again
     click.echo(make_printable(line), err=err)
 
@@ -69,8 +69,11 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
+    meta = click.get_current_context().meta
     with click.progressbar(range(total), label=label, show_pos=True, width=0, file=sys.stderr) as bar:
+        meta["bar"] = True
         yield bar.update
+    meta["bar"] = False
 
 
 def make_printable(text: str) -> str:

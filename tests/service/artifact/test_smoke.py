@@ -67,8 +67,9 @@ def test_other_bytes_fail_the_check(running: LocalService, smoke: Smoke) -> None
 
     def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
         answered = running.api(method, target, headers, body)
-        is_changed = headers.get("Range") == "bytes=0-99" or UNKNOWN_KEY in headers.get("Authorization", "")
-        return Reply(answered.status, answered.headers, answered.body + b" " * is_changed)
+        is_unknown = UNKNOWN_KEY in headers.get("Authorization", "")
+        changed = answered.body.replace(b'"}}', b'."}}') if is_unknown else answered.body
+        return Reply(answered.status, answered.headers, changed + b" " * (headers.get("Range") == "bytes=0-99"))
 
     server = serve(answer, "127.0.0.1", 0)
     with serving(server):
@@ -82,6 +83,6 @@ def test_base64_to_a_client_without_accept_is_explained(smoke: Smoke) -> None:
     with ScriptedServer(reply(200, b"%PDF-1.7\n"), reply(200, b64encode(b"%PDF-1.7\n"))) as gateway:
         result = smoke(gateway.url)
     words = "base64 text: see the API's binary media types; clients must send Accept: application/pdf"
-    assert result.output.count(words) == 6
+    assert result.output.count(words) == 7  # six, and a part that is as long
     accepts = [request.headers.get("accept") for request in gateway.requests[1:4]]
     assert accepts == ["application/pdf", None, "*/*"]
