@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from certificates.aws import AwsError
 from certificates.errors import CertificateError
 from operate.command_line import CannotRun, describe_error
-from operate.output import Output
+from operate.output import remark, write_finding
 
 Finding = Mapping[str, str | int]
 """A `problem`, and the signature request or the key that has it."""
@@ -17,55 +17,48 @@ Finding = Mapping[str, str | int]
 
 class Checkpoint(BaseModel):
     """Saved after each step if there is a file. `work` says what the numbers are about: the command, its options and
-    the table. `listing` is the last key of the archive that was processed, and `table` the last id of the table: empty
-    at the beginning, None at the end."""
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    the table. `done` has the last key of the archive and the last id of the table that were processed, and None at the
+    end of each."""
 
     work: str
-    listing: str | None = ""
-    table: str | None = ""
+    done: dict[str, str | None] = {}
     counts: dict[str, NonNegativeInt]
-    output: Output = Field(default=Output(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
 
     def record(self, counts: Mapping[str, int], findings: Sequence[Finding] = ()) -> None:
         for finding in findings:
-            self.output.write_finding(finding)
+            write_finding(finding)
         self.counts = {name: count + counts.get(name, 0) for name, count in self.counts.items()}
 
-    def save(self) -> None:
+    def save(self, **done: str | None) -> None:
         """An interruption leaves the file of the step before. Others may be able to write to the folder: mode x follows
         no link."""
-        if self.file is None:
-            return
-        new = self.file.with_name(f"{self.file.name}.new")
-        try:
+        self.done |= done
+        if self.file:
+            new = self.file.with_name(f"{self.file.name}.new")
             new.unlink(missing_ok=True)  # left by a run that was killed
             with new.open("x") as file:
                 file.write(self.model_dump_json())
             new.replace(self.file)
-        except OSError as error:
-            raise CannotRun(f"{self.file} can't be written: {error.strerror}.") from error
 
 
 @contextmanager
-def resuming(file: Path | None, work: str, names: Iterable[str], output: Output) -> Iterator[Checkpoint]:
+def resuming(file: Path | None, work: str, names: Iterable[str]) -> Iterator[Checkpoint]:
     """Yields the progress of an earlier run if its file is there, else that of a new one, which counts by these names.
     Deletes the file at the end. An error says how to resume.
 
-    Raises CannotRun, before any work if the file does not match or can't be written.
+    Raises CannotRun, before any work if the file does not match.
     """
     checkpoint = Checkpoint(work=work, counts=dict.fromkeys(names, 0))
     if file and file.exists():
         try:
             checkpoint = Checkpoint.model_validate_json(file.read_bytes())
-        except (ValidationError, OSError) as error:
+        except ValidationError as error:
             raise CannotRun(f"{file} does not hold the progress of a command. Delete it to start over.") from error
         if checkpoint.work != work:
             raise CannotRun(f"{file} belongs to another table or to other options. Delete it to start over.")
-        output.remark(f"Resuming after {checkpoint.counts['scanned']:,} items ({file}).")
-    checkpoint.output, checkpoint.file = output, file
+        remark(f"Resuming after {checkpoint.counts['scanned']:,} items ({file}).")
+    checkpoint.file = file
     checkpoint.save()
     try:
         yield checkpoint

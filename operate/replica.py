@@ -9,18 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import batched, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from certificates.aws import error_code
 from operate.checkpoint import Checkpoint, Finding
 from operate.command_line import CannotRun, describe_error
-from operate.stack import CONNECTIONS, DeployedStack, check_pages
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+from operate.stack import CONNECTIONS, DeployedStack
+from operate.versions import Versions
 
 FAULTS = ("replicaFailed", "replicaMissing", "replicaDiffers", "replicaAltered", "onlyInReplica")
 NUMBERS = ("replicated", "replicaPending", *FAULTS)
@@ -29,76 +26,74 @@ NUMBERS = ("replicated", "replicaPending", *FAULTS)
 STEP_KEYS = 100
 """A run that was killed repeats at most one step."""
 
-Versions = Counter[tuple[bool, bool]]
-"""How many versions a key has: whether in the second copy, and whether they are delete markers."""
-
 
 class Keys:
     """The keys of the archive and, if it is to be compared, of the second copy."""
 
     def __init__(self, stack: DeployedStack, *, with_replica: bool) -> None:
-        self._s3 = stack.s3()
-        self._archive = stack.output("CertificatesBucketName")
-        self._replica = find_replica(stack) if with_replica else None
-        if with_replica and self._replica is None:
-            raise CannotRun(f"Stack {stack.name} has no second copy: its parameter ReplicaBucketArn is empty.")
+        self._s3 = stack.client("s3")
+        self._buckets = [stack.output("CertificatesBucketName")]
+        if with_replica:
+            replica = find_replica(stack)
+            if replica is None:
+                raise CannotRun(f"Stack {stack.name} has no second copy: its parameter ReplicaBucketArn is empty.")
+            self._buckets.append(replica)
 
     def check_all(self, checkpoint: Checkpoint, advance: Callable[[int], None]) -> None:
         """Counts the keys by verdict and reports each that is not as it should be. Saves the checkpoint after each
         step."""
-        if checkpoint.listing is None:
+        done = checkpoint.done.get("archive", "")
+        if done is None:
             return
         with ThreadPoolExecutor(CONNECTIONS) as readers:
-            for step in batched(self._list(checkpoint.listing), STEP_KEYS, strict=False):
-                for counts, findings in readers.map(self.check, *zip(*step, strict=True)):
+            for step in batched(self._list(after=done), STEP_KEYS, strict=False):
+                for counts, findings in readers.map(self._check, *zip(*step, strict=True)):
                     checkpoint.record(counts, findings)
-                checkpoint.listing = step[-1][0]
-                checkpoint.save()
+                checkpoint.save(archive=step[-1][0])
                 advance(len(step))
-        checkpoint.listing = None
-        checkpoint.save()
+        checkpoint.save(archive=None)
 
     def check_one(self, key: str) -> tuple[Counter[str], list[Finding]]:
-        found = dict(self._list(prefix=key))
-        return self.check(key, found.get(key, Counter()))
+        return self._check(key, dict(self._list(prefix=key)).get(key, Counter()))
 
-    def check(self, key: str, numbers: Versions) -> tuple[Counter[str], list[Finding]]:
-        """An intact key has one version and no delete marker, in both buckets."""
-        verdicts, findings = [], list[Finding]()
-        for in_replica, verdict in ((False, "altered"), (True, "replicaAltered")):
-            versions, markers = numbers[in_replica, False], numbers[in_replica, True]
+    def _check(self, key: str, numbers: Counter[tuple[int, bool]]) -> tuple[Counter[str], list[Finding]]:
+        """An intact key has one version and no delete marker, in each bucket."""
+        found: dict[str, dict[str, int]] = {}
+        for bucket, verdict in enumerate(("altered", "replicaAltered")):
+            versions, markers = numbers[bucket, False], numbers[bucket, True]
             if markers or versions > 1:
-                verdicts.append(verdict)
-                problem = _name_problem(verdict)
-                findings.append({"problem": problem, "key": key, "versions": versions, "deleteMarkers": markers})
-        if self._replica and "replicaAltered" not in verdicts:
+                found[verdict] = {"versions": versions, "deleteMarkers": markers}
+        if len(self._buckets) > 1 and "replicaAltered" not in found:
             # The two lists are not of the same moment: only what the two keys are now decides whether one is missing.
-            verdict = _judge(_describe(self._s3, self._archive, key), _describe(self._s3, self._replica, key))
-            verdicts.append(verdict)
-            if verdict != "replicated":
-                findings.append({"problem": _name_problem(verdict), "key": key})
-        return Counter(verdicts), findings
+            found[_judge(*(self._describe(bucket, key) for bucket in self._buckets))] = {}
+        findings: list[Finding] = [
+            {"problem": re.sub("([A-Z])", r"_\1", verdict).lower(), "key": key, **facts}
+            for verdict, facts in found.items()
+            if verdict != "replicated"
+        ]
+        return Counter(found.keys()), findings
 
-    def _list(self, after: str = "", prefix: str = "") -> Iterator[tuple[str, Versions]]:
-        lists = [self._list_versions(self._archive, after, prefix, in_replica=False)]
-        if self._replica:
-            lists.append(self._list_versions(self._replica, after, prefix, in_replica=True))
+    def _list(self, after: str = "", prefix: str = "") -> Iterator[tuple[str, Counter[tuple[int, bool]]]]:
+        """Yields how many versions each key has, by the number of the bucket and whether they are delete markers."""
+
+        def list_entries(number: int, bucket: str) -> Iterator[tuple[str, int, bool]]:
+            with _reading(bucket):  # if the bucket is in another region than the stack, boto3 learns that here
+                for one in Versions(self._s3, bucket).list_versions(prefix, after):
+                    yield one["Key"], number, "Size" not in one
+
+        lists = [list_entries(number, bucket) for number, bucket in enumerate(self._buckets)]
         for key, entries in groupby(heapq.merge(*lists), key=itemgetter(0)):
-            yield key, Counter((in_replica, is_marker) for _, in_replica, is_marker in entries)
+            yield key, Counter(entry[1:] for entry in entries)
 
-    def _list_versions(
-        self, bucket: str, after: str, prefix: str, *, in_replica: bool
-    ) -> Iterator[tuple[str, bool, bool]]:
-        """Sorted: S3 lists keys in UTF-8 order, which is the order of code points. AWS does not document whether a list
-        includes the key at which it starts."""
-        start = {"KeyMarker": after} if after else {}
-        paginator = self._s3.get_paginator("list_object_versions")
-        pages = paginator.paginate(Bucket=bucket, Prefix=prefix, **start)  # type: ignore[arg-type]
-        with _reading(bucket):  # if the bucket is in another region than the stack, boto3 learns that here
-            for page in check_pages(pages):
-                entries = [(version["Key"], in_replica, False) for version in page.get("Versions", [])]
-                entries += [(marker["Key"], in_replica, True) for marker in page.get("DeleteMarkers", [])]
-                yield from sorted(entry for entry in entries if entry[0] > after)
+    def _describe(self, bucket: str, key: str) -> Any:
+        """Returns an empty response if the object is not there, or a delete marker hides it."""
+        with _reading(bucket):
+            try:
+                return self._s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+            except ClientError as error:
+                if error_code(error) != "404":
+                    raise
+                return {}
 
 
 def find_replica(stack: DeployedStack) -> str | None:
@@ -106,32 +101,16 @@ def find_replica(stack: DeployedStack) -> str | None:
     return stack.parameters.get("ReplicaBucketArn", "").rpartition(":")[2] or None
 
 
-def _name_problem(verdict: str) -> str:
-    """Returns `replica_missing` for `replicaMissing`."""
-    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", verdict)
-
-
-def _judge(original: "HeadObjectOutputTypeDef | None", copy: "HeadObjectOutputTypeDef | None") -> str:
-    if original is None:
+def _judge(original: Any, copy: Any) -> str:
+    if not original:
         return "onlyInReplica" if copy else "replicaMissing"
     status = original.get("ReplicationStatus")
     if status == "FAILED":
         return "replicaFailed"
-    if copy is None:
+    if not copy:
         return "replicaPending" if status == "PENDING" else "replicaMissing"
     checksum = original.get("ChecksumSHA256")
     return "replicated" if checksum and checksum == copy.get("ChecksumSHA256") else "replicaDiffers"
-
-
-def _describe(s3: "S3Client", bucket: str, key: str) -> "HeadObjectOutputTypeDef | None":
-    """Returns None if the object is not there, or a delete marker hides it."""
-    with _reading(bucket):
-        try:
-            return s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-        except ClientError as error:
-            if error_code(error) != "404":
-                raise
-            return None
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Reads SignaturesTable. Only one page is in memory, however large the table is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
 from itertools import batched
 from typing import Any
@@ -9,8 +9,8 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.errors import InvalidRecord, RecordsUnavailable
 from certificates.models import SignatureRequest
-from operate.checkpoint import Checkpoint, Finding
-from operate.output import Output
+from operate.checkpoint import Checkpoint
+from operate.output import remark
 from operate.stack import DeployedStack
 
 PAGE_ITEMS = 1000
@@ -19,69 +19,56 @@ STEP_ITEMS = 50
 
 
 class SignatureRequests:
-    def __init__(self, stack: DeployedStack) -> None:
-        self._dynamodb = stack.dynamodb()
-        self._table = stack.output("SignaturesTableName")
+    """`identity` differs even between tables of the same name; `count`, the number of items, may be hours old."""
 
-    def describe_table(self) -> tuple[str, int]:
-        """Returns an identity, which differs even between tables of the same name, and the number of items, which may
-        be hours old."""
+    def __init__(self, stack: DeployedStack) -> None:
+        self._dynamodb = stack.client("dynamodb")
+        self._table = stack.output("SignaturesTableName")
         table = self._dynamodb.describe_table(TableName=self._table)["Table"]
         created = table["CreationDateTime"].astimezone(UTC).isoformat(timespec="seconds")
-        return f"{table['TableArn']} of {created}", table["ItemCount"]
+        self.identity, self.count = f"{table['TableArn']} of {created}", int(table["ItemCount"])
 
-    def process_all(
-        self,
-        checkpoint: Checkpoint,
-        process: Callable[[list[SignatureRequest]], tuple[Mapping[str, int], list[Finding]]],
-        advance: Callable[[int], None],
-    ) -> None:
-        """Processes the requests with a certificate in steps, and saves the checkpoint after each. `process` returns
-        its numbers and findings.
+    def read(self, checkpoint: Checkpoint, advance: Callable[[int], None]) -> Iterator[list[SignatureRequest]]:
+        """Yields the requests with a certificate in steps, and saves the checkpoint after each was processed.
 
         Reads are eventually consistent, at half the price: the stream takes care of the latest writes.
         """
-        if checkpoint.table is None:
+        done = checkpoint.done.get("table", "")
+        if done is None:
             return
-        start = {"ExclusiveStartKey": {"id": {"S": checkpoint.table}}} if checkpoint.table else {}
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table,
-            ProjectionExpression="id, projectId, certificateUrl, #status",
-            ExpressionAttributeNames={"#status": "status"},
-            PaginationConfig={"PageSize": PAGE_ITEMS},
-            **start,  # type: ignore[arg-type]
-        )
-        for page in pages:
-            for items in batched(read_items(page), STEP_ITEMS, strict=False):
-                requests = [request for item in items if (request := _read_request(item, checkpoint.output))]
+        start = {"ExclusiveStartKey": {"id": {"S": done}}} if done else {}
+        names = ("id", "projectId", "certificateUrl", "status")
+        for page in scan(self._dynamodb, self._table, names, PaginationConfig={"PageSize": PAGE_ITEMS}, **start):
+            for items in batched(page, STEP_ITEMS, strict=False):
+                requests = [request for item in items if (request := _read_request(item))]
                 available = [request for request in requests if request.certificate_url is not None]
-                counts, findings = process(available)
-                broken = len(items) - len(requests)
-                numbers = {"scanned": len(items), "available": len(available), "broken": broken}
-                checkpoint.record({**numbers, **counts}, findings)
-                checkpoint.table = str(items[-1]["id"])
-                checkpoint.save()
+                yield available
+                numbers = {"scanned": len(items), "available": len(available), "broken": len(items) - len(requests)}
+                checkpoint.record(numbers)
+                checkpoint.save(table=str(items[-1]["id"]))
                 advance(len(items))
-        checkpoint.table = None
-        checkpoint.save()
+        checkpoint.save(table=None)
 
 
-def _read_request(item: dict[str, Any], output: Output) -> SignatureRequest | None:
+def _read_request(item: dict[str, Any]) -> SignatureRequest | None:
     """Reports an item that breaks the rules of the table."""
     try:
         return SignatureRequest.from_item(item)
     except InvalidRecord as error:
         rules = ", ".join(f"{name}: {rule}" for name, rule in error.problems.items())
-        output.remark(f"broken item {item['id']} ({rules})")
+        remark(f"broken item {item['id']} ({rules})")
         return None
 
 
-def read_items(response: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the items of a scan. botocore parses a non-JSON body as an empty response.
-
-    Raises RecordsUnavailable.
-    """
-    if "Items" not in response:
-        raise RecordsUnavailable("MalformedAnswer")
+def scan(dynamodb: Any, table: str, attributes: Iterable[str], **options: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yields pages of items with these attributes. botocore parses a non-JSON body as an empty response: raises
+    RecordsUnavailable."""
+    names = {f"#{name}": name for name in attributes}
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table, ProjectionExpression=", ".join(names), ExpressionAttributeNames=names, **options
+    )
     deserialize = TypeDeserializer().deserialize
-    return [{name: deserialize(value) for name, value in item.items()} for item in response["Items"]]
+    for page in pages:
+        if "Items" not in page:
+            raise RecordsUnavailable("MalformedAnswer")
+        yield [{name: deserialize(value) for name, value in item.items()} for item in page["Items"]]

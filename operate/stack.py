@@ -2,9 +2,9 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import botocore.session
@@ -13,29 +13,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from certificates.aws import AwsError, client_config
+from certificates.aws import AwsError, client_config, error_code
 from certificates.budgets import CallLimits
-from certificates.errors import ArchiveUnavailable
-from operate.command_line import CannotRun
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_sqs import SQSClient
+from operate.command_line import CannotRun, describe_error
 
 CONNECTIONS = 32
 """Maximum number of concurrent requests to one service."""
 
 _CONFIG = client_config(CallLimits(read_seconds=20, attempts=6)).merge(Config(max_pool_connections=CONNECTIONS))
 _FIRST_CONFIG = client_config(CallLimits(read_seconds=10, attempts=2))
-INVOKE = CallLimits(read_seconds=75, attempts=1)
-"""Longer than a function's start and its time-out; a second attempt would invoke it again while it runs."""
 _LOCAL_CONFIG = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
 _LOCAL_PORT = 3000
-_LOCAL_STACK = "craftkit-local"
-_LOCAL_REGION = "eu-central-1"
 
 
 @dataclass(frozen=True)
@@ -54,36 +42,12 @@ class DeployedStack:
             raise CannotRun(f"Stack {self.name} has no output {key}: {words}")
         return self.outputs[key]
 
-    def dynamodb(self) -> "DynamoDBClient":
-        return self.session.client("dynamodb", **self.options)
-
-    def lambda_(self) -> "LambdaClient":
-        config = self.options["config"].merge(client_config(INVOKE))
-        return self.session.client("lambda", **{**self.options, "config": config})
-
-    def s3(self) -> "S3Client":
-        return self.session.client("s3", **self.options)
-
-    def sqs(self) -> "SQSClient":
-        return self.session.client("sqs", **self.options)
-
-    def secrets_manager(self) -> "SecretsManagerClient":
-        return self.session.client("secretsmanager", **self.options)
-
-    def logs(self) -> Any:
-        return self.session.client("logs", **self.options)
+    def client(self, service: str, **options: Any) -> Any:
+        return self.session.client(service, **{**self.options, **options})  # type: ignore[call-overload]
 
     @property
     def is_local(self) -> bool:
         return self.options["endpoint_url"] is not None
-
-
-def check_pages[Page: Mapping[str, Any]](pages: Iterable[Page]) -> Iterator[Page]:
-    """Yields the pages of a list of S3. botocore parses any other XML as an empty list: raises ArchiveUnavailable."""
-    for page in pages:
-        if "IsTruncated" not in page:
-            raise ArchiveUnavailable("MalformedAnswer")
-        yield page
 
 
 def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
@@ -95,12 +59,8 @@ def on_a_stack(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--port", type=click.IntRange(1, 65534), help=f"PORT of `make run`; {_LOCAL_PORT} by default.")
     @functools.wraps(command)
     def run(*, stack: str | None, region: str | None, local: bool, port: int | None, **options: Any) -> None:
-        if local == bool(stack):
-            raise click.UsageError("Give either --stack NAME or --local.")
-        if port and not local:
-            raise click.UsageError("--port needs --local.")
-        if region and not stack:
-            raise click.UsageError("--region needs --stack.")
+        if local == bool(stack) or (port and stack) or (region and local):
+            raise click.UsageError("Give either --stack NAME, maybe with --region, or --local, maybe with --port.")
         command(find_deployed(stack, region) if stack else find_local(port or _LOCAL_PORT), **options)
 
     return run
@@ -110,14 +70,11 @@ def find_deployed(name: str, region: str | None) -> DeployedStack:
     session = boto3.Session(region_name=region)
     try:
         return _find(session, name)
-    except ClientError as error:
-        if "does not exist" in str(error):
-            advice = "Run `aws cloudformation describe-stacks` to list the stacks."
-            raise CannotRun(f"No stack {name} in {session.region_name}. {advice}") from error
-        raise
-    except ValueError as error:
-        words = str(error).removesuffix(".")
-        raise CannotRun(f"{words}. Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.") from error
+    except (ClientError, ValueError) as error:
+        if isinstance(error, ClientError) and error_code(error) != "ValidationError":
+            raise
+        words = f"Check the name, --region {session.region_name!r}, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
+        raise CannotRun(f"{describe_error(error)} {words}") from error
 
 
 def find_local(port: int) -> DeployedStack:
@@ -127,9 +84,9 @@ def find_local(port: int) -> DeployedStack:
     no_file = (None, None, os.devnull, None)
     settings = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
     core = botocore.session.Session(settings)
-    session = boto3.Session("local", "local", region_name=_LOCAL_REGION, botocore_session=core)
+    session = boto3.Session("local", "local", region_name="eu-central-1", botocore_session=core)
     try:
-        return _find(session, _LOCAL_STACK, f"http://127.0.0.1:{port + 1}")
+        return _find(session, "craftkit-local", f"http://127.0.0.1:{port + 1}")
     except (*AwsError, ResponseParserError) as error:
         words = f"Give its --port, or start it: make run PORT={port}"
         raise CannotRun(f"No local service runs on port {port}. {words}") from error

@@ -1,8 +1,9 @@
-"""Versions of archived certificates, with their bytes as they are, whole or damaged."""
+"""Versions of archived objects, with their bytes as they are, whole or damaged."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from certificates.archive import Archive, check_response, find_digest, is_sha256
@@ -22,6 +23,34 @@ class Version:
 
 
 class Versions(Archive):
+    def list_versions(self, prefix: str = "", after: str = "") -> Iterator[Any]:
+        """Yields the versions and delete markers of the keys after one. Keys are in UTF-8 order, which is the order of
+        code points; of each key the newest version is first. Only versions have a `Size`.
+
+        botocore parses any other XML as an empty list: raises ArchiveUnavailable.
+        """
+        start: Any = {"KeyMarker": after} if after else {}
+        for page in self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket, Prefix=prefix, **start
+        ):
+            if "IsTruncated" not in page:
+                raise ArchiveUnavailable("MalformedAnswer")
+            found: list[Any] = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            # AWS does not document whether a list includes the key at which it starts.
+            yield from (one for one in sorted(found, key=itemgetter("Key")) if one["Key"] > after)
+
+    def create_object(self, key: str, content: bytes) -> bool:
+        """Returns False if the key is there already, or another run is writing it. Raises ArchiveUnavailable."""
+        try:
+            found = self._call(self._s3.put_object, key, Body=content, ChecksumAlgorithm="SHA256", IfNoneMatch="*")
+        except ArchiveUnavailable as error:
+            if error.cause in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                return False
+            raise
+        if "ETag" not in found:
+            raise ArchiveUnavailable("MalformedAnswer")
+        return True
+
     def read_version(self, key: str, version_id: str | None = None) -> Version:
         """Reads a version, by default the latest. Raises NotArchived, also if a delete marker is the latest, and
         ArchiveUnavailable."""

@@ -13,7 +13,7 @@ import click
 from certificates.models import parse_signature_id
 from operate.command_line import TIME, TSA_CA, CannotRun, examples
 from operate.evidence import require_packages
-from operate.output import Output
+from operate.output import write
 from operate.stack import DeployedStack, on_a_stack
 
 
@@ -60,10 +60,9 @@ def evidence(stack: DeployedStack, *, id_: str, out: Path, since: datetime | Non
         folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    output = Output()
     for check in found.checks:
         if check.outcome != "confirmed":
-            output.write(f"{check.outcome.replace('_', ' ')}: {check.sentence}")
-    output.write(f"Contradictions: {len(found.contradictions)}. The evidence is in {out}.")
+            write(f"{check.outcome.replace('_', ' ')}: {check.sentence}")
+    write(f"Contradictions: {len(found.contradictions)}. The evidence is in {out}.")
     if found.contradictions:
         raise click.exceptions.Exit(1)

@@ -1,5 +1,7 @@
 """`hold`: sets, releases and lists legal holds."""
 
+from collections import Counter
+
 import click
 
 from certificates.errors import InvalidRecord
@@ -7,8 +9,8 @@ from certificates.models import Owned, parse_signature_id
 from certificates.records import Records
 from operate.command_line import CannotRun, Text, examples
 from operate.commands.keys import PROJECT
-from operate.holds import Action, Holds, Scope
-from operate.output import Output
+from operate.holds import Action, Holds
+from operate.output import AS_JSON, remark, write, write_finding
 from operate.stack import DeployedStack, on_a_stack
 
 _REASON = Text(r"(?=.*\S).+", "give one line of text")
@@ -31,19 +33,19 @@ def _make_command(action: Action, text: str, *lines: str) -> None:
     def change(stack: DeployedStack, *, ids: tuple[str, ...], project: str | None, reason: str) -> None:
         if bool(ids) == bool(project):
             raise click.UsageError("Give either IDs or --project ID.")
-        output, holds, failed = Output(), Holds(stack), False
-        requests = Records(stack.dynamodb(), stack.output("SignaturesTableName"))
-        for id_ in ids or ("",):
+        holds, failed = Holds(stack), False
+        requests = Records(stack.client("dynamodb"), stack.output("SignaturesTableName"))
+        for name in ids or (f"project {project}",):
             try:
-                scope = Scope(project) if project else _find_scope(requests, id_)
-                counts, failures = holds.change(scope, action, reason)
+                scope = f"{project}/" if project else _find_key(requests, name)
+                counts = holds.change(scope, action, reason)
             except CannotRun as error:
-                failures = [error.message]
+                counts = Counter([f"{name}: {error.message}"])
             else:
-                output.write(f"{scope}: {counts['changed']:,} changed, {counts['unchanged']:,} unchanged.")
-            for line in failures:
-                output.remark(line)
-            failed = failed or bool(failures)
+                write(f"{name}: {counts.pop('changed', 0):,} changed, {counts.pop('unchanged', 0):,} unchanged.")
+            for line in counts:
+                remark(line)
+            failed = failed or bool(counts)
         if failed:
             raise click.exceptions.Exit(1)
 
@@ -71,24 +73,25 @@ _make_command(
 
 
 @hold.command("list", epilog=examples("certificates hold list --local --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@AS_JSON
 @on_a_stack
-def list_command(stack: DeployedStack, *, as_json: bool) -> None:
+def list_command(stack: DeployedStack) -> None:
     """List who set the holds, when and why.
 
     The oldest of each project and signature request is first. If the last one is not completed, its run was interrupted
     or refused: run it again.
     """
     for scope, records in Holds(stack).find().items():
-        for record in records:
-            shown: dict[str, object] = {"projectId": scope.project_id, "signatureRequestId": scope.signature_request_id}
-            shown |= {"at": record.at.isoformat(), "action": record.action, "completed": record.is_completed}
-            Output(as_json=as_json).write_finding(shown | {"by": record.by, "reason": record.reason})
+        project, _, name = scope.partition("/")
+        for one in records:
+            shown: dict[str, object] = {"projectId": project, "signatureRequestId": name.removesuffix(".pdf") or None}
+            shown |= {"at": one.at.isoformat(), "action": one.action, "completed": one.is_completed}
+            write_finding(shown | {"by": one.by, "reason": one.reason})
 
 
-def _find_scope(requests: Records, id_: str) -> Scope:
+def _find_key(requests: Records, id_: str) -> str:
     try:
-        item = requests.signature(parse_signature_id(id_))
-        return Scope(Owned.from_item(item or {}).project_id, parse_signature_id(id_))
+        found = requests.signature(parse_signature_id(id_))
+        return f"{Owned.from_item(found or {}).project_id}/{id_.lower()}.pdf"
     except (ValueError, InvalidRecord):
-        raise CannotRun(f"{id_}: there is no such signature request, or its item is broken.") from None
+        raise CannotRun("there is no such signature request, or its item is broken.") from None

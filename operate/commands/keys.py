@@ -1,10 +1,10 @@
 """`keys`: creates, lists and revokes API keys. A key is shown once, when it is created; its hash never."""
 
+import hashlib
 import secrets
 import string
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 import click
 from botocore.exceptions import ClientError
@@ -12,95 +12,41 @@ from botocore.exceptions import ClientError
 from certificates.api_key import HashedKey
 from certificates.aws import error_code
 from certificates.errors import InvalidRecord
-from certificates.models import PROJECT_ID, ApiKey, Item
+from certificates.models import PROJECT_ID, ApiKey
 from operate.command_line import TIME, CannotRun, Text, examples, read_key
-from operate.output import Output, make_printable
-from operate.signature_requests import read_items
+from operate.output import AS_JSON, is_json, make_printable, remark, write, write_finding, write_table
+from operate.signature_requests import scan
 from operate.stack import DeployedStack, on_a_stack
 
-_RANDOM_LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits
 _NOT_REVOKED = "attribute_not_exists(revokedAt) OR attribute_type(revokedAt, :null)"
-_SHOWN = ("prefix", "projectId", "name", "createdAt", "expiresAt", "revokedAt")
-_HEADINGS = ("PREFIX", "PROJECT", "NAME", "CREATED", "EXPIRES", "STATE")
-_DAY_LENGTH = len("2027-01-31")
-_NO_SUCH_KEY = "No such key. Run `keys list`, and give the whole prefix that it shows."
+_ATTRIBUTES = ("prefix", "projectId", "name", "createdAt", "expiresAt", "revokedAt")
+_COLUMNS = {"prefix": "PREFIX", "projectId": "PROJECT", "name": "NAME"}
+_COLUMNS |= {"createdAt": "CREATED", "expiresAt": "EXPIRES", "state": "STATE"}
 PROJECT = Text(PROJECT_ID, "a project id consists of 1 to 64 characters of A-Z a-z 0-9 _ -")
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A key in the table. `shown` holds the attributes that may be shown, None for missing ones; `broken` names those
-    that break the rules of the table."""
-
-    key_hash: str = field(repr=False)
-    shown: dict[str, Any]
-    broken: frozenset[str]
-
-    @classmethod
-    def read(cls, item: Item, now: datetime) -> Self:
-        broken: frozenset[str] = frozenset()
-        try:
-            key = ApiKey.from_item(item)
-            state = "revoked" if key.revoked_at else "active" if key.is_accepted_at(now) else "expired"
-        except InvalidRecord as error:
-            state, broken = "broken", frozenset(error.problems)
-        shown = {name: item.get(name) for name in _SHOWN}
-        return cls(str(item["keyHash"]), shown | {"state": state}, broken)
-
-    @property
-    def is_revoked(self) -> bool:
-        return self.shown["revokedAt"] is not None and "revokedAt" not in self.broken
+Shown = dict[str, Any]
+"""What may be shown of a key: its attributes, None for missing ones, and its state."""
 
 
-def make_key(*, is_test: bool) -> str:
-    random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
-    return f"ck_{'test' if is_test else 'live'}_{random}"
+def _read_keys(stack: DeployedStack, project: str | None) -> list[tuple[str, Shown]]:
+    """Returns the hash and what may be shown of each key of one project or of all, the oldest of each project first."""
+    dynamodb, table = stack.client("dynamodb"), stack.output("ApiKeysTableName")
+    pages = scan(dynamodb, table, ("keyHash", *_ATTRIBUTES), ConsistentRead=True)
+    items = [item for page in pages for item in page if project in (None, item.get("projectId"))]
+    items.sort(key=lambda item: (str(item.get("projectId")), str(item.get("createdAt"))))
+    return [
+        (str(item["keyHash"]), {name: item.get(name) for name in _ATTRIBUTES} | {"state": _judge(item)})
+        for item in items
+    ]
 
 
-class ApiKeys:
-    def __init__(self, stack: DeployedStack) -> None:
-        self._dynamodb = stack.dynamodb()
-        self._table = stack.output("ApiKeysTableName")
-
-    def create(self, key: HashedKey, project: str, name: str | None, expires_at: datetime | None) -> None:
-        texts = {"keyHash": key.sha256, "projectId": project, "prefix": key.prefix, "name": name}
-        texts |= {"createdAt": _format_time(datetime.now(UTC))}
-        texts |= {"expiresAt": _format_time(expires_at) if expires_at else None}
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item={attribute: {"S": text} for attribute, text in texts.items() if text} | {"revokedAt": {"NULL": True}},
-            ConditionExpression="attribute_not_exists(keyHash)",
-        )
-
-    def entries(self, project: str | None) -> list[Entry]:
-        """Returns the keys of one project or of all, the oldest of each project first."""
-        now = datetime.now(UTC)
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table,
-            ConsistentRead=True,
-            ProjectionExpression="keyHash, prefix, projectId, #name, createdAt, expiresAt, revokedAt",
-            ExpressionAttributeNames={"#name": "name"},
-        )
-        entries = [Entry.read(item, now) for page in pages for item in read_items(page)]
-        wanted = [entry for entry in entries if project in (None, entry.shown["projectId"])]
-        return sorted(wanted, key=lambda entry: (str(entry.shown["projectId"]), str(entry.shown["createdAt"])))
-
-    def revoke(self, entry: Entry) -> bool:
-        """Revokes the key at once. Returns False if it was revoked or deleted since it was read."""
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key={"keyHash": {"S": entry.key_hash}},
-                UpdateExpression="SET revokedAt = :now",
-                ConditionExpression=f"attribute_exists(keyHash) AND ({_NOT_REVOKED})",
-                ExpressionAttributeValues={":now": {"S": _format_time(datetime.now(UTC))}, ":null": {"S": "NULL"}},
-            )
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+def _judge(item: dict[str, Any]) -> str:
+    try:
+        key = ApiKey.from_item(item)
+    except InvalidRecord:
+        return "broken"
+    return "revoked" if key.revoked_at else "active" if key.is_accepted_at(datetime.now(UTC)) else "expired"
 
 
 def _format_time(time: datetime) -> str:
@@ -128,34 +74,29 @@ def create_command(
     """
     if expires_at and expires_at <= datetime.now(UTC):
         raise click.BadParameter("this time has passed", param_hint="--expires-at")
-    key = make_key(is_test=is_test)
-    hashed = HashedKey.parse(key)
-    ApiKeys(stack).create(hashed, project, name, expires_at)
-    output = Output()
-    output.write(key)
-    output.remark(f"Key {hashed.prefix} of project {project}. Keep it now: it is not shown again.")
+    key = f"ck_{'test' if is_test else 'live'}_" + "".join(secrets.choice(_ALPHABET) for _ in range(32))
+    hashed, created = HashedKey.parse(key), _format_time(datetime.now(UTC))
+    texts = {"keyHash": hashed.sha256, "projectId": project, "prefix": hashed.prefix, "name": name}
+    texts |= {"createdAt": created, "expiresAt": _format_time(expires_at) if expires_at else None}
+    item = {attribute: {"S": text} for attribute, text in texts.items() if text} | {"revokedAt": {"NULL": True}}
+    stack.client("dynamodb").put_item(TableName=stack.output("ApiKeysTableName"), Item=item)
+    write(key)
+    remark(f"Key {hashed.prefix} of project {project}. Keep it now: it is not shown again.")
 
 
 @keys.command("list", epilog=examples("certificates keys list --stack craftkit-certificates --json"))
 @click.option("--project", type=PROJECT, metavar="ID", help="Only this project's keys.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per key and line, with full times.")
+@AS_JSON
 @on_a_stack
-def list_command(stack: DeployedStack, *, project: str | None, as_json: bool) -> None:
+def list_command(stack: DeployedStack, *, project: str | None) -> None:
     """List keys by their prefixes, the oldest of each project first."""
-    entries = ApiKeys(stack).entries(project)
-    if as_json:
-        for entry in entries:
-            Output(as_json=True).write_finding(entry.shown)
-    else:
-        _write_table(entries, time_length=_DAY_LENGTH)
+    _write_keys([shown for _, shown in _read_keys(stack, project)])
 
 
 @keys.command(
     "revoke",
     epilog=examples(
-        "certificates keys revoke --stack craftkit-certificates ck_live_aBcDe \\",
-        "  --created-at 2026-06-05T11:42:08.000Z",
-        "printenv KEY | certificates keys revoke --local - --yes",
+        "certificates keys revoke --local ck_live_aBcDe", "printenv KEY | certificates keys revoke --local -"
     ),
 )
 @click.argument("prefix")
@@ -170,42 +111,49 @@ def revoke_command(stack: DeployedStack, *, prefix: str, project: str | None, cr
     read from standard input. Exit code 1: no such key, or the revocation was not confirmed. 2: the key is broken, or
     several keys match; none was revoked.
     """
-    api_keys, output = ApiKeys(stack), Output()
-    try:
-        wanted = HashedKey.parse(read_key()).sha256 if prefix == "-" else prefix
-    except ValueError:
-        raise click.ClickException(_NO_SUCH_KEY) from None
+    wanted = hashlib.sha256(read_key().encode()).hexdigest() if prefix == "-" else prefix
     found = [
-        entry
-        for entry in api_keys.entries(project)
-        if wanted == (entry.key_hash if prefix == "-" else entry.shown["prefix"])
-        and str(entry.shown["createdAt"] or "").startswith(created_at)
+        (key_hash, shown)
+        for key_hash, shown in _read_keys(stack, project)
+        if wanted == (key_hash if prefix == "-" else shown["prefix"])
+        and str(shown["createdAt"] or "").startswith(created_at)
     ]
+    if not found:  # does not repeat the argument, which may be a whole key
+        raise click.ClickException("No such key. Run `keys list`, and give the whole prefix that it shows.")
+    name = found[0][1]["prefix"] or "without a prefix"
+    found = [(key_hash, shown) for key_hash, shown in found if shown["state"] != "revoked"]
     if not found:
-        raise click.ClickException(_NO_SUCH_KEY)  # does not repeat the argument, which may be a whole key
-    name = found[0].shown["prefix"] or "without a prefix"
-    open_keys = [entry for entry in found if not entry.is_revoked]
-    if not open_keys:
-        output.remark(f"Key {name} was already revoked.")
+        remark(f"Key {name} was already revoked.")
         return
-    if len(open_keys) > 1:
-        _write_table(open_keys, time_length=None)
+    if len(found) > 1:
+        _write_keys([shown for _, shown in found])
         advice = "Tell them apart by --project, --created-at, or the whole key on standard input (-)."
-        raise CannotRun(f"{len(open_keys)} keys begin with {prefix}; none was revoked. {advice}")
-    (entry,) = open_keys
-    if "revokedAt" in entry.broken:
-        raise CannotRun(f"Key {name} is broken: its revokedAt is not a time. Correct or delete its item in the table.")
+        raise CannotRun(f"{len(found)} keys begin with {prefix}; none was revoked. {advice}")
+    ((key_hash, shown),) = found
+    if shown["revokedAt"] is not None:
+        raise CannotRun(f"Key {name} is broken, and has a revokedAt. Correct or delete its item in the table.")
     if not yes:
-        question = f"Revoke key {name} of project {entry.shown['projectId']}?"
+        question = f"Revoke key {name} of project {shown['projectId']}?"
         click.confirm(make_printable(question), abort=True, err=True)
-    revoked = api_keys.revoke(entry)
-    output.remark(f"Key {name} is revoked." if revoked else f"Key {name} was revoked or deleted in the meantime.")
+    try:
+        stack.client("dynamodb").update_item(
+            TableName=stack.output("ApiKeysTableName"),
+            Key={"keyHash": {"S": key_hash}},
+            UpdateExpression="SET revokedAt = :now",
+            ConditionExpression=f"attribute_exists(keyHash) AND ({_NOT_REVOKED})",
+            ExpressionAttributeValues={":now": {"S": _format_time(datetime.now(UTC))}, ":null": {"S": "NULL"}},
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+        remark(f"Key {name} was revoked or deleted in the meantime.")
+    else:
+        remark(f"Key {name} is revoked.")
 
 
-def _write_table(entries: list[Entry], *, time_length: int | None) -> None:
-    rows = [_HEADINGS]
-    for entry in entries:
-        shown = {name: "" if value is None else str(value) for name, value in entry.shown.items()}
-        created, expires = shown["createdAt"][:time_length], shown["expiresAt"][:time_length]
-        rows.append((shown["prefix"], shown["projectId"], shown["name"], created, expires, shown["state"]))
-    Output().write_table(rows)
+def _write_keys(keys: list[Shown]) -> None:
+    if is_json():
+        for shown in keys:
+            write_finding(shown)
+        return
+    write_table([list(_COLUMNS.values()), *([str(shown[name] or "") for name in _COLUMNS] for shown in keys)])

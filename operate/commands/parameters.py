@@ -4,7 +4,6 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ _OVERRIDE = re.compile(r"(?:ParameterKey=)?(\w+)(?:,ParameterValue)?=(.*)", re.D
 _CREATED = dict.fromkeys(("API_KEYS_TABLE", "ARCHIVE_QUEUE_URL", "CERTIFICATES_BUCKET", "SIGNATURES_TABLE"), "created")
 
 
-@cache
 def read_defaults() -> dict[str, str | None]:
     """Reads the template's parameters with their defaults; None for those without one."""
     return {match[1]: match[2] for match in _PARAMETER.finditer(_TEMPLATE.read_text())}
@@ -35,7 +33,7 @@ def make_environment(parameters: Mapping[str, str]) -> dict[str, str]:
     return {_variable(name): value for name, value in parameters.items()} | _CREATED
 
 
-def read_settings[S: Settings](settings: type[S], parameters: Mapping[str, str]) -> S:
+def read_settings[S: Settings](settings: type[S], parameters: Mapping[str, str], advice: str = "") -> S:
     """Reads a function's settings from its stack's parameters. Raises CannotRun, which names the invalid ones."""
     names = {_variable(name): name for name in read_defaults()}
     try:
@@ -43,7 +41,7 @@ def read_settings[S: Settings](settings: type[S], parameters: Mapping[str, str])
     except ValidationError as error:
         found = error.errors(include_input=False)
         text = "; ".join(": ".join((*map(str, one["loc"]), one["msg"].removeprefix("Value error, "))) for one in found)
-        raise CannotRun(re.sub("[A-Z_]{2,}", lambda word: names.get(word[0], word[0]), f"{text}.")) from None
+        raise CannotRun(re.sub("[A-Z_]{2,}", lambda word: names.get(word[0], word[0]), f"{text}.") + advice) from None
 
 
 def check_parameters(file: Path, env: str) -> None:
@@ -62,11 +60,8 @@ def check_parameters(file: Path, env: str) -> None:
     functions: list[type[Settings]] = [DownloadSettings, ArchiveSettings]
     if parameters["ProviderTokenUrl"]:
         functions.append(RefreshSettings)
-    try:
-        for settings in functions:
-            read_settings(settings, parameters)
-    except CannotRun as error:
-        raise CannotRun(f"{error.message} Set it in {file.name} ({env}).") from None
+    for settings in functions:
+        read_settings(settings, parameters, advice=f" Set it in {file.name} ({env}).")
 
 
 def _parse_overrides(overrides: str | list[str] | dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -6,21 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import batched
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from certificates.archive import Archive
 from certificates.errors import NotArchived
 from certificates.models import SignatureRequest
-from operate.checkpoint import Finding, resuming
+from operate.checkpoint import resuming
 from operate.command_line import CannotRun, examples
-from operate.output import Output
+from operate.output import progress, write_numbers
 from operate.signature_requests import SignatureRequests
 from operate.stack import CONNECTIONS, DeployedStack, on_a_stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 BATCH = 10
 ATTEMPTS = 5
@@ -36,30 +33,24 @@ def reconcile(stack: DeployedStack, *, dry_run: bool) -> None:
     Use it for a table that is older than the archive, and after events were lost. After an interruption, run it again
     in the same folder: it resumes where it stopped.
     """
-    output, started = Output(), time.monotonic()
     requests = SignatureRequests(stack)
-    table, total = requests.describe_table()
     counted = "toEnqueue" if dry_run else "enqueued"
-    archive = Archive(stack.s3(), stack.output("CertificatesBucketName"))
-    send = partial(_send, stack.sqs(), stack.output("ArchiveQueueUrl"))
-
-    def process(available: list[SignatureRequest]) -> tuple[dict[str, int], list[Finding]]:
-        are_archived = workers.map(lambda request: _is_archived(archive, request), available)
-        missing = [request.id for request, is_archived in zip(available, are_archived, strict=True) if not is_archived]
-        if not dry_run:
-            for _ in workers.map(send, batched(missing, BATCH, strict=False)):
-                pass
-        return {"archived": len(available) - len(missing), counted: len(missing)}, []
-
+    archive = Archive(stack.client("s3"), stack.output("CertificatesBucketName"))
+    send = partial(_send, stack.client("sqs"), stack.output("ArchiveQueueUrl"))
     file = None if dry_run else Path(f".reconcile-{stack.name}.json")
     names = ("scanned", "available", "archived", counted, "broken")
     with (
-        resuming(file, f"reconcile, {table}", names, output) as checkpoint,
+        resuming(file, f"reconcile, {requests.identity}", names) as checkpoint,
         ThreadPoolExecutor(CONNECTIONS) as workers,
     ):
-        with output.progress("Reconciling", total - checkpoint.counts["scanned"]) as advance:
-            requests.process_all(checkpoint, process, advance)
-        output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)})
+        with progress("Reconciling", requests.count - checkpoint.counts["scanned"]) as advance:
+            for available in requests.read(checkpoint, advance):
+                found = workers.map(partial(_is_archived, archive), available)
+                missing = [request.id for request, is_there in zip(available, found, strict=True) if not is_there]
+                if not dry_run:
+                    list(workers.map(send, batched(missing, BATCH, strict=False)))
+                checkpoint.record({"archived": len(available) - len(missing), counted: len(missing)})
+        write_numbers(checkpoint.counts)
 
 
 def _is_archived(archive: Archive, request: SignatureRequest) -> bool:
@@ -70,14 +61,14 @@ def _is_archived(archive: Archive, request: SignatureRequest) -> bool:
     return True
 
 
-def _send(sqs: "SQSClient", queue_url: str, ids: tuple[str, ...]) -> None:
+def _send(sqs: Any, queue_url: str, ids: tuple[str, ...]) -> None:
     """Sends one message per id. Raises CannotRun if some could not be sent; the others were."""
     unsent = {str(number): json.dumps({"signatureRequestId": id_}) for number, id_ in enumerate(ids)}
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
         entries = [{"Id": number, "MessageBody": body} for number, body in unsent.items()]
-        response = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
+        response = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
         for sent in response.get("Successful", []):
             del unsent[sent["Id"]]
         if not unsent:

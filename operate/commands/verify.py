@@ -1,9 +1,15 @@
 """`archive verify`: reads every available certificate, and finds keys that were deleted or overwritten."""
 
+import hashlib
+import heapq
+import math
 import secrets
-import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import ROUND_CEILING, Context
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -13,19 +19,17 @@ from certificates.certificate import Certificate, is_whole_pdf
 from certificates.errors import ArchiveUnavailable, NotArchived
 from certificates.models import SignatureRequest
 from operate import replica
-from operate.checkpoint import Checkpoint, Finding, resuming
+from operate.checkpoint import Finding, resuming
 from operate.command_line import examples
 from operate.evidence import require_packages
-from operate.output import Output
-from operate.sampling import Sample
+from operate.output import AS_JSON, progress, write_numbers
 from operate.signature_requests import SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
 from operate.versions import Versions
 
+CONFIDENCE = 0.95
 READERS = 8
 """Maximum number of certificates in memory."""
-
-READ_ATTEMPTS = 3
 
 NUMBERS = ("scanned", "available", "intact", "missing", "damaged", "altered", "broken")
 SIGNATURE_NUMBERS = ("signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned")
@@ -38,20 +42,14 @@ STATES = {None: "intact", "signatures_not_determined": "intact", "missing": "mis
 
 
 @click.command(epilog=examples("certificates archive verify --stack craftkit-certificates --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the findings, then the numbers.")
+@AS_JSON
 @click.option("--replica", "with_replica", is_flag=True, help="Compare the archive with its second copy, too.")
 @click.option("--signatures", "with_signatures", is_flag=True, help="Check the PDFs' digital signatures, too.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="Check N certificates that are chosen at random.")
 @click.option("--seed", metavar="TEXT", help="Choose the same certificates as the sample with this seed.")
 @on_a_stack
-def verify(  # noqa: PLR0913 - an argument for each option
-    stack: DeployedStack,
-    *,
-    as_json: bool,
-    with_replica: bool,
-    with_signatures: bool,
-    sample: int | None,
-    seed: str | None,
+def verify(
+    stack: DeployedStack, *, with_replica: bool, with_signatures: bool, sample: int | None, seed: str | None
 ) -> None:
     """Read every available certificate from the archive and check it.
 
@@ -69,97 +67,108 @@ def verify(  # noqa: PLR0913 - an argument for each option
     """
     if seed and not sample:
         raise click.UsageError("--seed needs --sample.")
-    output, started = Output(as_json=as_json), time.monotonic()
     requests = SignatureRequests(stack)
     keys = replica.Keys(stack, with_replica=with_replica)
-    checker = Checker(stack, with_signatures=with_signatures)
-    table, total = requests.describe_table()
-    work = f"verify, replica {with_replica}, signatures {with_signatures}, {table}"
+    judge: Callable[[bytes], str] | None = None
+    if with_signatures:
+        require_packages()
+        from operate.evidence.signature_checks import judge_signatures as judge  # noqa: PLC0415 - takes seconds
+    check = partial(_check, Versions(stack.client("s3"), stack.output("CertificatesBucketName")), judge)
+    work = f"verify, replica {with_replica}, signatures {with_signatures}, {requests.identity}"
     names = NUMBERS + replica.NUMBERS * with_replica + SIGNATURE_NUMBERS * with_signatures
     file = None if sample else Path(f".verify-{stack.name}.json")
-    with resuming(file, work, names, output) as checkpoint, checker:
-        statement = None
+    statement: dict[str, object] = {}
+
+    with resuming(file, work, names) as checkpoint, ThreadPoolExecutor(READERS) as readers:
         if sample:
-            picked = Sample(sample, seed or secrets.token_hex(4))
-            with output.progress("Choosing", total) as advance:
-                requests.process_all(checkpoint, picked.add, advance)
-            defects = _check_sample(picked.chosen, keys, checker, checkpoint)
-            statement = picked.state_result(defects, checkpoint.counts["available"])
+            seed, defects = seed or secrets.token_hex(4), 0
+            with progress("Choosing", requests.count) as advance:
+                chosen = choose(chain.from_iterable(requests.read(checkpoint, advance)), sample, seed)
+            with progress("Verifying", len(chosen)) as advance:
+                of_keys = readers.map(keys.check_one, [request.object_key for request in chosen])
+                for found in zip(of_keys, readers.map(check, chosen), strict=True):
+                    for counts, findings in found:
+                        checkpoint.record(counts, findings)
+                    defects += any(counts[name] for counts, _ in found for name in FAULTS)
+                    advance(1)
+            statement = state_result(seed, defects, len(chosen), checkpoint.counts["available"])
         else:
-            with output.progress("Listing", total) as advance:
+            with progress("Listing", requests.count) as advance:
                 keys.check_all(checkpoint, advance)
-            with output.progress("Verifying", total - checkpoint.counts["scanned"]) as advance:
-                requests.process_all(checkpoint, checker.check_all, advance)
-        output.write_numbers({**checkpoint.counts, "seconds": round(time.monotonic() - started)}, statement)
+            with progress("Verifying", requests.count - checkpoint.counts["scanned"]) as advance:
+                for available in requests.read(checkpoint, advance):
+                    for counts, findings in readers.map(check, available):
+                        checkpoint.record(counts, findings)
+        write_numbers(checkpoint.counts, statement)
     if any(checkpoint.counts.get(name) for name in FAULTS):
         raise click.exceptions.Exit(1)
 
 
-def _check_sample(
-    chosen: list[SignatureRequest], keys: replica.Keys, checker: "Checker", checkpoint: Checkpoint
-) -> int:
-    """Returns how many of the certificates have a fault."""
-    defects = 0
-
-    def check(request: SignatureRequest) -> tuple[Counter[str], list[Finding]]:
-        (altered, first), (counts, rest) = keys.check_one(request.object_key), checker.check_all([request])
-        return altered + counts, first + rest
-
-    with ThreadPoolExecutor(READERS) as readers, checkpoint.output.progress("Verifying", len(chosen)) as advance:
-        for counts, findings in readers.map(check, chosen):
-            checkpoint.record(counts, findings)
-            defects += any(counts[name] for name in FAULTS)
-            advance(1)
-    return defects
+def _check(
+    archive: Versions, judge: Callable[[bytes], str] | None, request: SignatureRequest
+) -> tuple[Counter[str], list[Finding]]:
+    """Returns the numbers that count the certificate, and its problem."""
+    problem, content = _read(archive, request.object_key)
+    counts: Counter[str] = Counter()
+    if problem is None and judge:
+        verdict = judge(content)
+        counts[verdict], problem = 1, SIGNATURE_PROBLEMS.get(verdict)
+    counts[STATES.get(problem, "damaged")] = 1
+    finding: Finding = {"problem": problem or "", "signatureRequestId": request.id, "projectId": request.project_id}
+    return counts, [finding] if problem else []
 
 
-class Checker(ThreadPoolExecutor):
-    """Reads certificates and checks them. For several threads."""
+def _read(archive: Versions, key: str, attempts: int = 3) -> tuple[str | None, bytes]:
+    """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the
+    way, and boto3 repeats failed requests only."""
+    try:
+        version = archive.read_version(key)
+    except NotArchived:
+        return "missing", b""
+    except ArchiveUnavailable as error:
+        if attempts == 1 or isinstance(error.__cause__, ClientError):
+            raise
+        return _read(archive, key, attempts - 1)
+    if version.sha256 is None:
+        return "no_checksum", b""
+    if version.sha256 != Certificate(version.content).sha256:
+        return ("wrong_checksum", b"") if attempts == 1 else _read(archive, key, attempts - 1)
+    if version.digest not in (None, version.sha256):
+        return "wrong_digest", b""
+    return None if is_whole_pdf(version.content) else "not_a_pdf", version.content
 
-    def __init__(self, stack: DeployedStack, *, with_signatures: bool) -> None:
-        super().__init__(READERS)
-        self._archive = Versions(stack.s3(), stack.output("CertificatesBucketName"))
-        self._judge_signatures = None
-        if with_signatures:
-            require_packages()
-            from operate.evidence.signature_checks import judge_signatures  # noqa: PLC0415 - takes seconds
 
-            self._judge_signatures = judge_signatures
+def choose(available: Iterable[SignatureRequest], size: int, seed: str) -> list[SignatureRequest]:
+    """Returns those whose ids have the greatest hashes with the seed. The same seed chooses the same ones, whatever the
+    order of the table."""
+    return heapq.nlargest(size, available, lambda one: hashlib.sha256(f"{seed} {one.id}".encode()).digest())
 
-    def check_all(self, requests: list[SignatureRequest]) -> tuple[Counter[str], list[Finding]]:
-        counts: Counter[str] = Counter()
-        findings: list[Finding] = []
-        for request, (numbers, problem) in zip(requests, self.map(self._check, requests), strict=True):
-            counts.update(numbers)
-            if problem:
-                findings.append({"problem": problem, "signatureRequestId": request.id, "projectId": request.project_id})
-        return counts, findings
 
-    def _check(self, request: SignatureRequest) -> tuple[list[str], str | None]:
-        """Returns the names of the numbers that count the certificate, and its problem."""
-        problem, content = self._read(request.object_key)
-        numbers = []
-        if problem is None and self._judge_signatures:
-            numbers = [self._judge_signatures(content)]
-            problem = SIGNATURE_PROBLEMS.get(numbers[0])
-        return [*numbers, STATES.get(problem, "damaged")], problem
+def state_result(seed: str, defects: int, size: int, available: int) -> dict[str, object]:
+    """Says what share of the available certificates has defects at most, as a number and as a sentence."""
+    found = "no defect" if not defects else "1 defect" if defects == 1 else f"{defects:,} defects"
+    if size == available:
+        bound, sentence = defects / max(size, 1), f"{found} among all {size:,}"
+    else:
+        bound = find_upper_bound(defects, size)
+        percent = Context(prec=2, rounding=ROUND_CEILING).create_decimal(str(round(100 * bound, 9))).normalize()
+        sentence = f"{found} among {size:,}: at most {percent:f} % at {CONFIDENCE * 100:.0f} %"
+    numbers = {"sample": size, "seed": seed, "defects": defects, "atMost": bound}
+    return {**numbers, "statement": f"{sentence} (seed {seed})"}
 
-    def _read(self, key: str) -> tuple[str | None, bytes]:
-        """Reads a certificate again if its bytes are not those that were archived: they may have been damaged on the
-        way, and boto3 repeats failed requests only."""
-        for attempt in range(READ_ATTEMPTS):
-            try:
-                version = self._archive.read_version(key)
-            except NotArchived:
-                return "missing", b""
-            except ArchiveUnavailable as error:
-                if attempt == READ_ATTEMPTS - 1 or isinstance(error.__cause__, ClientError):
-                    raise
-                continue
-            if version.sha256 is None:
-                return "no_checksum", b""
-            if version.sha256 == Certificate(version.content).sha256:
-                if version.digest not in (None, version.sha256):
-                    return "wrong_digest", b""
-                return None if is_whole_pdf(version.content) else "not_a_pdf", version.content
-        return "wrong_checksum", b""
+
+def find_upper_bound(defects: int, size: int) -> float:
+    """Returns the share of defects from which on a sample of this size has more of them with a probability of at least
+    95 % (exact binomial, Clopper and Pearson; without defects about 3 / size)."""
+    low, high = defects / size, 1.0
+    for _ in range(50 if low < high else 0):
+        share = (low + high) / 2
+        low, high = (low, share) if _find_probability(defects, size, share) <= 1 - CONFIDENCE else (share, high)
+    return high
+
+
+def _find_probability(most: int, size: int, share: float) -> float:
+    """Returns the probability of at most so many defects in a sample."""
+    odds, none = math.log(share) - math.log1p(-share), size * math.log1p(-share)
+    ways = (math.lgamma(size + 1) - math.lgamma(n + 1) - math.lgamma(size - n + 1) for n in range(most + 1))
+    return math.fsum(math.exp(way + n * odds + none) for n, way in enumerate(ways))

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter
@@ -37,7 +36,7 @@ from operate.replica import find_replica
 from operate.seals.proof import Proof, find_problem, find_proofs
 from operate.seals.seals import Seals, name_object
 from operate.seals.time_stamp import Certificates
-from operate.stack import DeployedStack, check_pages
+from operate.stack import DeployedStack
 from operate.versions import Versions
 
 _ATTRIBUTES = (
@@ -130,7 +129,7 @@ class Collection:
         return None
 
     def _read_item(self, table: str) -> Item:
-        item = Records(self._stack.dynamodb(), table).signature(self._id)
+        item = Records(self._stack.client("dynamodb"), table).signature(self._id)
         if item is None:
             raise CannotRun(f"There is no signature request {self._id}.")
         try:
@@ -142,10 +141,6 @@ class Collection:
 
     def _read_versions(self, bucket: str, key: str) -> list[Version]:
         """Returns the versions and delete markers, the newest first."""
-        entries: list[Any] = []
-        listing = self._stack.s3().get_paginator("list_object_versions")
-        for page in check_pages(listing.paginate(Bucket=bucket, Prefix=key)):
-            entries += [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         found = [
             Version(
                 version_id=entry["VersionId"],
@@ -154,7 +149,7 @@ class Collection:
                 is_delete_marker="Size" not in entry,
                 is_latest=entry["IsLatest"],
             )
-            for entry in entries
+            for entry in Versions(self._stack.client("s3"), bucket).list_versions(key)
             if entry["Key"] == key
         ]
         return sorted(found, key=lambda one: (one.is_latest, one.created_at), reverse=True)
@@ -165,7 +160,9 @@ class Collection:
         """Reads the oldest version: the first archived copy is the certificate."""
         copies = [one.version_id for one in versions or [] if not one.is_delete_marker]
         try:
-            found = Versions(self._stack.s3(), source.bucket).read_version(source.key, copies[-1] if copies else None)
+            found = Versions(self._stack.client("s3"), source.bucket).read_version(
+                source.key, copies[-1] if copies else None
+            )
         except NotArchived:
             sentence = "The archive holds no certificate for this signature request now."
             self._checks.append(contradict("certificate", sentence))
@@ -191,7 +188,7 @@ class Collection:
     def _read_seals(self, bucket: str, key: str, certificate: Certificate | None, folder: Path) -> list[Seal]:
         """Writes the files into the folder with which the proof is checked, if it convinces."""
         reported: list[tuple[str, str]] = []
-        seals = Seals(self._stack.s3(), bucket, self._trusted, lambda *problem: reported.append(problem))
+        seals = Seals(self._stack.client("s3"), bucket, self._trusted, lambda *problem: reported.append(problem))
         proofs = find_proofs(seals.read(), key)
         self._checks.append(check_seals(certificate, proofs, reported))
         if find_problem(proofs) is None:
@@ -213,9 +210,12 @@ class Collection:
 
     def _read_holds(self, project: str, certificate: Certificate, key: str) -> list[Hold]:
         archive = Holds(self._stack)
-        records = sorted(archive.find_for(project, self._id), key=lambda one: one.at)
-        scopes = ["signature_request" if one.scope.signature_request_id else "project" for one in records]
-        holds = [Hold.model_validate(vars(one) | {"scope": scope}) for one, scope in zip(records, scopes, strict=True)]
+        records = sorted(archive.find_for(project, self._id), key=lambda one: one.number)
+        scopes = ["project" if one.scope.endswith("/") else "signature_request" for one in records]
+        holds = [
+            Hold.model_validate(one.model_dump(exclude={"number"}) | {"scope": scope})
+            for one, scope in zip(records, scopes, strict=True)
+        ]
         check = check_holds(certificate, holds, is_held=archive.is_held(key, certificate.version_id))
         self._checks += [check] if check else []
         return holds
@@ -224,7 +224,9 @@ class Collection:
         versions, sha256 = self._read_versions(bucket, key), None
         if [one.is_delete_marker for one in versions] == [False]:
             version_id = versions[0].version_id
-            found = self._stack.s3().head_object(Bucket=bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED")
+            found = self._stack.client("s3").head_object(
+                Bucket=bucket, Key=key, VersionId=version_id, ChecksumMode="ENABLED"
+            )
             sha256 = _as_hex(found.get("ChecksumSHA256"))
         return SecondCopy(bucket=bucket, versions=versions, sha256=sha256)
 

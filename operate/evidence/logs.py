@@ -32,7 +32,7 @@ def read_logs(stack: DeployedStack, id_: str, since: datetime | None) -> Logs:
     if len(groups) < len(OUTPUTS):
         raise LogsUnavailable("the stack does not name its log groups: deploy this version first")
     until = datetime.now(UTC)
-    client = stack.logs()
+    client = stack.client("logs")
     try:
         found = client.describe_log_groups(logGroupIdentifiers=groups)["logGroups"]
         if {group["logGroupName"] for group in found} != set(groups):

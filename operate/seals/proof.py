@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 
 from asn1crypto.pem import armor
 
-from operate.seals.merkle import find_root
-from operate.seals.seals import Seal, name_object
+from operate.seals.seals import Seal, find_root, name_object
 from operate.seals.time_stamp import TimeStamp
 
 _COMMANDS = """\

@@ -8,28 +8,25 @@ a witness of the list. The next run creates it for a run that was killed in betw
 
 import hashlib
 import json
+import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from botocore.exceptions import ClientError
-
-from certificates.aws import error_code
+from certificates.archive import is_sha256
+from certificates.certificate import Certificate
 from operate.command_line import CannotRun
-from operate.seals.merkle import find_root
 from operate.seals.time_stamp import Certificates, TimeStamp
-from operate.stack import CONNECTIONS, check_pages
+from operate.stack import CONNECTIONS
 from operate.versions import Versions
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 PREFIX = ".seals/"
+_NAME = re.compile(r"\.seals/(\d{8})\.")
 _ATTEMPTS = 5
 _TOGETHER = 1000
 
@@ -72,6 +69,23 @@ class Seal:
             yield one["key"], one["version"], one["size"], one["sha256"]
 
 
+def find_root(leaves: Iterable[bytes], index: int = 0) -> tuple[bytes, list[tuple[str, str]]]:
+    """Makes a Merkle tree with the hashes of RFC 6962, section 2.1, in which a node can't pass for a leaf. Returns the
+    root, and the path to it from the leaf at the index: at each node, "left" or "right" and the hash of
+    the other child in hexadecimal digits.
+
+    The last of an odd number of nodes moves up unchanged. The RFC defines the same tree from its root.
+    """
+    level, path = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves], []
+    while len(level) > 1:
+        if index ^ 1 < len(level):
+            path.append(("left" if index % 2 else "right", level[index ^ 1].hex()))
+        pairs = batched(level, 2, strict=False)
+        level = [hashlib.sha256(b"\1" + b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
+        index //= 2
+    return level[0], path
+
+
 def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
     return b"\n".join([*lines, json.dumps({"token": b64encode(token).decode()}).encode(), b""])
 
@@ -79,7 +93,7 @@ def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
 class Seals:
     """`report` gets the problem and the key of each contradiction that is found."""
 
-    def __init__(self, s3: "S3Client", bucket: str, trusted: Certificates, report: Callable[[str, str], None]) -> None:
+    def __init__(self, s3: Any, bucket: str, trusted: Certificates, report: Callable[[str, str], None]) -> None:
         self._s3, self._bucket, self._archive = s3, bucket, Versions(s3, bucket)
         self._trusted, self._report = trusted, report
         self._stored: dict[str, Stored] = {}
@@ -90,10 +104,11 @@ class Seals:
 
     def read(self) -> Iterator[Seal]:
         """Yields each seal, the oldest first, unless its list is not the one that was stamped."""
-        self._stored = {one.key: one for one in self._list(PREFIX)}
-        self._last_token = None
-        numbers = [key[len(PREFIX) :].partition(".")[0] for key in self._stored]
-        self.number = max((int(number) for number in numbers if len(number) == 8 and number.isdecimal()), default=0)
+        self._stored, self._last_token = {one.key: one for one in self._list(PREFIX)}, None
+        for one in self._stored.values():
+            if one.is_altered:
+                self._report("altered", one.key)
+        self.number = max((int(match[1]) for match in map(_NAME.match, self._stored) if match), default=0)
         with ThreadPoolExecutor(CONNECTIONS) as readers:
             for some in batched(range(1, self.number + 1), CONNECTIONS, strict=False):
                 lists, tokens = (readers.map(self._read, some, [kind] * len(some)) for kind in ("jsonl", "tst"))
@@ -124,7 +139,7 @@ class Seals:
         for _ in range(_ATTEMPTS):
             unsealed = self.find_unsealed()
             if self.newest and name_object(self.number, "tst") not in self._stored:
-                self._create(name_object(self.number, "tst"), self.newest.token)
+                self._archive.create_object(name_object(self.number, "tst"), self.newest.token)
             if not (unsealed or renew) or self._add(unsealed, stamp, renew=renew):
                 return len(unsealed)
         raise CannotRun("Other runs are sealing at the same time. Run it again.")
@@ -139,23 +154,16 @@ class Seals:
             for some in batched(tokens + unsealed, _TOGETHER, strict=False):
                 lines += readers.map(self._describe, some)
         self.newest = stamp(find_root(lines)[0])
-        if not self._create(name_object(self.number, "jsonl"), write_list(lines, self.newest.token)):
+        if not self._archive.create_object(name_object(self.number, "jsonl"), write_list(lines, self.newest.token)):
             return False
-        self._create(name_object(self.number, "tst"), self.newest.token)
+        self._archive.create_object(name_object(self.number, "tst"), self.newest.token)
         return True
 
     def _list(self, prefix: str) -> Iterator[Stored]:
         """Yields the keys that have a version, in order."""
-
-        def list_entries() -> Iterator[tuple[str, Any]]:
-            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
-            for page in check_pages(pages):
-                found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-                yield from sorted(((one["Key"], one) for one in found), key=itemgetter(0))
-
-        for key, entries in groupby(list_entries(), key=itemgetter(0)):
-            found = [one for _, one in entries]
-            for one in [one for one in found if "Size" in one][-1:]:  # S3 lists the newest version first
+        for key, entries in groupby(self._archive.list_versions(prefix), key=itemgetter("Key")):
+            found = list(entries)
+            for one in [one for one in found if "Size" in one][-1:]:
                 yield Stored(key, one["VersionId"], one["Size"], one["LastModified"], is_altered=len(found) > 1)
 
     def _read(self, number: int, kind: str) -> bytes | None:
@@ -171,38 +179,23 @@ class Seals:
         problems = {
             ("missing", list_key): content is None,
             ("missing", token_key): token is None and not is_incomplete,
-            ("altered", list_key): list_key in self._stored and self._stored[list_key].is_altered,
-            ("altered", token_key): token_key in self._stored and self._stored[token_key].is_altered,
             ("wrong_list", list_key): content is not None and seal is None,
             ("wrong_token", token_key): token not in (None, self._last_token),
             ("broken_chain", list_key): seal and before and seal.previous != hashlib.sha256(before).hexdigest(),
             ("untrusted", list_key): seal and seal.stamp.problem is not None,
         }
-        for problem, is_found in problems.items():
-            if is_found:
-                self._report(*problem)
+        for problem in (problem for problem, is_found in problems.items() if is_found):
+            self._report(*problem)
         return seal
 
     def _describe(self, one: Stored) -> bytes:
         """Makes a line. Reads an object only if S3 has no SHA-256 of it, or one of the checksums of its parts."""
-        found = self._s3.head_object(
-            Bucket=self._bucket, Key=one.key, VersionId=one.version, ChecksumMode="ENABLED"
-        ).get("ChecksumSHA256", "")
-        if len(found) == 44:
-            sha256 = b64decode(found)
-        else:
-            sha256 = hashlib.sha256(self._archive.read_version(one.key, one.version).content).digest()
-        return json.dumps({"key": one.key, "version": one.version, "size": one.size, "sha256": sha256.hex()}).encode()
-
-    def _create(self, key: str, content: bytes) -> bool:
-        """Returns False if the key is there already."""
-        try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256", IfNoneMatch="*")
-        except ClientError as error:
-            if error_code(error) in {"PreconditionFailed", "ConditionalRequestConflict"}:
-                return False
-            raise
-        return True
+        stored = self._s3.head_object(Bucket=self._bucket, Key=one.key, VersionId=one.version, ChecksumMode="ENABLED")
+        found = stored.get("ChecksumSHA256")
+        if not is_sha256(found):
+            found = Certificate(self._archive.read_version(one.key, one.version).content).sha256
+        sha256 = b64decode(found).hex()
+        return json.dumps({"key": one.key, "version": one.version, "size": one.size, "sha256": sha256}).encode()
 
 
 def name_object(number: int, kind: str) -> str:

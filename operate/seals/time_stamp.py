@@ -1,7 +1,6 @@
 """Requests time stamps, and verifies them (RFC 3161)."""
 
 import asyncio
-import dataclasses
 import logging
 import secrets
 from collections.abc import Sequence
@@ -101,14 +100,6 @@ def find_trusted(stack: DeployedStack, file: BinaryIO | None) -> Certificates:
     return found if file else found + trusted_authorities()
 
 
-def parse_url(text: str) -> Url:
-    """Plain http is allowed: the response is signed. Raises ValueError."""
-    url = Url.parse(text.replace("http://", "https://", 1))
-    if text.startswith("https://"):
-        return url
-    return dataclasses.replace(url, scheme="http", port=80 if url.port == 443 else url.port)
-
-
 def _find_problem(found: dict[str, Any]) -> str | None:
     signer = found["signing_cert"]
     if not (found["intact"] and found["valid"]):
@@ -116,9 +107,6 @@ def _find_problem(found: dict[str, Any]) -> str | None:
     if found["trust_problem_indic"]:
         return "its authority is not trusted, or a certificate has ended"
     # RFC 3161, section 2.3. OpenSSL requires it, too.
-    if (
-        signer.extended_key_usage_value.native != ["time_stamping"]
-        or "extended_key_usage" not in signer.critical_extensions
-    ):
-        return "its certificate is not for time stamps alone"
-    return None
+    purposes, critical = signer.extended_key_usage_value.native, signer.critical_extensions
+    is_alone = purposes == ["time_stamping"] and "extended_key_usage" in critical
+    return None if is_alone else "its certificate is not for time stamps alone"

@@ -1,13 +1,16 @@
 """The operator's commands, on a stack that moto holds."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import botocore.handlers
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from develop.template import Stack
+from operate import stack as stacks
 from operate.commands import reconcile
 from tests.support.operator import Operator, ScriptAws, operator, scripted_services
 
@@ -16,7 +19,19 @@ gc.freeze()  # each full collection would visit all that the imports have made
 
 @pytest.fixture
 def operate(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    """The operator's commands, in a folder of their own and without pauses between retries."""
+    """The operator's commands, in a folder of their own and without pauses between retries. They find a stack once, and
+    again only after a test has changed the calls or the environment: that takes half of a command's time."""
+    known: dict[tuple[object, ...], tuple[stacks.DeployedStack, object]] = {}
+    find_deployed = stacks.find_deployed
+
+    def find_once(name: str, region: str | None) -> stacks.DeployedStack:
+        handlers = botocore.handlers.BUILTIN_HANDLERS
+        key = name, region, id(handlers), *sorted(os.environ.items())
+        if key not in known:
+            known[key] = find_deployed(name, region), handlers
+        return known[key][0]
+
+    monkeypatch.setattr(stacks, "find_deployed", find_once)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reconcile, "FIRST_PAUSE", 0)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
+from develop.environment import REGION
 from develop.fakes.server import ScriptedServer, reply
 from develop.local import seeds
 from develop.template import ROOT, Stack
@@ -22,7 +23,9 @@ from tests.support.stack import PARAMETERS
 
 NOT_LATIN = "契約"
 
-CHECK = "Check --region, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
+
+def check(region: str) -> str:
+    return f"Check the name, --region {region!r}, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."
 
 
 def error(code: str) -> str:
@@ -82,9 +85,9 @@ NO_CREDENTIALS = {
 @pytest.mark.parametrize(
     ("environment", "options", "message"),
     [
-        ({"AWS_DEFAULT_REGION": ""}, (), f"Invalid endpoint: https://cloudformation..amazonaws.com. {CHECK}"),
-        ({}, ("--region", "a b"), f"Provided region_name 'a b' doesn't match a supported format. {CHECK}"),
-        ({"AWS_ENDPOINT_URL": "nowhere"}, (), f"Invalid endpoint: nowhere. {CHECK}"),
+        ({"AWS_DEFAULT_REGION": ""}, (), f"Invalid endpoint: https://cloudformation..amazonaws.com. {check('')}"),
+        ({}, ("--region", "a b"), f"Provided region_name 'a b' doesn't match a supported format. {check('a b')}"),
+        ({"AWS_ENDPOINT_URL": "nowhere"}, (), f"Invalid endpoint: nowhere. {check(REGION)}"),
         (
             {"AWS_ENDPOINT_URL": "http://[::1]:1"},
             (),

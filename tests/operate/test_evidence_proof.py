@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from develop.local.time_stamps import NAME, TimeStampAuthority
-from operate.holds import Holds, Scope
+from operate.holds import Holds
 from operate.seals.seals import Seals
 from operate.stack import find_deployed
 from tests.support.deployed import S3
@@ -175,12 +175,11 @@ def switch(case: Case, status: Literal["ON", "OFF"]) -> None:
 
 
 def hold(case: Case, *, project: bool = False) -> None:
-    scope = Scope("prj_1", None if project else case.id)
-    Holds(find_deployed(STACK.name, None)).change(scope, "set", "case 7")
+    Holds(find_deployed(STACK.name, None)).change("prj_1/" if project else case.key, "set", "case 7")
 
 
 def record(case: Case, content: bytes) -> None:
-    S3.put_object(Bucket=case.bucket, Key=f".holds/prj_1/{case.id}/000002.json", Body=content)
+    S3.put_object(Bucket=case.bucket, Key=".holds/prj_1/000002.json", Body=content)
 
 
 BY = "arn:aws:sts::123456789012:user/moto"
@@ -226,7 +225,7 @@ def archive_later(case: Case) -> None:
 def leave_release_incomplete(case: Case) -> None:
     hold(case)
     switch(case, "OFF")
-    record(case, json.dumps({"action": "release", "reason": "case 7", "by": BY}).encode())
+    record(case, json.dumps({"scope": case.key, "action": "release", "reason": "case 7", "by": BY}).encode())
 
 
 NOT_HELD = "S3 does not hold this version, and maybe never did. "
@@ -251,6 +250,5 @@ def test_a_hold_and_its_record_may_differ_without_a_fault(
 
 def test_a_record_of_a_hold_that_can_not_be_read_is_stated(archive: Case) -> None:
     record(archive, b"{}")
-    outcome, sentence = find_check(archive, "holds")
-    words = f'The holds could not be read: ".holds/prj_1/{archive.id}/000002.'
-    assert (outcome, sentence[: len(words)]) == ("not_determined", words)
+    sentence = 'The holds could not be read: ".holds/prj_1/000002.json is not a record of a hold.".'
+    assert find_check(archive, "holds") == ("not_determined", sentence)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +21,8 @@ from develop.template import ROOT, Stack
 from functions.refresh_credential.handler import PERMANENT
 from operate import stack as target
 from operate.cli import main
-from operate.commands import refresh as access_token
-from operate.commands.provider import ADVICE
+from operate.commands import provider
+from operate.commands.provider import ADVICE, REFRESH_ADVICE
 from operate.stack import DeployedStack
 from tests.support.operator import Operator, ScriptAws, deploy
 from tests.support.operator import run as run_program
@@ -45,7 +46,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
             secrets, name = session.client("secretsmanager"), PARAMETERS["ProviderSecretName"]
             secrets.create_secret(Name=name, SecretString=SECRET)
             now = secrets.get_secret_value(SecretId=name)["CreatedDate"].timestamp() + age
-            monkeypatch.setattr(access_token, "time", SimpleNamespace(time=lambda: now))
+            monkeypatch.setattr(provider, "time", SimpleNamespace(time=lambda: now, perf_counter=time.perf_counter))
             url = {"ProviderCertificateUrl": f"{server.url}/v1/requests/{{providerRequestId}}/certificate"}
             defaults = {"ProviderLinkField": "", "ProviderLinkHosts": "", "MaxCertificateBytes": "20971520"}
             stack = DeployedStack("s", session, {}, {}, {**PARAMETERS, **defaults, **url, **parameters})
@@ -107,26 +108,17 @@ def test_a_refused_link_names_its_host(check: Check, link: str, words: str) -> N
     assert (result.exit_code, "canary" in result.output) == (1, False)
 
 
-LINKED = {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"}
-
-
 @pytest.mark.parametrize(
-    ("link", "parameters"),
+    "parameters",
     [
-        ("https://files.example.com/", {}),
-        (f"https://{HOSTILE}/", LINKED),
-        (f"https://files.example.com/{HOSTILE}", LINKED),
-        (HOSTILE, LINKED),
-        (HOSTILE, {"ProviderLinkField": HOSTILE}),
-        (HOSTILE, {"ProviderLinkHosts": HOSTILE}),
-        (HOSTILE, {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"}),
-        (HOSTILE, {"ProviderAuthHeader": f"{HOSTILE}: {{secret}}"}),
-        (HOSTILE, {"ProviderCertificateUrl": f"https://{HOSTILE}/{{providerRequestId}}"}),
-        (HOSTILE, {"MaxCertificateBytes": HOSTILE}),
+        {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"},
+        {"ProviderLinkField": HOSTILE, "ProviderLinkHosts": "localhost"},
+        {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"},
+        {"MaxCertificateBytes": HOSTILE},
     ],
 )
-def test_links_and_parameters_are_printable(check: Check, link: str, parameters: dict[str, str]) -> None:
-    result, _ = check(reply(body=json.dumps({"url": link, HOSTILE: link}).encode()), **parameters)
+def test_links_and_parameters_are_printable(check: Check, parameters: dict[str, str]) -> None:
+    result, _ = check(reply(body=json.dumps({"url": HOSTILE, HOSTILE: HOSTILE}).encode()), **parameters)
     assert isinstance(result.exception, SystemExit)
     assert {character for character in result.output if not character.isprintable()} == {"\n"}
 
@@ -137,7 +129,6 @@ def test_links_and_parameters_are_printable(check: Check, link: str, parameters:
         (reply(403, b"canary"), "403 after … s", "status"),
         (raw(b"canary\r\n\r\n"), "no answer after … s", "unreachable"),
         (reply(body=b"PK\x03\x04canary"), "200 after … s: 10 bytes, a ZIP", "not_a_pdf"),
-        (reply(body=b"JVBERi0canary"), "200 after … s: 13 bytes, base64 of a PDF", "not_a_pdf"),
         (reply(body=b""), "200 after … s: 0 bytes, something else", "not_a_pdf"),
     ],
 )
@@ -149,19 +140,13 @@ def test_a_refusal_says_why(check: Check, answer: Response, step: str, reason: s
     assert "canary" not in result.output
 
 
-def test_a_wrong_parameter_names_itself(check: Check) -> None:
-    result, server = check(reply(), ProviderAuthHeader="canary")
-    words = 'ProviderAuthHeader: must have the form "Name: value" with {secret} in the value.'
-    assert (result.exit_code, result.output, server.connections) == (2, f"Error: {words}\n", 0)
-
-
 def test_every_reason_has_its_advice() -> None:
     sources = [ROOT / "layers" / "certificates" / "certificates" / name for name in ("provider.py", "https.py")]
     raised: set[Any] = set()
     for source in sources:
         raised |= set(re.findall(r'ProviderFailed\(\s*"(\w+)"|failure\.reason = "(\w+)"', source.read_text()))
     assert {first or second for first, second in raised} == set(ADVICE)
-    assert set(access_token.ADVICE) == {*PERMANENT, "credentials_changed"}
+    assert set(REFRESH_ADVICE) == {*PERMANENT, "credentials_changed"}
 
 
 @pytest.mark.parametrize(
@@ -203,12 +188,12 @@ ANSWERED = [
         "New access token, which lives for 60 seconds; a new refresh token was stored.",
     ),
     (as_reply(seconds=None, rotated=False), 0, "New access token."),
-    (as_reply(reason="invalid_grant"), 1, f"Failed: invalid_grant. {access_token.ADVICE['invalid_grant']}"),
-    (as_reply(errorType="E", errorMessage="timed_out"), 1, f"Failed: timed_out. {access_token.IN_THE_LOG}"),
+    (as_reply(reason="invalid_grant"), 1, f"Failed: invalid_grant. {REFRESH_ADVICE['invalid_grant']}"),
+    (as_reply(errorType="E", errorMessage="timed_out"), 1, f"Failed: timed_out. {provider.IN_THE_LOG}"),
     (
         as_reply(errorType="X", errorMessage="a\nb\x1b]0;owned\x07"),
         1,
-        f"Failed: a\ufffdb\ufffd]0;owned\ufffd. {access_token.IN_THE_LOG}",
+        f"Failed: a\ufffdb\ufffd]0;owned\ufffd. {provider.IN_THE_LOG}",
     ),
 ]
 NOT_RUN = [
@@ -253,7 +238,7 @@ def test_the_local_service_runs_its_own_function() -> None:
     stack = Stack("craftkit-local", make_stack(1).parameters | OAUTH)
     for function, exit_code, words in [
         (lambda _: b'{"seconds": 600, "rotated": false}', 0, "New access token, which lives for 10 minutes."),
-        (fail, 1, f"Failed: unreachable. {access_token.IN_THE_LOG}"),
+        (fail, 1, f"Failed: unreachable. {provider.IN_THE_LOG}"),
     ]:
         server = serve_aws(stack, "127.0.0.1", 0, {REFRESH: function})
         with serving(server):
@@ -263,4 +248,4 @@ def test_the_local_service_runs_its_own_function() -> None:
 
 def test_the_command_waits_longer_than_the_function_may_take(stack: Stack) -> None:
     start = 10
-    assert stack.resources[REFRESH]["Properties"]["Timeout"] + start < target.INVOKE.read_seconds
+    assert stack.resources[REFRESH]["Properties"]["Timeout"] + start < provider.INVOKE.read_seconds

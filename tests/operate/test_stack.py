@@ -14,40 +14,28 @@ from operate.evidence.logs import LogsUnavailable, read_logs
 from operate.stack import find_local
 from tests.support.operator import Operator, deploy, json_lines, local_operator, run
 
+ONE_STACK = "Error: Give either --stack NAME, maybe with --region, or --local, maybe with --port."
+
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ((), "Give either --stack NAME or --local."),
-        (("--local", "--stack", "a"), "Give either --stack NAME or --local."),
-        (("--stack", "a", "--port", "3000"), "--port needs --local."),
-        (("--local", "--region", "eu-west-1"), "--region needs --stack."),
-        (("--stack", ""), "Give either --stack NAME or --local."),
-    ],
+    "options",
+    [(), ("--local", "--stack", "a"), ("--stack", "a", "--port", "1"), ("--local", "--region", "a"), ("--stack", "")],
 )
-def test_each_command_takes_one_stack(options: tuple[str, ...], message: str) -> None:
-    for command in (
-        ("archive", "reconcile"),
-        ("archive", "verify"),
-        ("archive", "status"),
-        ("evidence", "0f8fad5b-d9cb-469f-a165-000000000001", "--out", "out"),
-        ("keys", "list"),
-        ("keys", "create", "--project", "a"),
-        ("keys", "revoke", "a"),
-    ):
-        result = run(*command, *options)
-        assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (2, "", f"Error: {message}")
+def test_a_command_takes_one_stack(options: tuple[str, ...]) -> None:
+    result = run("archive", "status", *options)
+    assert (result.exit_code, result.stdout, result.stderr.splitlines()[-1]) == (2, "", ONE_STACK)
 
 
 def test_a_stack_that_does_not_exist_or_is_another_projects_is_named(operate: Operator) -> None:
     deploy("other", {"Url": "https://example.com"})
     words = "has no output ArchiveQueueUrl: is it a stack of this project, deployed with this version?"
-    advice = "Run `aws cloudformation describe-stacks` to list the stacks."
+    refused = "AWS refused DescribeStacks: Stack with id {} does not exist. Check the name, --region {!r}, {}."
+    rest = "AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
     name = operate.stack.name
     for options, message in [
         (("other",), f"Stack other {words}"),
-        (("none",), f"No stack none in {REGION}. {advice}"),
-        ((name, "--region", "eu-west-1"), f"No stack {name} in eu-west-1. {advice}"),
+        (("none",), refused.format("none", REGION, rest)),
+        ((name, "--region", "eu-west-1"), refused.format(name, "eu-west-1", rest)),
     ]:
         result = run("archive", "status", "--stack", *options)
         assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import botocore.handlers
 import moto
 import pytest
 from click.testing import CliRunner, Result
+from moto.s3.models import S3Backend
 
 from develop.fakes.server import Response, ScriptedServer
 from develop.local.aws import serve_aws
@@ -123,14 +123,20 @@ def local_operator() -> Iterator[tuple[Operator, tuple[str, ...]]]:
         yield Operator(stack), ("--local", "--port", str(server.port - 1))
 
 
-def kill_when(is_time: Callable[[], bool], *arguments: str) -> None:
-    """Runs the program in a process of its own, and kills it at some time."""
-    program = Path(sys.executable).with_name("certificates")
-    with subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not is_time():
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.kill()
+def kill_at(operation: str, number: int, *arguments: str) -> None:
+    """Runs the program in a process of its own, and kills it at its call of this number of an operation of S3."""
+    program, calls = Path(sys.executable).with_name("certificates"), itertools.count(1)
+    act = getattr(S3Backend, operation)
+
+    def count(*positions: Any, **names: Any) -> Any:
+        if next(calls) == number:
+            process.kill()
+        return act(*positions, **names)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(S3Backend, operation, count)
+        with subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            process.wait()
     assert process.returncode == -signal.SIGKILL
 
 
@@ -169,8 +175,8 @@ def json_lines(text: str) -> list[Any]:
 
 
 def summary(text: str) -> dict[str, str]:
-    """Parses the lines of numbers, without the duration."""
-    pairs = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("seconds ")]
+    """Parses the lines of numbers."""
+    pairs = [line.rsplit(" ", 1) for line in text.splitlines()]
     return {name.strip(): value for name, value in pairs}
 
 

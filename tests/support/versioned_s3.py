@@ -72,10 +72,11 @@ class VersionedS3:
         content = self._find(Key, VersionId)
         return answer(200, ETag=etag(content), ContentLength=len(content), Body=io.BytesIO(content))
 
-    def put_object(self, Key: str, Body: bytes, IfNoneMatch: str, **_: str) -> None:  # noqa: N803
+    def put_object(self, Key: str, Body: bytes, IfNoneMatch: str, **_: str) -> Any:  # noqa: N803
         self._tick()
         with self._lock:
             if IfNoneMatch == "*" and self.versions.get(Key, [{"content": None}])[-1]["content"] is not None:
                 raise error("PreconditionFailed")
             self.put(Key, Body)
         self._tick()
+        return answer(200, ETag=etag(Body))

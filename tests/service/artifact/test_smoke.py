@@ -30,7 +30,7 @@ def test_a_working_deployment_passes(running: LocalService, smoke: Smoke) -> Non
     for suffix in ("", "/", ROUTE):
         result = smoke(running.url + suffix)
         assert result.exit_code == 0, result.output
-        assert result.output.splitlines()[-1] == "All 17 checks passed."
+        assert result.output.splitlines()[-1] == "Checks: 17 ok, 0 failed, notes: 0."
         assert seeds.KEY not in result.output
 
 
@@ -39,7 +39,7 @@ def test_a_gateway_with_its_own_errors_fails_the_check(smoke: Smoke) -> None:
         result = smoke(bare.url)
     assert result.exit_code == 1
     assert "the body is not the error not_found" in result.output
-    assert "14 of 17 checks failed; notes: 3." in result.output
+    assert "Checks: 0 ok, 14 failed, notes: 3." in result.output
     assert "not 200" in result.output
 
 
@@ -59,7 +59,7 @@ def test_what_aws_does_not_document_is_noted_and_fails_nothing(running: LocalSer
     verdicts = dict(re.findall(r"^(.+?)  +\d{3} +(.+?) *$", result.output, re.MULTILINE))
     unlike = {name: verdict.partition(": ")[0] for name, verdict in verdicts.items() if verdict != "ok"}
     assert unlike == dict.fromkeys(("no Accept", "unknown route", "POST"), "note")
-    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "All 14 checks passed; notes: 3.")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "Checks: 14 ok, 0 failed, notes: 3.")
 
 
 def test_other_bytes_fail_the_check(running: LocalService, smoke: Smoke) -> None:
@@ -67,21 +67,22 @@ def test_other_bytes_fail_the_check(running: LocalService, smoke: Smoke) -> None
 
     def answer(method: str, target: str, headers: Message, body: bytes) -> Reply:
         answered = running.api(method, target, headers, body)
-        is_changed = headers.get("Range") == "bytes=0-99" or UNKNOWN_KEY in headers.get("Authorization", "")
-        return Reply(answered.status, answered.headers, answered.body + b" " * is_changed)
+        is_unknown = UNKNOWN_KEY in headers.get("Authorization", "")
+        changed = answered.body.replace(b'"}}', b'."}}') if is_unknown else answered.body
+        return Reply(answered.status, answered.headers, changed + b" " * (headers.get("Range") == "bytes=0-99"))
 
     server = serve(answer, "127.0.0.1", 0)
     with serving(server):
         result = smoke(f"http://127.0.0.1:{server.server_address[1]}")
-    assert re.findall(r"^(.+?)  +\d{3} +unexpected bytes$", result.output, re.MULTILINE) == ["Range", "unknown key"]
-    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "2 of 17 checks failed.")
+    failed = re.findall(r"^(.+?)  +\d{3} +failed: unexpected bytes$", result.output, re.MULTILINE)
+    assert failed == ["Range", "unknown key"]
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "Checks: 15 ok, 2 failed, notes: 0.")
 
 
 def test_base64_to_a_client_without_accept_is_explained(smoke: Smoke) -> None:
     with ScriptedServer(reply(200, b"%PDF-1.7\n"), reply(200, b64encode(b"%PDF-1.7\n"))) as gateway:
         result = smoke(gateway.url)
-    media_types = "base64 text: the API's binary media types"
-    assert f"{media_types} need an Accept header: clients must send application/pdf" in result.output
-    assert f"{media_types} are not those of template.yaml" in result.output
+    words = "base64 text: see the API's binary media types; clients must send Accept: application/pdf"
+    assert result.output.count(words) == 7  # six, and a part that is as long
     accepts = [request.headers.get("accept") for request in gateway.requests[1:4]]
     assert accepts == ["application/pdf", None, "*/*"]
