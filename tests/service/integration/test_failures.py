@@ -25,6 +25,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
+@pytest.mark.fault("provider-asked-again")
 def test_a_failure_is_remembered_for_ten_seconds(service: Service, pass_time: Callable[[float], None]) -> None:
     service.seed()
     service.provider.answers = [reply(404), reply(body=pdf())]
