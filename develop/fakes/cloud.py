@@ -89,8 +89,8 @@ class Cloud(ScriptedServer):
         with self._lock:
             self.asked[name].append(operation)
             number = self.asked[name].count(operation)
-        answers = self._scripts.get(name, {}).get(operation, [succeed])
-        scripted = answers[min(number, len(answers)) - 1]
+        responses = self._scripts.get(name, {}).get(operation, [succeed])
+        scripted = responses[min(number, len(responses)) - 1]
         self._normal.pop(asked, None)
         if scripted is succeed:
             normal = self._normal[asked] = Future[Response]()

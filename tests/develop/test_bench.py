@@ -59,13 +59,13 @@ def test_the_page_tells_values_spread_and_day() -> None:
 
 
 def test_the_stub_archives_certificates_of_every_size() -> None:
-    place: dict[str, Any] = {"Bucket": "certificates", "Key": f"{seeds.PROJECT}/{certificate_id(SIZE)}.pdf"}
-    absent = place | {"Key": f"{seeds.PROJECT}/{certificate_id(4_400_000, 7, archived=False)}.pdf"}
+    archived: dict[str, Any] = {"Bucket": "certificates", "Key": f"{seeds.PROJECT}/{certificate_id(SIZE)}.pdf"}
+    absent = archived | {"Key": f"{seeds.PROJECT}/{certificate_id(4_400_000, 7, archived=False)}.pdf"}
     with (
         Stub(provider=0) as stub,
         closing(boto3.Session("id", "secret", region_name=REGION).client("s3", endpoint_url=stub.url)) as s3,
     ):
-        response = s3.get_object(**place, ChecksumMode="ENABLED")
+        response = s3.get_object(**archived, ChecksumMode="ENABLED")
         with closing(response["Body"]) as body:
             content = body.read()
         with pytest.raises(ClientError, match="NoSuchKey"):

@@ -40,8 +40,8 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_each_response_is_handled_alike(client: Client, row: str) -> None:
-    answers, says, pauses = ROWS[row]
-    with ScriptedServer(*answers) as server:
+    responses, says, pauses = ROWS[row]
+    with ScriptedServer(*responses) as server:
         code, output = client.run(server.url)
     assert re.fullmatch(r"([ -~]{1,320}\n)+", output)
     if says is None:
@@ -52,7 +52,7 @@ def test_each_response_is_handled_alike(client: Client, row: str) -> None:
         assert (code, client.saved) == (1, {})
         assert re.fullmatch(says, output.splitlines()[-1])
     assert client.pauses == pauses
-    assert len(server.requests) == len(answers)
+    assert len(server.requests) == len(responses)
     # Nothing of the user's settings: ~/.netrc and ~/.curlrc change nothing.
     headers = server.requests[0].headers
     names = ("authorization", "accept", "range", "if-none-match")

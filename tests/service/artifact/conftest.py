@@ -116,8 +116,8 @@ def is_archived(running: LocalService, signature_id: str) -> bool:
 def complete(running: LocalService) -> str:
     """Lets all parties sign a new request and returns its id."""
     url = f"http://127.0.0.1:{running.provider.server_address[1]}/complete"
-    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
-        return str(answer.read().decode().strip())
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as response:
+        return str(response.read().decode().strip())
 
 
 def forget_first(running: LocalService) -> None:
@@ -199,16 +199,16 @@ def get_result(cloud: Cloud, instances: ExecutionEnvironments) -> Iterator[GetRe
     environments start these one after the other, meanwhile."""
     faults = test_faults.FAULTS | test_provider_faults.FAULTS
     environments: dict[tuple[tuple[str, Any], ...], ExecutionEnvironments] = {(): instances}
-    starting = threading.Lock()
+    starting, clean_up = threading.Lock(), ExitStack()
 
     def run(name: str, fault: Fault) -> FaultResult:
         if fault.environment not in environments:
             with starting:
                 if fault.environment not in environments:
-                    started = running.enter_context(ExecutionEnvironments(cloud, **fault.settings))
+                    started = clean_up.enter_context(ExecutionEnvironments(cloud, **fault.settings))
                     environments[fault.environment] = started
         return run_fault(name, fault, cloud, environments[fault.environment])
 
-    with ExitStack() as running, ThreadPoolExecutor(len(faults)) as pool:
+    with clean_up, ThreadPoolExecutor(len(faults)) as pool:
         futures = {name: pool.submit(run, name, fault) for name, fault in faults.items()}
         yield lambda name: futures[name].result()

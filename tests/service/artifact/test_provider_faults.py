@@ -71,7 +71,7 @@ ELSEWHERE = reply(body=b'{"url": "http://127.0.0.2/canary"}')
 
 
 def linked(asked: str, script: Script, reason: str, number: int = 200) -> Fault:
-    """A fault of a provider that answers with a link to its own host."""
+    """A fault of a provider that responds with a link to its own host."""
     settings = {"PROVIDER_LINK_FIELD": "url", "PROVIDER_LINK_HOSTS": "127.0.0.1"}
     return replace(first(asked, reason=reason, upstream_status=number), script=script, settings=settings)
 
@@ -89,11 +89,11 @@ LINK: Faults = {
 # ── The secret ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def secret_fault(name: str, asked: str, *answers: Response, reason: str = "") -> Faults:
+def secret_fault(name: str, asked: str, *responses: Response, reason: str = "") -> Faults:
     """A fault of the secret, in an execution environment that has not read it yet."""
     fault = first(asked, reason=reason)
     settings = {"PROVIDER_SECRET_NAME": signature_id(name)}
-    return {name: replace(fault, script={"GetSecretValue": answers}, settings=settings)}
+    return {name: replace(fault, script={"GetSecretValue": responses}, settings=settings)}
 
 
 READ = "GetSecretValue"

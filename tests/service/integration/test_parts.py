@@ -122,7 +122,7 @@ def place_object(service: Service, **parameters: Any) -> str:
 @pytest.mark.usefixtures("low_limit")
 def test_all_parts_of_a_first_download_have_the_digest_of_the_whole(service: Service) -> None:
     service.seed()
-    service.provider.answers = [reply(body=LARGE)]
+    service.provider.responses = [reply(body=LARGE)]
     for first in (0, 4_500, 9_000):
         response = service(get(range=f"bytes={first}-{first + 4_499}"))
         assert response == part(LARGE, response["headers"]["ETag"], first, min(first + 4_499, 9_099))

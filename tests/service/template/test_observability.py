@@ -49,10 +49,10 @@ def test_alarms_on_our_own_metrics_watch_metrics_that_the_code_emits(stack: Stac
 def test_every_alarm_has_an_entry_for_operators(stack: Stack) -> None:
     page = (ROOT / "docs" / "run.md").read_text()
     entries = re.findall(r"^- (`\w+Alarm`.*?)[:,](?! `)", page, re.MULTILINE)
-    told = [name for entry in entries for name in re.findall(r"\w+Alarm", entry)]
+    named = [name for entry in entries for name in re.findall(r"\w+Alarm", entry)]
     replica = Stack("replica", {}, REPLICA_TEMPLATE)
     alarms = [name for one in (stack, replica) for name in one.of_type("AWS::CloudWatch::Alarm")]
-    assert sorted(told) == sorted(alarms)
+    assert sorted(named) == sorted(alarms)
 
 
 def test_alarms_reach_the_given_email_address() -> None:

@@ -109,7 +109,7 @@ def resolve(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "$ref" in value:
-        return resolve(reduce(lambda place, name: place[name], value["$ref"].removeprefix("#/").split("/"), FILE))
+        return resolve(reduce(lambda part, name: part[name], value["$ref"].removeprefix("#/").split("/"), FILE))
     return {name: resolve(item) for name, item in value.items()}
 
 
