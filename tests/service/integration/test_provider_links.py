@@ -1,9 +1,13 @@
 """A provider that returns a link: where it may point, and the request to it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from certificates import provider
 from certificates.errors import ProviderFailed
 from certificates.https import REDIRECTS
 from develop.fakes.server import ScriptedServer, raw, reply
@@ -171,3 +175,18 @@ def test_a_link_document_may_be_large_but_not_huge() -> None:
     failed, server = fetch(reply(body=b" " * 8_400_000), link_field="url", link_hosts="localhost", most=9_000_000)
     assert isinstance(failed, ProviderFailed)
     assert (failed.reason, len(server.requests)) == ("too_large", 1)
+
+
+def test_link_documents_are_parsed_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that parse at once would meet here. Each parsed document may take 25 times its size."""
+    both = threading.Barrier(2)
+
+    def parse(_: bytes) -> dict[str, str]:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        return {"url": "found"}
+
+    monkeypatch.setattr(provider, "parse_json", parse)
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(provider.find_link, [b""] * 2, ["url"] * 2)] == ["found"] * 2
+    assert both.broken
