@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from itertools import chain
@@ -141,11 +140,6 @@ def test_the_file_is_valid_openapi_3_1() -> None:
 def test_the_file_has_the_routes_and_methods_of_the_template() -> None:
     routes = {path: set(operations) for path, operations in API["paths"].items()}
     assert {path: set(operations) for path, operations in FILE["paths"].items()} == routes
-
-
-def test_the_file_has_the_version_of_the_project() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert FILE["info"]["version"] == project["version"]
 
 
 def test_the_parameters_are_what_the_function_reads() -> None:
