@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 drop_user_settings()
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"  # as in the template: pydantic would read the metadata of all packages
 # A hook of git names its repository, and a shell may hold keys or settings of Python: they would reach child processes.
 for name in [name for name in os.environ if re.match("(GIT_|PYTHON|CRAFTKIT_)|(KEY|URL|ID)$", name)]:
     del os.environ[name]
