@@ -145,7 +145,7 @@ def test_the_users_environment_decides_where_packages_come_from_but_not_how_they
     assert not (checkout.folder / "elsewhere").exists()
 
     # A uv with another hash is not used. The environment is the same, because it takes seconds to make.
-    saved = shutil.move(checkout.folder / ".uv", checkout.folder / "saved")
+    saved = (checkout.folder / ".uv").rename(checkout.folder / "saved")
     (installed,) = saved.glob("lib/python*/site-packages/uv-1.0.dist-info")
     shutil.rmtree(installed)
     (saved / "bin" / "uv").unlink()

@@ -142,9 +142,10 @@ def settle(running: LocalService) -> None:
 
 @dataclass(frozen=True)
 class Refreshing:
-    """The local service's stack with a provider whose credentials expire, and its refresh function."""
+    """The local service's stack with a provider whose credentials expire."""
 
     stack: Stack
+    endpoint: ScriptedServer
     invoke: Invoke
 
 
@@ -158,7 +159,7 @@ def refreshing(running: LocalService) -> Iterator[Refreshing]:
         running.client("secretsmanager").create_secret(Name=oauth["ProviderOAuthSecretName"])
         environment = stack.environment(REFRESH) | {"AWS_ENDPOINT_URL": running.aws_url, "AWS_ACCESS_KEY_ID": REFRESH}
         with Emulator(stack, REFRESH, environment) as invoke:
-            yield Refreshing(stack, invoke)
+            yield Refreshing(stack, endpoint, invoke)
 
 
 @pytest.fixture(scope="package")
