@@ -30,7 +30,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 SLOW_FIXTURES = {"running": "local-service", "cloud": "faults"}
 """The group of the tests that share a slow fixture: one process creates it."""
-LONGEST = ["local-service", "faults", "develop-test_ministack.py", "develop-test_make_run.py"]
+LONGEST = ["local-service", "faults", "develop-test_ministack.py"]
 """The groups that begin first, so that none of them ends alone."""
 
 
