@@ -76,7 +76,7 @@ def test_each_file_is_that_of_this_repository_or_of_a_locked_wheel() -> None:
 
 SAM = f"""#!/bin/sh
 # Copies what `sam build` made of this commit, as it was before `make build` trimmed and compiled it.
-mkdir -p .aws-sam && cp -R {BUILD} .aws-sam && find .aws-sam -name __pycache__ -prune -exec rm -r {{}} +
+mkdir -p .aws-sam && cp -R '{BUILD}' .aws-sam && find .aws-sam -name __pycache__ -prune -exec rm -r {{}} +
 gzip -n .aws-sam/build/DependenciesLayer/python/botocore/data/*/*/service-2.json
 """
 
