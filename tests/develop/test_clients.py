@@ -24,7 +24,6 @@ ROWS: dict[str, tuple[list[Response], str | None, list[int]]] = {
     "503 for ever": (GIVEN_UP, r"HTTP 503 .*some_code.*Not now\..*", [1, 2, 4, 8]),
     "404": ([error(404, f"\x1b]0;owned\x07{'a' * 60_000}")], "HTTP 404 .*a{200,280}", []),
     "206 that was not asked for": ([reply(206, PDF, {"Content-Range": "bytes 0-14/15"})], "HTTP 206.*", []),
-    "304 without a copy": ([reply(304, b"", {"ETag": '"a"'})], "HTTP 304 ?", []),
     "409 that becomes final": ([wait(409, "7"), error(409, "Declined.")], r"HTTP 409 .*Declined\..*", [7]),
     "409 with an empty Retry-After": ([wait(409, "")], "HTTP 409 .*", []),
     "another digest": ([whole(Repr_Digest=digest(b"another"))], DAMAGED, []),
