@@ -15,8 +15,9 @@ OTHER_ARCH = $(filter-out $(ARCH),arm64 x86_64)
 PEERS := floor textbook textbook-best
 # No source distributions: their build tools are not locked.
 LOCKED := --quiet --require-hashes --only-binary :all:
-# The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture.
-SAM_LOCKED = PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
+# The same for the pip that `sam build` runs: it would otherwise check no hashes of wheels for another architecture, and
+# sam would build each wheel again whose local path pip mentions.
+SAM_LOCKED = PIP_QUIET=1 PIP_REQUIRE_HASHES=1 PIP_ONLY_BINARY=:all: PIP_PLATFORM=manylinux2014_$(ARCH:arm64=aarch64)
 COMPILE := .uv/bin/uv pip compile --quiet --universal --generate-hashes --only-binary :all: --no-annotate --no-header \
   --python-version 3.13
 # The stack to deploy: a table of samconfig.toml. Not from the environment, where ENV names the shell's start-up file.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 drop_user_settings()
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"  # as in the template: pydantic would read the metadata of all packages
 # A hook of git names its repository, and a shell may hold keys or settings of Python: they would reach child processes.
 for name in [name for name in os.environ if re.match("(GIT_|PYTHON|CRAFTKIT_)|(KEY|URL|ID)$", name)]:
     del os.environ[name]
@@ -29,21 +30,24 @@ def pytest_xdist_auto_num_workers() -> int:
 
 SLOW_FIXTURES = {"running": "local-service", "cloud": "faults"}
 """The group of the tests that share a slow fixture: one process creates it."""
+LONGEST = ["local-service", "faults", "develop-test_ministack.py"]
+"""The groups that begin first, so that none of them ends alone."""
+
+
+def find_group(item: pytest.Item) -> str:
+    *_, folder, file = item.path.parts
+    fixtures = getattr(item, "fixturenames", ()) if folder == "artifact" else ()
+    return next((group for name, group in SLOW_FIXTURES.items() if name in fixtures), f"{folder}-{file}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker process runs whole files, and all tests that share a slow fixture. Coverage is measured where the
     functions run in this process, without generated examples; it would double the time of the other tests."""
+    items.sort(key=lambda item: [*LONGEST, find_group(item)].index(find_group(item)))
     for item in items:
-        *_, folder, file = item.nodeid.partition("::")[0].split("/")
-        groups = [
-            SLOW_FIXTURES[name]
-            for name in SLOW_FIXTURES
-            if folder == "artifact" and name in getattr(item, "fixturenames", ())
-        ]
-        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else f"{folder}-{file}"))
-        if folder not in {"unit", "integration"} or item.get_closest_marker("fuzz"):
+        item.add_marker(pytest.mark.xdist_group(find_group(item)))
+        if item.path.parent.name not in {"unit", "integration"} or item.get_closest_marker("fuzz"):
             item.add_marker("no_cover")
 
 

@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 
 from develop.bench import measuring
-from develop.bench.contenders import archiver, contenders, restored, unzipped_bytes
+from develop.bench.contenders import archiver, contenders, unzipped_bytes
 from develop.bench.measuring import Run
 from develop.bench.report import render_page
 from develop.bench.results import Results
@@ -35,8 +35,6 @@ def measure(rounds: int) -> Results:
         firsts = [contender for contender in contenders(url_of_first) if contender.name in {"ours", "floor"}]
         _say("cold starts")
         cold = measuring.cold_starts(all_, rounds)
-        _say("snapshots")
-        snapshot = measuring.after_snapshot(restored(url), rounds)
         _say("downloads")
         warm = measuring.warm({one.name: Run(one, measuring.download) for one in all_}, rounds)
         _say("first downloads")
@@ -45,7 +43,7 @@ def measure(rounds: int) -> Results:
         batches = {number: Run(archiver(url), measuring.batch(number), requests=1) for number in (1, 10)}
         archiving = measuring.warm(batches, rounds)
         unzipped = {one.name: unzipped_bytes(one.package) for one in all_}
-    return Results(rounds, unzipped, cold, snapshot, warm, first, archiving)
+    return Results(rounds, unzipped, cold, warm, first, archiving)
 
 
 def _say(what: str) -> None:

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from develop.bench.stub import STACK
 from develop.local import seeds
@@ -13,7 +12,6 @@ from develop.template import ROOT, Stack
 
 PEERS = ("floor", "textbook", "textbook-best")
 INSTALLED = ROOT / ".aws-sam" / "bench"
-RESTORED = Path(__file__).parent / "restored"
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,6 @@ def contenders(url: str) -> list[Contender]:
 
 def archiver(url: str) -> Contender:
     return Contender("ours", find_built(ARCHIVE), _environment(url, ARCHIVE))
-
-
-def restored(url: str) -> Contender:
-    """Ours as a snapshot holds it, once the event {} was handled."""
-    built = find_built(DOWNLOAD)
-    package = replace(built, handler="app.handler", folders=[RESTORED, *built.folders])
-    return Contender("ours", package, _environment(url, DOWNLOAD))
 
 
 def _environment(url: str, function: str) -> dict[str, str]:

@@ -55,19 +55,6 @@ def cold_starts(contenders: Sequence[Contender], rounds: int) -> dict[str, Costs
     return costs
 
 
-def after_snapshot(contender: Contender, rounds: int) -> tuple[list[float], list[float]]:
-    """Milliseconds of the first download after the imports and the snapshot's hooks, and of a later one. One round more
-    does not count."""
-    first, later = [], []
-    for _ in range(rounds + 1):
-        with contender.start() as instance:
-            instance(b"{}")  # imports everything and runs the hooks of the snapshot
-            taken = [_send(instance, download()) for _ in range(27)]
-            first.append(taken[0])
-            later.append(median(taken[2:]))
-    return first[1:], later[1:]
-
-
 def warm[Key](runs: Mapping[Key, Run], rounds: int) -> dict[Key, Costs]:
     """Neither one round more nor the first request of each turn counts."""
     costs = {key: Costs() for key in runs}

@@ -25,8 +25,6 @@ class Results:
     """Bytes, by contender."""
     cold: Mapping[str, Costs]
     """The first reply of a new execution environment, by contender."""
-    snapshot: tuple[Sequence[float], Sequence[float]]
-    """Milliseconds of our first download after a snapshot and of a later one, for each round."""
     warm: Mapping[str, Costs]
     """One download of many, by contender."""
     first: Mapping[str, Costs]
@@ -50,7 +48,6 @@ def goals(results: Results) -> list[tuple[str, float, float, str]]:
     return [
         ("cold start / floor", ratio(cold["ours"], cold["floor"]), 1.05, ""),
         ("cold start / textbook", ratio(cold["ours"], cold["textbook"]), 0.3, ""),
-        ("first request after a snapshot / warm", ratio(*results.snapshot), 1.3, ""),
         ("warm, latency / floor", ratio(warm["ours"], warm["floor"]), 1.03, ""),
         ("warm, CPU / floor", ratio(warm_cpu["ours"], warm_cpu["floor"]), 1.08, ""),
         ("peak memory at 200 KB", results.warm["ours"].peak / 1e6, 80, " MB"),

@@ -31,7 +31,7 @@ def trim(python: Path) -> None:
     for partition in endpoints["partitions"]:
         services = partition["services"]
         partition["services"] = {name: services[name] for name in services if name in OPERATIONS}
-    _replace(data / "endpoints.json", endpoints)
+    (data / "endpoints.json").write_text(json.dumps(endpoints))
     for service, operations in OPERATIONS.items():
         (packed,) = (data / service).glob("*/service-2.json.gz")
         model = json.loads(gzip.decompress(packed.read_bytes()))
@@ -44,17 +44,12 @@ def trim(python: Path) -> None:
                 shapes[name] = model["shapes"][name]
                 todo += _find_shapes(shapes[name])
         packed.unlink()
-        _replace(packed.with_suffix(""), model | {"shapes": shapes})
+        packed.with_suffix("").write_text(json.dumps(model | {"shapes": shapes}))
 
 
 def _find_shapes(model: dict[str, Any]) -> list[str]:
     """Returns the names of all shapes that this part of a model refers to."""
     return re.findall(r'"shape": "(\w+)"', json.dumps(model))
-
-
-def _replace(path: Path, document: dict[str, Any]) -> None:
-    path.unlink(missing_ok=True)  # writing into the file would change its hard links, by which installers share files
-    path.write_text(json.dumps(document))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import threading
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -52,6 +53,8 @@ class Cloud(ScriptedServer):
         self.asked: defaultdict[str, list[str]] = defaultdict(list)
         """The operations, in order, by signature request or by secret name."""
         self._scripts: dict[str, Script] = {}
+        self._normal: dict[tuple[str, str], Future[Response]] = {}
+        """The last response, if it is a normal one, by operation and signature request or secret."""
         self._stack = stack
         self._lock = threading.Lock()
         self._numbers = itertools.count()
@@ -76,15 +79,23 @@ class Cloud(ScriptedServer):
         self._scripts[name] = script
 
     def find_response(self, request: Request) -> Response:
-        """A normal response keeps the connection open, as AWS does; a scripted one closes it."""
-        operation, name = identify(request)
+        """A normal response keeps the connection open, as AWS does; a scripted one closes it.
+
+        On a busy machine, botocore may not wait for a normal response and retry: this gets the same, and counts once.
+        """
+        asked = operation, name = identify(request)
+        if asked in self._normal and re.search("attempt=[2-9]", request.headers.get("amz-sdk-request", "")):
+            return self._normal[asked].result()
         with self._lock:
             self.asked[name].append(operation)
             number = self.asked[name].count(operation)
-        answers = self._scripts.get(name, {}).get(operation, [succeed])
-        scripted = answers[min(number, len(answers)) - 1]
+        responses = self._scripts.get(name, {}).get(operation, [succeed])
+        scripted = responses[min(number, len(responses)) - 1]
+        self._normal.pop(asked, None)
         if scripted is succeed:
-            return self.respond()
+            normal = self._normal[asked] = Future[Response]()
+            normal.set_result(self.respond())
+            return normal.result()
         if scripted is lose_response:
             self.respond()
             return reset

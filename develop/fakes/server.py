@@ -26,8 +26,8 @@ class Request:
 class ScriptedServer:
     """Each connection has a thread: a sleeping thread wakes within 0.1 ms, asyncio's timers only within 1 ms."""
 
-    def __init__(self, *answers: Response, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: Response, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self.responses = list(responses)
         self.requests: list[Request] = []
         self.connections = 0
         self._tls = tls
@@ -53,7 +53,7 @@ class ScriptedServer:
     def find_response(self, request: Request) -> Response:
         """The n-th request gets the n-th response, and further requests the last one."""
         self.requests.append(request)
-        return self.answers[min(len(self.requests), len(self.answers)) - 1]
+        return self.responses[min(len(self.requests), len(self.responses)) - 1]
 
     def _accept(self) -> None:
         with suppress(OSError):  # the listener was closed

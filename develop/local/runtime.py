@@ -15,10 +15,13 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from develop.environment import CREDENTIALS
-from develop.local.gateway import Invoke
-from develop.template import Stack
+
+if TYPE_CHECKING:  # the processes of the functions need neither
+    from develop.local.gateway import Invoke
+    from develop.template import Stack
 
 MAX_REPLY_BYTES = 6_291_556
 MAX_ENVIRONMENTS = 2
@@ -39,7 +42,7 @@ class Context:
 
 
 @contextmanager
-def in_processes(stack: Stack, logical_id: str, environment: Mapping[str, str]) -> Iterator[Invoke]:
+def in_processes(stack: "Stack", logical_id: str, environment: Mapping[str, str]) -> "Iterator[Invoke]":
     """Runs the function's handler in processes of its own, so that its environment variables affect no other. After
     one has died, starts new ones."""
     properties = stack.resources[logical_id]["Properties"]

@@ -61,8 +61,8 @@ COPY = {"certificate.pdf": PDF, "certificate.pdf.etag": f'"a" {digest(PDF)}\n'.e
 
 
 def test_a_download_can_be_interrupted_twice(client: ModuleType, file: Path) -> None:
-    for answers in ([part(5, 9), error(503)], [error(503)]):
-        with ScriptedServer(*answers) as server, pytest.raises(client.Unavailable):
+    for responses in ([part(5, 9), error(503)], [error(503)]):
+        with ScriptedServer(*responses) as server, pytest.raises(client.Unavailable):
             client.update(file, server.url, seeds.KEY)
     with ScriptedServer(part(9, 15)) as server:
         assert client.update(file, server.url, seeds.KEY)
@@ -78,21 +78,23 @@ def test_parts_that_were_changed_are_not_continued(client: ModuleType, file: Pat
     assert saved(file) == COPY
 
 
-@pytest.mark.parametrize("answer", [error(404), part(5, 15, ETag='"b"'), whole(Repr_Digest=""), part(5, 15, b"x" * 15)])
-def test_parts_that_cannot_be_continued_are_deleted(client: ModuleType, file: Path, answer: Response) -> None:
-    with ScriptedServer(answer) as server, pytest.raises(client.CertificateError):
+@pytest.mark.parametrize(
+    "response", [error(404), part(5, 15, ETag='"b"'), whole(Repr_Digest=""), part(5, 15, b"x" * 15)]
+)
+def test_parts_that_cannot_be_continued_are_deleted(client: ModuleType, file: Path, response: Response) -> None:
+    with ScriptedServer(response) as server, pytest.raises(client.CertificateError):
         client.update(file, server.url, seeds.KEY)
     assert saved(file) == {}
 
 
-@pytest.mark.parametrize("answers", [[whole()], [TOO_LARGE, part(0, 5), part(5, 15)]])
+@pytest.mark.parametrize("responses", [[whole()], [TOO_LARGE, part(0, 5), part(5, 15)]])
 def test_another_certificate_is_taken_instead_of_the_parts_of_an_earlier_one(
-    client: ModuleType, file: Path, answers: list[Response]
+    client: ModuleType, file: Path, responses: list[Response]
 ) -> None:
     """The API sends no part if If-Range does not match: the whole, or 413 if that is too large."""
     begun = file.with_name(f"{file.name}.begun")
     client.save(begun, client.Certificate(b"%PDF-", '"b"'))
-    with ScriptedServer(*answers) as server:
+    with ScriptedServer(*responses) as server:
         assert client.update(file, server.url, seeds.KEY)
     assert ranges(server)[0] == ("bytes=5-4500004", '"b"')
     assert saved(file) == COPY
@@ -123,12 +125,12 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize(("answers", "says"), PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize(("responses", "says"), PARTS.values(), ids=PARTS)
 def test_a_large_certificate_is_whole_and_undamaged_or_refused(
-    client: ModuleType, tmp_path: Path, answers: list[Response], says: str | None
+    client: ModuleType, tmp_path: Path, responses: list[Response], says: str | None
 ) -> None:
     file = tmp_path / "certificate.pdf"
-    with ScriptedServer(TOO_LARGE, *answers) as server:
+    with ScriptedServer(TOO_LARGE, *responses) as server:
         if says:
             with pytest.raises(client.CertificateError, match=rf"^{says}$"):
                 client.update(file, server.url, seeds.KEY)
@@ -186,16 +188,16 @@ RETRY_AFTER = {
 def test_each_retry_after_is_read(client: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(client.time, "sleep", pauses.append)
-    answers = [wait(status, value) for value in RETRY_AFTER for status in (503, 409)]
-    with ScriptedServer(*answers, whole()) as server:
+    responses = [wait(status, value) for value in RETRY_AFTER for status in (503, 409)]
+    with ScriptedServer(*responses, whole()) as server:
         assert client.download(server.url, seeds.KEY) == (PDF, '"a"')
     assert pauses == [pause for pair in RETRY_AFTER.values() for pause in pair]
 
 
 def test_a_program_resumes_what_it_has_kept(client: ModuleType) -> None:
     kept: list[Any] = []
-    answers = TOO_LARGE, part(0, 5), part(5, 9), error(503)
-    with ScriptedServer(*answers) as server, pytest.raises(client.Unavailable):
+    responses = TOO_LARGE, part(0, 5), part(5, 9), error(503)
+    with ScriptedServer(*responses) as server, pytest.raises(client.Unavailable):
         client.download(server.url, seeds.KEY, keep=kept.append)
     assert kept == [(PDF[:5], '"a"'), (PDF[:9], '"a"')]
     with ScriptedServer(part(9, 15)) as server:
@@ -207,16 +209,16 @@ def test_a_copy_is_verified_by_its_content(client: ModuleType, tmp_path: Path) -
     file = tmp_path / "received.pdf"
     for content in (PDF, PDF[:-1], b""):
         file.write_bytes(content)
-        for answers in ([whole()], [TOO_LARGE, part(0, 5), part(5, 15)]):
-            with ScriptedServer(*answers) as server:
+        for responses in ([whole()], [TOO_LARGE, part(0, 5), part(5, 15)]):
+            with ScriptedServer(*responses) as server:
                 assert client.verify(file, server.url, seeds.KEY) == (content == PDF)
         assert saved(file) == {file.name: content}
 
 
 def test_errors_tell_whether_to_ask_again(client: ModuleType) -> None:
     later = reply(409, b"", {"Retry-After": "300"})
-    answers = {client.NotAvailableYet: later, client.CertificateError: error(409), client.Unavailable: error(503)}
-    for expected, answer in answers.items():
-        with ScriptedServer(answer) as server, pytest.raises(client.CertificateError) as raised:
+    responses = {client.NotAvailableYet: later, client.CertificateError: error(409), client.Unavailable: error(503)}
+    for expected, response in responses.items():
+        with ScriptedServer(response) as server, pytest.raises(client.CertificateError) as raised:
             client.download(server.url, seeds.KEY)
         assert type(raised.value) is expected

@@ -24,7 +24,6 @@ ROWS: dict[str, tuple[list[Response], str | None, list[int]]] = {
     "503 for ever": (GIVEN_UP, r"HTTP 503 .*some_code.*Not now\..*", [1, 2, 4, 8]),
     "404": ([error(404, f"\x1b]0;owned\x07{'a' * 60_000}")], "HTTP 404 .*a{200,280}", []),
     "206 that was not asked for": ([reply(206, PDF, {"Content-Range": "bytes 0-14/15"})], "HTTP 206.*", []),
-    "304 without a copy": ([reply(304, b"", {"ETag": '"a"'})], "HTTP 304 ?", []),
     "409 that becomes final": ([wait(409, "7"), error(409, "Declined.")], r"HTTP 409 .*Declined\..*", [7]),
     "409 with an empty Retry-After": ([wait(409, "")], "HTTP 409 .*", []),
     "another digest": ([whole(Repr_Digest=digest(b"another"))], DAMAGED, []),
@@ -40,8 +39,8 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_each_response_is_handled_alike(client: Client, row: str) -> None:
-    answers, says, pauses = ROWS[row]
-    with ScriptedServer(*answers) as server:
+    responses, says, pauses = ROWS[row]
+    with ScriptedServer(*responses) as server:
         code, output = client.run(server.url)
     assert re.fullmatch(r"([ -~]{1,320}\n)+", output)
     if says is None:
@@ -52,7 +51,7 @@ def test_each_response_is_handled_alike(client: Client, row: str) -> None:
         assert (code, client.saved) == (1, {})
         assert re.fullmatch(says, output.splitlines()[-1])
     assert client.pauses == pauses
-    assert len(server.requests) == len(answers)
+    assert len(server.requests) == len(responses)
     # Nothing of the user's settings: ~/.netrc and ~/.curlrc change nothing.
     headers = server.requests[0].headers
     names = ("authorization", "accept", "range", "if-none-match")

@@ -9,14 +9,12 @@ from urllib.parse import urlencode
 import moto
 import pytest
 import urllib3
-from moto.backends import get_backend
 
-from develop.environment import REGION
 from develop.local import seeds
 from develop.local.gateway import Invoke
 from develop.local.reference import with_reference
 from develop.local.stack import DOWNLOAD, LocalService, local_service
-from develop.template import ACCOUNT, Stack
+from develop.template import Stack
 
 BUCKET = "craftkit-local-certificatesbucket"
 
@@ -118,7 +116,7 @@ def test_a_foreign_page_is_refused_on_every_port_and_changes_nothing(ports: Port
 
 def test_the_stand_in_for_aws_starts_no_container_calls_no_url_and_cannot_be_reset(ports: Ports) -> None:
     before = ports.state()
-    for service in ("batch", "ecs", "events", "iam", "lambda", "sns", "states", "sts"):
+    for service in ("batch", "lambda", "sns"):
         for response in (
             ports.ask("POST", "aws", "/2015-03-31/functions", signed(service)),
             ports.ask("POST", "aws", f"/{service}_eu-central-1/", {}),
@@ -130,5 +128,4 @@ def test_the_stand_in_for_aws_starts_no_container_calls_no_url_and_cannot_be_res
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     response = ports.ask("POST", "aws", "/", signed("cloudformation") | form, body)
     assert response.data.startswith(b"<DescribeStacksResponse>")
-    assert get_backend("cloudformation")[ACCOUNT][REGION].stacks == {}
     assert ports.state() == before

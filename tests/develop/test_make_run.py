@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -35,52 +35,50 @@ def free_ports() -> int:
     raise AssertionError("no free ports")
 
 
-Start = Callable[..., tuple[subprocess.Popen[bytes], list[str]]]
+WITH_SHORT_LIVES = "from develop.local import __main__ as run; run.TOKEN_SECONDS['oauth'] = 5; run.main()"
+"""Starts `make run` with access tokens that live for seconds."""
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Returns the process, and what it printed until it was ready. The user's AWS configuration is malformed."""
+def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, list[str]]]:
+    """The process, its first port, and what it printed until it was ready. The user's AWS settings are malformed."""
     (tmp_path / ".aws").mkdir()
     for name in ("config", "credentials"):
         (tmp_path / ".aws" / name).write_text("[default\ns3 =\n  use_accelerate_endpoint = true\n")
     users_own = {"HOME": str(tmp_path), "AWS_PROFILE": "work", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
-    output = tmp_path / "output"
-    running: list[subprocess.Popen[bytes]] = []
-
-    def run(*arguments: str) -> tuple[subprocess.Popen[bytes], list[str]]:
-        with output.open("w") as file:
-            process = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=ROOT,
-                env=os.environ | users_own | {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"},
-                stdout=file,
-            )
-        running.append(process)
-        wait_until(lambda: "\nready\n" in output.read_text() or process.poll() is not None)
-        return process, output.read_text().splitlines()
-
-    yield run
-    for process in running:
-        process.kill()
-        process.wait()
+    users_own |= {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}
+    port, output = free_ports(), tmp_path / "output"
+    command = [sys.executable, "-c", WITH_SHORT_LIVES, "--port", str(port), "--provider", "oauth"]
+    with (
+        output.open("w") as file,
+        subprocess.Popen(command, cwd=ROOT, env=os.environ | users_own, stdout=file) as process,
+    ):
+        try:
+            wait_until(lambda: "\nready\n" in output.read_text() or process.poll() is not None)
+            yield process, port, output.read_text().splitlines()
+        finally:
+            process.kill()
 
 
 def run(line: str, folder: Path) -> str:
     return subprocess.run(shlex.split(line), cwd=folder, check=True, capture_output=True).stdout.decode("latin-1")
 
 
-def test_the_first_line_downloads_also_without_the_provider(start: Start, tmp_path: Path) -> None:
-    process, lines = start("-m", "develop.local", "--port", str(free_ports()))
+def test_the_printed_commands_work_also_without_the_provider_and_after_the_first_access_token(
+    running: tuple[subprocess.Popen[bytes], int, list[str]], tmp_path: Path
+) -> None:
+    process, port, lines = running
     curls = [line for line in lines if line.startswith("curl ")]
     assert len(curls) == len(SITUATIONS) + 3
-    run(curls[0], tmp_path)
-    first = (tmp_path / "certificate.pdf").read_bytes()
-    assert "Completion certificate" in PdfReader(tmp_path / "certificate.pdf").pages[0].extract_text()
-    assert run(curls[-2], tmp_path) == "stopped\n"
-    run(curls[0], tmp_path)
-    assert (tmp_path / "certificate.pdf").read_bytes() == first
-    assert run(curls[-1], tmp_path) == "started\n"
+    download, (complete, stop, restart) = curls[0], curls[-3:]
+    token, certificate = read_secret(port), tmp_path / "certificate.pdf"
+    run(download, tmp_path)
+    first = certificate.read_bytes()
+    assert "Completion certificate" in PdfReader(certificate).pages[0].extract_text()
+    assert run(stop, tmp_path) == "stopped\n"
+    run(download, tmp_path)
+    assert certificate.read_bytes() == first
+    assert run(restart, tmp_path) == "started\n"
     for situation, curl in zip(SITUATIONS, curls, strict=False):
         if situation.status != 200:
             assert run(curl, tmp_path).startswith(f"HTTP/1.1 {situation.status} ")
@@ -89,34 +87,21 @@ def test_the_first_line_downloads_also_without_the_provider(start: Start, tmp_pa
     reference = lines[lines.index("# the API reference, to read and to try") + 1]
     with urllib.request.urlopen(reference) as page:  # noqa: S310
         assert b"<title>Craftkit completion certificates</title>" in page.read()
-    url = curls[0].split()[-1]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(SECONDS) == 0
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(url)  # noqa: S310
 
-
-WITH_SHORT_LIVES = "from develop.local import __main__ as run; run.TOKEN_SECONDS['oauth'] = 2; run.main()"
-
-
-def test_downloads_work_also_after_the_first_access_token_has_ended(start: Start, tmp_path: Path) -> None:
-    port = free_ports()
-    _, lines = start("-c", WITH_SHORT_LIVES, "--port", str(port), "--provider", "oauth")
-    download, complete = (next(line for line in lines if line.startswith(f"curl -sS {end}")) for end in ("-o", "-X"))
-    run(download, tmp_path)
-    first = (tmp_path / "certificate.pdf").read_bytes()
-    assert first.startswith(b"%PDF-")
-    token = read_secret(port)
     ask = f"curl -s -o /dev/null -w %{{http_code}} -H 'Authorization: Bearer {token}' http://127.0.0.1:{port + 2}"
     wait_until(lambda: run(f"{ask}/v1/requests/req_first/certificate", tmp_path) == "401")
     id_ = run(complete, tmp_path).strip()
 
     def downloads() -> bool:
         run(download.replace(signature_id("download_first"), id_), tmp_path)
-        return (tmp_path / "certificate.pdf").read_bytes().startswith(b"%PDF-")
+        return certificate.read_bytes().startswith(b"%PDF-")
 
     wait_until(downloads)
     assert read_secret(port) != token
+    process.send_signal(signal.SIGINT)
+    assert process.wait(SECONDS) == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(download.split()[-1])  # noqa: S310
 
 
 def read_secret(port: int) -> str:

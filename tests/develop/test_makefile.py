@@ -99,15 +99,15 @@ def checkout(tmp_path: Path) -> Checkout:
     return made
 
 
-def path_without_venv(checkout: Checkout) -> str:
-    """A path with a python3 like Debian's and without uv."""
+def path_without_uv(checkout: Checkout, make_venv: str = "exit 1") -> str:
+    """A path without uv, and with a python3 that makes an environment by this command. Debian's has no venv."""
     for tool in ("cat", "cp", "env", "find", "mkdir", "rm", "touch", "uname"):
         found = shutil.which(tool)
         assert found
         (checkout.folder / "bin").mkdir(exist_ok=True)
         (checkout.folder / "bin" / tool).symlink_to(found)
     python = shutil.which("python3")
-    checkout.write("bin/python3", f'#!/bin/sh\ncase "$*" in *venv*) exit 1;; esac\nexec {python} "$@"\n', 0o755)
+    checkout.write("bin/python3", f'#!/bin/sh\ncase "$*" in *venv*) {make_venv};; esac\nexec {python} "$@"\n', 0o755)
     return str(checkout.folder / "bin")
 
 
@@ -144,6 +144,17 @@ def test_the_users_environment_decides_where_packages_come_from_but_not_how_they
     assert of_installers == sources.keys() | {"PIP_FIND_LINKS", "PIP_NO_INDEX"}
     assert not (checkout.folder / "elsewhere").exists()
 
+    # A uv with another hash is not used. The environment is the same, because it takes seconds to make.
+    saved = (checkout.folder / ".uv").rename(checkout.folder / "saved")
+    (installed,) = saved.glob("lib/python*/site-packages/uv-1.0.dist-info")
+    shutil.rmtree(installed)
+    (saved / "bin" / "uv").unlink()
+    checkout.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{'0' * 64}\n")
+    result = checkout.make(".uv/ready", PATH=path_without_uv(checkout, "exec cp -R saved .uv"))
+    assert result.returncode == 2
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in result.stderr
+    assert not (checkout.folder / ".uv" / "bin" / "uv").exists()
+
 
 def test_a_key_among_the_arguments_of_make_is_refused(checkout: Checkout) -> None:
     result = checkout.make("--old-file", ".venv/ready", "smoke", "KEY=ck_live_canary")
@@ -152,21 +163,15 @@ def test_a_key_among_the_arguments_of_make_is_refused(checkout: Checkout) -> Non
     assert re.fullmatch(rf"Makefile:\d+: \*\*\* {message}\n", result.stderr)
 
 
-def test_neither_a_uv_with_another_hash_nor_a_python_without_venv_is_used(checkout: Checkout) -> None:
-    pytest.importorskip("ensurepip")
-    result = checkout.make(".uv/ready", PATH=path_without_venv(checkout))
+def test_a_python_without_venv_is_explained(checkout: Checkout) -> None:
+    result = checkout.make(".uv/ready", PATH=path_without_uv(checkout))
     message, of_make = result.stderr.splitlines()
     assert (result.returncode, result.stdout, message) == (2, "", NO_VENV)
     assert of_make.startswith("make: *** [")
-    checkout.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{'0' * 64}\n")
-    result = checkout.make(".uv/ready")
-    assert result.returncode == 2
-    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in result.stderr
-    assert not (checkout.folder / ".uv" / "bin" / "uv").exists()
 
 
 def test_without_venv_a_uv_on_the_path_makes_each_environment_once_in_each_folder(checkout: Checkout) -> None:
-    path = path_without_venv(checkout)
+    path = path_without_uv(checkout)
     checkout.write("bin/uv", UV, 0o755)
     own = "pip install --python .uv --quiet --require-hashes --only-binary :all: -r requirements-uv.txt"
     moved = Checkout(checkout.folder.with_name(f"{checkout.folder.name}-moved"))

@@ -34,11 +34,11 @@ def sign(stream: bytes = b"", *, times: int = 1) -> bytes:
     """With a revision for each signature, which covers all but its own value (12.8.1)."""
     whole = plain(stream)
     for _ in range(times):
-        place, value = b"[0 0000000000 0000000000 0000000000]", b"<" + b"0" * 64 + b">"
-        whole = _append(whole, [b"<</Type/Sig/ByteRange " + place + b"/Contents " + value + b">>", _stream(stream)])
+        blank, value = b"[0 0000000000 0000000000 0000000000]", b"<" + b"0" * 64 + b">"
+        whole = _append(whole, [b"<</Type/Sig/ByteRange " + blank + b"/Contents " + value + b">>", _stream(stream)])
         start = whole.rindex(value)
         end = start + len(value)
-        whole = whole.replace(place, b"[0 %010d %010d %010d]" % (start, end, len(whole) - end))
+        whole = whole.replace(blank, b"[0 %010d %010d %010d]" % (start, end, len(whole) - end))
     return whole
 
 

@@ -50,17 +50,17 @@ def provider_at(  # noqa: PLR0913
     return Provider(settings, Secret(lambda: vault, "craftkit/provider-secret"))
 
 
-def fetch(*answers: Response, seconds: float = 60, **options: Any) -> tuple[bytes | ProviderFailed, ScriptedServer]:
-    with ScriptedServer(*answers) as server:
+def fetch(*responses: Response, seconds: float = 60, **options: Any) -> tuple[bytes | ProviderFailed, ScriptedServer]:
+    with ScriptedServer(*responses) as server:
         try:
             return provider_at(server.url, **options).fetch("req_1", seconds).content, server
         except ProviderFailed as failure:
             return failure, server
 
 
-def refusal(*answers: Response, **options: Any) -> tuple[str, int | None, int]:
+def refusal(*responses: Response, **options: Any) -> tuple[str, int | None, int]:
     """The reason, the provider's status, and how many requests it took."""
-    failure, server = fetch(*answers, **options)
+    failure, server = fetch(*responses, **options)
     assert isinstance(failure, ProviderFailed)
     return failure.reason, failure.upstream_status, len(server.requests)
 
@@ -72,7 +72,7 @@ def linked(
     field: str = "data.url",
     hosts: str = "localhost",
 ) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
-    """Asks a provider that answers with JSON, which links to a second server."""
+    """Asks a provider that responds with JSON, which links to a second server."""
     with ScriptedServer(*(files or [reply(body=PDF)])) as store:
         link = link.format(files=f"http://localhost:{store.port}", port=store.port)
         body = document.format(link=json.dumps(link)[1:-1]).encode(errors="surrogateescape")
@@ -94,6 +94,6 @@ def redirected(
     """Asks a provider that redirects to a second server."""
     with ScriptedServer(*(files or [reply(body=PDF)])) as store:
         location = location.format(files=f"http://localhost:{store.port}", port=store.port)
-        answer = reply(status, headers={"Location": location})
-        content, api = fetch(answer, seconds=5, link_field=link_field, link_hosts=link_hosts)
+        response = reply(status, headers={"Location": location})
+        content, api = fetch(response, seconds=5, link_field=link_field, link_hosts=link_hosts)
         return content, api, store

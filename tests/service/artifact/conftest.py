@@ -1,6 +1,7 @@
 """The built artifact under the Lambda runtime, behind the local gateway."""
 
 import json
+import threading
 import time
 import urllib.request
 import uuid
@@ -25,7 +26,7 @@ from develop.template import ACCOUNT, Stack
 from tests.service.artifact import test_faults, test_provider_faults
 from tests.support.calls import Call, Recorder
 from tests.support.execution_environments import ExecutionEnvironments
-from tests.support.faults import GetResult, run_fault
+from tests.support.faults import Fault, FaultResult, GetResult, run_fault
 from tests.support.pdf import pdf
 from tests.support.refresh import ASSERTING, ROTATING, issue
 from tests.support.stack import OAUTH
@@ -115,8 +116,8 @@ def is_archived(running: LocalService, signature_id: str) -> bool:
 def complete(running: LocalService) -> str:
     """Lets all parties sign a new request and returns its id."""
     url = f"http://127.0.0.1:{running.provider.server_address[1]}/complete"
-    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as answer:
-        return str(answer.read().decode().strip())
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST")) as response:
+        return str(response.read().decode().strip())
 
 
 def forget_first(running: LocalService) -> None:
@@ -141,9 +142,10 @@ def settle(running: LocalService) -> None:
 
 @dataclass(frozen=True)
 class Refreshing:
-    """The local service's stack with a provider whose credentials expire, and its refresh function."""
+    """The local service's stack with a provider whose credentials expire."""
 
     stack: Stack
+    endpoint: ScriptedServer
     invoke: Invoke
 
 
@@ -157,7 +159,7 @@ def refreshing(running: LocalService) -> Iterator[Refreshing]:
         running.client("secretsmanager").create_secret(Name=oauth["ProviderOAuthSecretName"])
         environment = stack.environment(REFRESH) | {"AWS_ENDPOINT_URL": running.aws_url, "AWS_ACCESS_KEY_ID": REFRESH}
         with Emulator(stack, REFRESH, environment) as invoke:
-            yield Refreshing(stack, invoke)
+            yield Refreshing(stack, endpoint, invoke)
 
 
 @pytest.fixture(scope="package")
@@ -188,23 +190,26 @@ def cloud(stack: Stack) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="package")
 def instances(cloud: Cloud) -> Iterator[ExecutionEnvironments]:
-    with ExecutionEnvironments(cloud, 5) as running:
+    with ExecutionEnvironments(cloud, 3) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def get_result(cloud: Cloud, instances: ExecutionEnvironments) -> Iterator[GetResult]:
-    """Runs the faults of downloads, all at once: most of their time is spent waiting."""
+    """Runs the faults of downloads, all at once: most of their time is spent waiting. Those that need other execution
+    environments start these one after the other, meanwhile."""
     faults = test_faults.FAULTS | test_provider_faults.FAULTS
     environments: dict[tuple[tuple[str, Any], ...], ExecutionEnvironments] = {(): instances}
-    with ExitStack() as running:
-        for fault in faults.values():
-            if fault.environment not in environments:
-                environments[fault.environment] = running.enter_context(ExecutionEnvironments(cloud, **fault.settings))
-        pool = ThreadPoolExecutor(len(faults))
-        running.callback(pool.shutdown, cancel_futures=True)
-        futures = {
-            name: pool.submit(run_fault, name, fault, cloud, environments[fault.environment])
-            for name, fault in faults.items()
-        }
+    starting, clean_up = threading.Lock(), ExitStack()
+
+    def run(name: str, fault: Fault) -> FaultResult:
+        if fault.environment not in environments:
+            with starting:
+                if fault.environment not in environments:
+                    started = clean_up.enter_context(ExecutionEnvironments(cloud, **fault.settings))
+                    environments[fault.environment] = started
+        return run_fault(name, fault, cloud, environments[fault.environment])
+
+    with clean_up, ThreadPoolExecutor(len(faults)) as pool:
+        futures = {name: pool.submit(run, name, fault) for name, fault in faults.items()}
         yield lambda name: futures[name].result()

@@ -54,21 +54,21 @@ def another_item() -> Response:
     return reply(200, json.dumps({"Responses": items, "UnprocessedKeys": {}}).encode())
 
 
-def dynamodb(cause: str, asked: str, answer: Response) -> Fault:
-    return Fault(asked, {GET: [answer]}, detail={"cause": cause})
+def dynamodb(cause: str, asked: str, response: Response) -> Fault:
+    return Fault(asked, {GET: [response]}, detail={"cause": cause})
 
 
-def s3(cause: str, times: int, answer: Response, **headers: str) -> Fault:
+def s3(cause: str, times: int, response: Response, **headers: str) -> Fault:
     asked = " ".join([GET, *["GetObject"] * times])
-    return Fault(asked, {"GetObject": [answer]}, detail={"cause": cause}, headers=headers)
+    return Fault(asked, {"GetObject": [response]}, detail={"cause": cause}, headers=headers)
 
 
-def for_every_request(name: str, cause: str, times: int, answer: Response) -> Faults:
+def for_every_request(name: str, cause: str, times: int, response: Response) -> Faults:
     """The fault for a whole certificate, for a range, and for a condition, which reads the entity tag first."""
     return {
-        name: s3(cause, times, answer),
-        f"{name}-range": s3(cause, times, answer, range="bytes=0-9"),
-        f"{name}-condition": s3(cause, times, answer, if_none_match='"a"'),
+        name: s3(cause, times, response),
+        f"{name}-range": s3(cause, times, response, range="bytes=0-9"),
+        f"{name}-condition": s3(cause, times, response, if_none_match='"a"'),
     }
 
 

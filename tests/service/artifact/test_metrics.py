@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from develop.fakes.cloud import Cloud, s3_error
-from develop.fakes.server import ScriptedServer, reply
+from develop.fakes.server import reply
 from develop.local import seeds
-from develop.local.emulator import Emulator, ExecutionEnvironment
-from develop.local.stack import ARCHIVE, DOWNLOAD, REFRESH, LocalService
+from develop.local.emulator import ExecutionEnvironment
+from develop.local.stack import ARCHIVE, DOWNLOAD, LocalService
 from develop.template import Stack
 from tests.service.artifact.conftest import Refreshing
 from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke
@@ -44,20 +44,6 @@ def find_watched(stack: Stack) -> set[Metric]:
     return {(alarm["Namespace"], alarm["MetricName"], frozenset(find_dimensions(alarm))) for alarm in ours}
 
 
-@pytest.fixture
-def refused_and_short(running: LocalService, refreshing: Refreshing) -> str:
-    """The log of a refused refresh, and of one whose access token lives for a minute."""
-    running.client("secretsmanager").put_secret_value(
-        SecretId=OAUTH["ProviderOAuthSecretName"], SecretString=json.dumps(STATIC)
-    )
-    with ScriptedServer(reply(400, b'{"error": "invalid_client"}'), issue(seeds.PROVIDER_SECRET, expires_in=60)) as url:
-        addresses = {"AWS_ENDPOINT_URL": running.aws_url, "PROVIDER_TOKEN_URL": url.url}
-        with Emulator(refreshing.stack, REFRESH, refreshing.stack.environment(REFRESH) | addresses) as invoke:
-            for _ in range(2):
-                invoke(json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode())
-            return invoke.log()
-
-
 def log_of(function: Any) -> str:
     assert isinstance(function, ExecutionEnvironment)
     return function.log()
@@ -65,10 +51,20 @@ def log_of(function: Any) -> str:
 
 @pytest.mark.usefixtures("calls")
 def test_each_alarm_reads_what_the_functions_of_its_stack_write_and_of_no_other(
-    running: LocalService, refreshing: Refreshing, refused_and_short: str, cloud: Cloud, stack: Stack
+    running: LocalService, refreshing: Refreshing, cloud: Cloud, stack: Stack
 ) -> None:
+    # A refused refresh, and one whose access token lives for a minute.
+    refreshing.endpoint.requests.clear()
+    refreshing.endpoint.responses = [
+        reply(400, b'{"error": "invalid_client"}'),
+        issue(seeds.PROVIDER_SECRET, expires_in=60),
+    ]
+    secret = {"SecretId": OAUTH["ProviderOAuthSecretName"], "SecretString": json.dumps(STATIC)}
+    running.client("secretsmanager").put_secret_value(**secret)
+    for _ in range(2):
+        refreshing.invoke(json.dumps(seeds.event(seeds.REFRESH_EVENT)).encode())
     functions = [running.functions[DOWNLOAD], running.functions[ARCHIVE], refreshing.invoke]
-    written = set[Metric]().union(*(find_written(log_of(one)) for one in functions), find_written(refused_and_short))
+    written = set[Metric]().union(*(find_written(log_of(one)) for one in functions))
     id_ = signature_id("metrics")
     cloud.tables.put_signature(id_)
     cloud.script(id_, {"PutObject": [s3_error(403, "AccessDenied")]})

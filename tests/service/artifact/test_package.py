@@ -1,5 +1,7 @@
 """The content of the built artifact."""
 
+import csv
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -7,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -46,29 +49,52 @@ def test_the_bill_of_materials_and_the_artifact_name_the_same_packages() -> None
     locked_hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", DEPLOYED.read_text())
     hashes = [one["content"] for component in components for one in component["externalReferences"][0]["hashes"]]
     assert sorted(hashes) == sorted(locked_hashes)
-    # Each file of the layer belongs to one of them: `make build` unpacks and compiles some, and adds no other.
+
+
+def digest(path: Path) -> str:
+    return f"sha256={urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).decode().rstrip('=')}"
+
+
+@pytest.mark.threat("supply-chain")
+def test_each_file_is_that_of_this_repository_or_of_a_locked_wheel() -> None:
+    """A wheel's RECORD has the digest of each of its files but itself. `make build` trims some, and adds bytecode."""
+    layer = BUILD / "DependenciesLayer" / "python"
     records = [str(one.read_text("RECORD")) for one in importlib.metadata.distributions(path=[str(layer)])]
-    listed = {line.partition(",")[0].removesuffix(".gz") for record in records for line in record.splitlines()}
-    shipped = {path.relative_to(layer) for path in layer.rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    strangers = {str(path).removesuffix(".gz") for path in shipped} - listed
-    assert strangers == {"requirements.txt"}
+    origins = {name: digest_ for record in records for name, digest_, _ in csv.reader(record.splitlines())}
+    own = [(ROOT / "layers" / "certificates", BUILD / "CertificatesLayer" / "python")]
+    own += [(ROOT, BUILD / name) for name in (DOWNLOAD, ARCHIVE, REFRESH)]
+    changed = set()
+    for source, folder in [*own, (None, layer)]:
+        for path in [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]:
+            name = path.relative_to(folder)
+            origin = digest(source / name) if source else origins.get(str(name))
+            if origin != digest(path) and name.name != "RECORD":
+                changed.add(str(name))
+    models = {str(path.relative_to(layer)) for path in layer.glob("botocore/data/*/*/service-2.json")}
+    assert changed == models | {"botocore/data/endpoints.json", "requirements.txt"}
+
+
+SAM = f"""#!/bin/sh
+# Copies what `sam build` made of this commit, as it was before `make build` trimmed and compiled it.
+mkdir -p .aws-sam && cp -R '{BUILD}' .aws-sam && find .aws-sam -name __pycache__ -prune -exec rm -r {{}} +
+gzip -n .aws-sam/build/DependenciesLayer/python/botocore/data/*/*/service-2.json
+"""
 
 
 @pytest.mark.threat("supply-chain")
 def test_two_builds_of_one_commit_in_two_folders_are_the_same_bytes(tmp_path: Path) -> None:
+    """Neither the folder nor times nor hash seeds are in bytecode or in the package. `sam build` only copies."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S607
     for name in listed.stdout.split("\0"):
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / name)
-    tools, name = ROOT / ".venv" / "bin", f".aws-sam/certificates-{find_architecture()}.zip"
-    subprocess.run(
-        ["make", name, f"ARCH={find_architecture()}", "--old-file", ".venv/ready", f"PYTHON={tools / 'python'}"],  # noqa: S607
-        cwd=tmp_path,
-        env=os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
-        check=True,
-        capture_output=True,
-    )
+    sam, name = tmp_path / ".venv" / "bin" / "sam", f".aws-sam/certificates-{find_architecture()}.zip"
+    sam.parent.mkdir(parents=True)
+    sam.write_text(SAM)
+    sam.chmod(0o755)
+    make = ["make", name, f"ARCH={find_architecture()}", "--old-file", ".venv/ready", f"PYTHON={sys.executable}"]
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()
 
 

@@ -1,18 +1,16 @@
 """Faults of the provider and its secret during a download from the built artifact. docs/reliability.md has a row for
 each fault."""
 
-import time
 from dataclasses import replace
 
 import pytest
 
-from develop.fakes.cloud import Cloud, Script, secret, succeed
+from develop.fakes.cloud import Script, secret, succeed
 from develop.fakes.memory import etag
 from develop.fakes.server import Response, chunked, hang, raw, reply, reset
-from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke
-from tests.support.faults import PDF, SERVICE, Fault, Faults, GetResult, refusal_line, served_line, signature_id
+from tests.support.faults import PDF, Fault, Faults, GetResult, refusal_line, served_line, signature_id
 from tests.support.pdf_kinds import linearize, plain
-from tests.support.responses import UPSTREAM, upstream, whole
+from tests.support.responses import UPSTREAM, whole
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CUT = raw(HEAD + b"Content-Length: 2001\r\n\r\n" + PDF)
@@ -43,7 +41,7 @@ def broken(asked: str, reason: str, certificate: Response, **detail: object) -> 
 
 def slow(certificate: Response) -> Fault:
     """A fault that uses up the time: of its 15 seconds, the function keeps 9.5 for the archive."""
-    return replace(first(ONCE, certificate, reason="timed_out"), settings={"number": 2, "timeout": 15})
+    return replace(first(ONCE, certificate, reason="timed_out"), settings={"timeout": 15})
 
 
 PROVIDER: Faults = {
@@ -73,7 +71,7 @@ ELSEWHERE = reply(body=b'{"url": "http://127.0.0.2/canary"}')
 
 
 def linked(asked: str, script: Script, reason: str, number: int = 200) -> Fault:
-    """A fault of a provider that answers with a link to its own host."""
+    """A fault of a provider that responds with a link to its own host."""
     settings = {"PROVIDER_LINK_FIELD": "url", "PROVIDER_LINK_HOSTS": "127.0.0.1"}
     return replace(first(asked, reason=reason, upstream_status=number), script=script, settings=settings)
 
@@ -91,11 +89,11 @@ LINK: Faults = {
 # ── The secret ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def secret_fault(name: str, asked: str, *answers: Response, reason: str = "") -> Faults:
+def secret_fault(name: str, asked: str, *responses: Response, reason: str = "") -> Faults:
     """A fault of the secret, in an execution environment that has not read it yet."""
     fault = first(asked, reason=reason)
     settings = {"PROVIDER_SECRET_NAME": signature_id(name)}
-    return {name: replace(fault, script={"GetSecretValue": answers}, settings=settings)}
+    return {name: replace(fault, script={"GetSecretValue": responses}, settings=settings)}
 
 
 READ = "GetSecretValue"
@@ -148,23 +146,6 @@ def test_a_transient_failure_is_retried_once_unseen_by_the_client(name: str, get
     assert got.seen == got.expect(TRANSIENT[name], reply, line, **metrics)
     if name == "provider-429-for-a-second":
         assert got.outcome.lines[0]["milliseconds"] >= 1000
-
-
-@pytest.mark.fault("provider-asked-again")
-def test_a_failure_is_remembered_for_the_seconds_of_retry_after(cloud: Cloud, instances: ExecutionEnvironments) -> None:
-    id_ = signature_id("provider-asked-again")
-    cloud.tables.put_signature(id_)
-    cloud.script(id_, {ONCE: [reply(404), succeed]})
-    with instances.borrow() as instance:
-        started = time.monotonic()
-        assert invoke(instance, download_event(id_)).reply == UPSTREAM
-        again = invoke(instance, download_event(id_))
-        seconds = int(again.reply["headers"]["Retry-After"])
-        assert (again.reply, seconds <= 10) == (upstream(seconds), True)
-        assert again.metrics == {"RequestsRefused": [{"code": "upstream_error"} | SERVICE]}
-        assert cloud.asked[id_].count(ONCE) == 1
-        time.sleep(max(0, started + 11 - time.monotonic()))
-        assert invoke(instance, download_event(id_)).reply["statusCode"] == 200
 
 
 ARCHIVED: Faults = {

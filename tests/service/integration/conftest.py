@@ -149,7 +149,7 @@ def service(
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Service]:
     """The function after a deployment: AWS holds the template's resources and the API keys only."""
-    provider.answers = [reply(body=pdf())]
+    provider.responses = [reply(body=pdf())]
     provider.requests.clear()
     monkeypatch.setattr(download, "SERVICES", replace(services, failures=Failures()))
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
@@ -177,9 +177,9 @@ def script_aws(service: Service, settings: DownloadSettings, monkeypatch: pytest
     for pause in ("CONFLICT_PAUSE", "PROVIDER_PAUSE", "UNPROCESSED_PAUSE"):
         monkeypatch.setattr(budgets, pause, 0)
 
-    def run(name: str, *answers: Response) -> ScriptedServer:
+    def run(name: str, *responses: Response) -> ScriptedServer:
         server, scripted = connect_scripted(name)
-        server.answers = list(answers)
+        server.responses = list(responses)
         server.requests.clear()
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", server.url)
         match name:

@@ -143,13 +143,13 @@ def test_a_certificate_that_cannot_be_fetched_is_tried_later(
     assert service.provider.requests == []
 
 
-@pytest.mark.parametrize(("answer", "detail", "delay"), FAILED)
+@pytest.mark.parametrize(("response", "detail", "delay"), FAILED)
 @pytest.mark.fault("archive-provider-fails")
 def test_every_failure_of_the_provider_is_tried_later(
-    service: Service, receive: Receive, answer: Any, detail: dict[str, Any], delay: int | None
+    service: Service, receive: Receive, response: Any, detail: dict[str, Any], delay: int | None
 ) -> None:
     service.seed()
-    service.provider.answers = [answer]
+    service.provider.responses = [response]
     assert receive(message()) == [message()]
     assert service.archived() is None
     (line,), metrics = service.written()
@@ -190,9 +190,9 @@ def test_a_message_that_is_tried_later_comes_back(
     service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.seed()
-    service.provider.answers = [reply(503)]
+    service.provider.responses = [reply(503)]
     assert receive(message()) == [message()]
-    service.provider.answers = [reply(body=pdf())]
+    service.provider.responses = [reply(body=pdf())]
     assert receive() == []
     assert service.archived() is None
     later = unix_time_millis() + 1000 * 1.25 * budgets.FIRST_ARCHIVE_DELAY
@@ -209,7 +209,7 @@ def test_one_poisoned_message_among_ten_holds_up_none_and_ten_are_no_error_of_th
     bodies = [message(other(number)) for number in range(9)]
     for number in range(9):
         service.seed(signature_id=other(number))
-    service.provider.answers = [reply(404)]
+    service.provider.responses = [reply(404)]
     assert sorted(receive("poison", *bodies)) == sorted(["poison", *bodies])
     nine = threading.Barrier(9)
 
@@ -217,7 +217,7 @@ def test_one_poisoned_message_among_ten_holds_up_none_and_ten_are_no_error_of_th
         nine.wait(60)
         reply(body=pdf())(connection)
 
-    service.provider.answers = [wait_for_the_others]
+    service.provider.responses = [wait_for_the_others]
     assert receive(*bodies) == ["poison"]
     assert all(service.archived(signature_id=other(number)) == pdf() for number in range(9))
 
@@ -238,7 +238,7 @@ def test_duplicates_ask_the_provider_once(service: Service, receive: Receive) ->
 @pytest.mark.usefixtures("receive")
 def test_a_fetch_ends_in_time_for_the_write(service: Service) -> None:
     service.seed()
-    service.provider.answers = [raw(b"", pause=1)]
+    service.provider.responses = [raw(b"", pause=1)]
     left = iter([300, 9.7])  # 0.2 s for the fetch
     with pytest.raises(ProviderFailed, match="timed_out"):
         archive_certificate(ID, archive.SERVICES, lambda: next(left))
@@ -253,7 +253,7 @@ def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> 
         service.archive(pdf(seed=1))
         reply(body=pdf(seed=2))(connection)
 
-    service.provider.answers = [render]
+    service.provider.responses = [render]
     assert receive(message()) == []
     assert service.archived() == pdf(seed=1)
 

@@ -111,12 +111,12 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Fetches `a/1` with only the provider's host replaced by a stub."""
     monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
 
-    def run(name: str, answer: Response | str) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
+    def run(name: str, response: Response | str) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
         url, header, link_field, link_hosts = rows()[name]
         with ScriptedServer(reply(body=PDF)) as files:
-            if isinstance(answer, str):
-                answer = reply(body=answer.replace("{port}", str(files.port)).encode())
-            with ScriptedServer(answer) as api:
+            if isinstance(response, str):
+                response = reply(body=response.replace("{port}", str(files.port)).encode())
+            with ScriptedServer(response) as api:
                 hosts = "localhost" if link_hosts == "see below" else link_hosts
                 target = re.sub(r"^https://[^/]+", "", url)
                 provider = provider_at(api.url, target=target, header=header, link_field=link_field, link_hosts=hosts)

@@ -51,7 +51,7 @@ def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service) -> None
         both_are_fetching.wait(60)
         reply(body=body)(connection)
 
-    service.provider.answers = [render]
+    service.provider.responses = [render]
     responses: list[dict[str, Any]] = []
     threads = [threading.Thread(target=lambda: responses.append(service(get()))) for _ in range(2)]
     for thread in threads:
@@ -170,11 +170,11 @@ def test_a_failure_of_the_provider_is_never_the_clients_and_never_archived(
     monkeypatch.setattr(budgets, "REMEMBERED_SECONDS", 0)
     service.seed()
     failures = [reply(status, b"canary", {"Retry-After": "999"}) for status in (401, 404, 409, 429, 500)]
-    for answer in (*failures, reply(body=b"<html>canary</html>")):
-        service.provider.answers = [answer]
+    for response in (*failures, reply(body=b"<html>canary</html>")):
+        service.provider.responses = [response]
         assert service(get()) == UPSTREAM
         assert service.archived() is None
-    service.provider.answers = [reply(body=pdf())]
+    service.provider.responses = [reply(body=pdf())]
     assert service(get()) == SERVED
 
 
@@ -228,7 +228,7 @@ def test_head_is_handled_like_get_and_logged_as_head(service: Service) -> None:
 
 def test_a_refusal_is_logged_with_its_reason(service: Service) -> None:
     service.seed()
-    service.provider.answers = [reply(404)]
+    service.provider.responses = [reply(404)]
     service(get())
     (line,), metrics = service.written()
     assert (line["level"], line["message"], line["status"]) == ("ERROR", "request_refused", 502)

@@ -25,9 +25,10 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
+@pytest.mark.fault("provider-asked-again")
 def test_a_failure_is_remembered_for_ten_seconds(service: Service, pass_time: Callable[[float], None]) -> None:
     service.seed()
-    service.provider.answers = [reply(404), reply(body=pdf())]
+    service.provider.responses = [reply(404), reply(body=pdf())]
     assert service(get()) == upstream(10)
     service.output()
     pass_time(0.5)
@@ -45,7 +46,7 @@ def test_a_failure_is_remembered_for_ten_seconds(service: Service, pass_time: Ca
 @pytest.mark.parametrize("change", [{"status": {"S": "viewed"}}, {"providerRequestId": {"S": "req_2"}}])
 def test_a_changed_item_is_tried_at_once(service: Service, change: dict[str, Any]) -> None:
     service.seed()
-    service.provider.answers = [reply(404), reply(body=pdf())]
+    service.provider.responses = [reply(404), reply(body=pdf())]
     assert service(get()) == UPSTREAM
     service.seed(**change)
     assert service(get()) == SERVED
@@ -54,7 +55,7 @@ def test_a_changed_item_is_tried_at_once(service: Service, change: dict[str, Any
 def test_a_failure_delays_no_other_certificate_and_none_that_is_archived(service: Service) -> None:
     service.seed()
     service.seed(signature_id=OTHER)
-    service.provider.answers = [reply(404), reply(body=pdf())]
+    service.provider.responses = [reply(404), reply(body=pdf())]
     assert service(get()) == UPSTREAM
     assert service(get(OTHER))["statusCode"] == 200
     service.archive(pdf())
@@ -65,7 +66,7 @@ def test_a_failure_is_forgotten_when_the_clock_is_set_back(
     service: Service, pass_time: Callable[[float], None]
 ) -> None:
     service.seed()
-    service.provider.answers = [reply(404), reply(body=pdf())]
+    service.provider.responses = [reply(404), reply(body=pdf())]
     assert service(get()) == UPSTREAM
     pass_time(-1)
     assert service(get()) == SERVED

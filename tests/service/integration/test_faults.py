@@ -54,7 +54,7 @@ MALFORMED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("answer", "cause", "tries"),
+    ("response", "cause", "tries"),
     [
         (dynamodb_error(500, "InternalServerError"), "InternalServerError", 3),
         (dynamodb_error(400, "ProvisionedThroughputExceededException"), "ProvisionedThroughputExceededException", 3),
@@ -74,10 +74,10 @@ MALFORMED: list[dict[str, Any]] = [
     ],
 )
 @pytest.mark.fault("dynamodb-malformed")
-def test_dynamodb_away_is_503(service: Service, script: ScriptAws, answer: Response, cause: str, tries: int) -> None:
+def test_dynamodb_away_is_503(service: Service, script: ScriptAws, response: Response, cause: str, tries: int) -> None:
     """Never 500, 401 or another certificate."""
     service.archive(PDF, signature_id=OTHER)
-    server = script("DYNAMODB", answer)
+    server = script("DYNAMODB", response)
     assert service(get()) == UNAVAILABLE
     (line,), metrics = service.written()
     assert line["detail"] == {"cause": cause}
@@ -90,8 +90,8 @@ def test_no_read_begins_without_time_for_it(
     service: Service, script: ScriptAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither botocore's retries nor the read of unprocessed keys."""
-    for answer in (dynamodb_error(500, "InternalServerError"), batch({}, left(SIGNATURES, "id", ID))):
-        server = script("DYNAMODB", answer)
+    for response in (dynamodb_error(500, "InternalServerError"), batch({}, left(SIGNATURES, "id", ID))):
+        server = script("DYNAMODB", response)
         left_ms = lambda _, server=server: 28_000 - 12_500 * len(server.requests)  # noqa: E731
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", left_ms)
         assert service(get()) == UNAVAILABLE
@@ -141,13 +141,13 @@ def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, scri
 
 
 @pytest.mark.parametrize(
-    "answer", [reset, reply(400, b'{"__type": "ResourceNotFoundException"}'), reply(500, b"canary")]
+    "response", [reset, reply(400, b'{"__type": "ResourceNotFoundException"}'), reply(500, b"canary")]
 )
 def test_secrets_manager_away_is_502_and_archived_certificates_are_served(
-    service: Service, script: ScriptAws, answer: Response
+    service: Service, script: ScriptAws, response: Response
 ) -> None:
     service.seed()
-    script("SECRETS_MANAGER", answer)
+    script("SECRETS_MANAGER", response)
     assert service(get())["statusCode"] == 502
     (line,), _ = service.written()
     assert line["detail"] == {"reason": "secret_unavailable", "transient": False}
@@ -176,7 +176,7 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
     pdf_with_canary = pdf().replace(b"0000007", canary.encode() + b"x")
     outputs = [pdf_with_canary, b"<html>cAnArY</html>", b"%PDF-cAnArY"]
     headers = {"Location": f"https://{canary}.example.com/", "X-Canary": canary, "Retry-After": canary}
-    answers = [reply(status, body, headers) for status in (200, 202, 302, 401, 404, 429, 500) for body in outputs] + [
+    responses = [reply(status, body, headers) for status in (200, 202, 302, 401, 404, 429, 500) for body in outputs] + [
         raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\ncAnArY malformed header line\r\n: cAnArY\r\n\r\ncAnArY"),
         raw(b"cAnArY\r\n\r\n"),
         raw(b"HTTP/1.1 cAnArY\r\n\r\n"),
@@ -188,18 +188,18 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
     ]
     replies: list[dict[str, Any]] = []
     secret: Any = {"name": {"S": canary}, "renderId": {"S": canary}, "providerRequestId": {"S": canary}}
-    for number, answer in enumerate(answers):
+    for number, response in enumerate(responses):
         signature_id = str(uuid.UUID(int=number))  # none is archived, and no failure remembered
         service.seed(signature_id=signature_id, **secret)
-        service.provider.answers = [answer]
+        service.provider.responses = [response]
         replies.append(service(get(signature_id, key=key)))
-    assert len(service.provider.requests) > len(answers)
+    assert len(service.provider.requests) > len(responses)
     for name in ("status", "projectId", "certificateUrl"):
         broken: dict[str, Any] = {name: {"S": f"{canary}!"}}
         service.seed(**broken)
         replies.append(service(get(key=key)))
     service.seed()
-    service.provider.answers = [reply(body=pdf_with_canary)]
+    service.provider.responses = [reply(body=pdf_with_canary)]
     wrong = (f"Bearer {canary}", f"Basic {canary}", f"Bearer ck_live_unknown{canary}0123456789")
     events = [get(key=None, authorization=authorization) for authorization in wrong] + [
         get(canary, key=key),
@@ -216,7 +216,7 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
     leaked = [line for line in output.splitlines() if canary in line]
     # Only a key's prefix may be logged: here it holds all but the last letter of the canary.
     assert leaked == []
-    assert output.count('"key_prefix":"ck_live_cAnAr"') > len(answers)
+    assert output.count('"key_prefix":"ck_live_cAnAr"') > len(responses)
     assert [reply for reply in replies if canary in json.dumps(reply)] == []
     assert {reply["statusCode"] for reply in replies} >= {200, 401, 404, 412, 500, 502, 503}
     assert INTERNAL["body"] in [reply["body"] for reply in replies]

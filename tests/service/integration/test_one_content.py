@@ -139,9 +139,9 @@ def bucket(world: World, write: str, read: str, other: str, monkeypatch: pytest.
     services = replace(download.SERVICES, archive=Archive(faulty, "bucket"))  # type: ignore[arg-type]
     monkeypatch.setattr(download, "SERVICES", services)
     monkeypatch.setattr(budgets, "CONFLICT_PAUSE", 0)
-    world.provider.answers = [reply(body=OURS)]
+    world.provider.responses = [reply(body=OURS)]
     yield faulty
-    world.provider.answers = [reply(body=pdf())]
+    world.provider.responses = [reply(body=pdf())]
 
 
 @pytest.mark.parametrize("other", OTHER_COPY)
@@ -155,7 +155,7 @@ def test_all_clients_get_the_bytes_that_are_archived(
     response = world(get())
     archived = bucket.objects.get(KEY)
     bucket.is_over = True
-    world.provider.answers = [reply(body=LATER)]
+    world.provider.responses = [reply(body=LATER)]
     assert b64decode(world(get())["body"]) == (archived or LATER)
     assert (archived == OTHERS) <= (other != "none")
     if archived is None:

@@ -42,6 +42,9 @@ OUTSIDE = refusal(
         ({"if_match": ETAG, "range": "bytes=0-9"}, part(PDF, ETAG, 0, 9)),
         ({"if_match": '"other"', "range": "bytes=0-9"}, FAILED),
         ({"if_match": f"W/{ETAG}"}, FAILED),
+        ({"if_match": '"other"', "if_none_match": ETAG}, FAILED),
+        ({"if_match": ETAG, "if_none_match": "*", "range": "bytes=0-9"}, CURRENT),
+        ({"if_none_match": '"other"', "if_range": '"other"', "range": "bytes=2000-"}, WHOLE),
         ({"if_match": ""}, FAILED),
         ({"if_range": ETAG, "range": "bytes=0-9"}, part(PDF, ETAG, 0, 9)),
         ({"if_range": '"other"', "range": "bytes=0-9"}, WHOLE),
@@ -122,7 +125,7 @@ def place_object(service: Service, **parameters: Any) -> str:
 @pytest.mark.usefixtures("low_limit")
 def test_all_parts_of_a_first_download_have_the_digest_of_the_whole(service: Service) -> None:
     service.seed()
-    service.provider.answers = [reply(body=LARGE)]
+    service.provider.responses = [reply(body=LARGE)]
     for first in (0, 4_500, 9_000):
         response = service(get(range=f"bytes={first}-{first + 4_499}"))
         assert response == part(LARGE, response["headers"]["ETag"], first, min(first + 4_499, 9_099))

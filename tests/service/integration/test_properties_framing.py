@@ -76,7 +76,7 @@ def test_a_response_cut_anywhere_is_the_whole_certificate_or_none(
     monkeypatch.setattr(budgets, "REMEMBERED_SECONDS", 0)  # each example is asked for
     world.bucket.objects.clear()
     world.provider.requests.clear()
-    world.provider.answers = [raw(*parts(sent.response[: sent.cut], sent.piece))]
+    world.provider.responses = [raw(*parts(sent.response[: sent.cut], sent.piece))]
     response = world(get())
     archived = world.bucket.objects.get(f"{PROJECT}/{ID}.pdf")
     missing = sent.response.removeprefix(sent.response[: sent.cut])

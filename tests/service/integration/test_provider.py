@@ -28,7 +28,7 @@ def test_the_request_is_what_the_settings_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         reply(body=PDF, headers={"Content-Type": "text/html; charset=utf-8"}),
         chunked([PDF[:1000], PDF[1000:]]),
@@ -47,8 +47,8 @@ def test_the_request_is_what_the_settings_say() -> None:
         raw(b"HTTP/1.1 102 Processing\r\nContent-Length: 9\r\n\r\n" + HEAD + b"\r\n" + PDF),
     ],
 )
-def test_a_whole_pdf_counts_whatever_its_type_and_framing(answer: Response) -> None:
-    content, server = fetch(answer)
+def test_a_whole_pdf_counts_whatever_its_type_and_framing(response: Response) -> None:
+    content, server = fetch(response)
     assert content == PDF
     assert server.connections == 1
 
@@ -102,7 +102,7 @@ def test_a_transient_fault_is_retried_once(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         (reset, "unreachable"),
         (raw(b"nonsense\r\n\r\n"), "unreachable"),
@@ -127,15 +127,15 @@ def test_a_transient_fault_is_retried_once(status: int) -> None:
         ),
     ],
 )
-def test_a_truncated_or_garbled_response_is_retried_once(answer: Response, reason: str) -> None:
-    assert refusal(answer)[:2] == (reason, 200 if reason == "broken_answer" else None)
-    content, server = fetch(answer, reply(body=PDF))
+def test_a_truncated_or_garbled_response_is_retried_once(response: Response, reason: str) -> None:
+    assert refusal(response)[:2] == (reason, 200 if reason == "broken_answer" else None)
+    content, server = fetch(response, reply(body=PDF))
     assert content == PDF
     assert server.connections == 2
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         raw(HEAD + b"Content-Length: 50001\r\n\r\n"),
         reply(body=pdf(50_001)),
@@ -145,8 +145,8 @@ def test_a_truncated_or_garbled_response_is_retried_once(answer: Response, reaso
         raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n" + pdf(9_000_000)),
     ],
 )
-def test_more_than_the_limit_is_refused_at_once(answer: Response) -> None:
-    assert refusal(answer, most=50_000) == ("too_large", 200, 1)
+def test_more_than_the_limit_is_refused_at_once(response: Response) -> None:
+    assert refusal(response, most=50_000) == ("too_large", 200, 1)
 
 
 def test_the_limit_itself_is_accepted() -> None:

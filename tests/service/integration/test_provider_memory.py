@@ -18,12 +18,12 @@ MIB = 1024 * 1024
 
 
 def endless(head: bytes, chunk: bytes) -> Response:
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
         while True:
             connection.sendall(chunk)
 
-    return answer
+    return respond
 
 
 def bomb(connection: socket.socket) -> None:
@@ -32,9 +32,9 @@ def bomb(connection: socket.socket) -> None:
     reply(body=body, headers={"Content-Encoding": "gzip"})(connection)
 
 
-def fetch(*answers: Response, link_field: str = "", times: int, at_once: int = 1) -> tuple[list[Any], float]:
+def fetch(*responses: Response, link_field: str = "", times: int, at_once: int = 1) -> tuple[list[Any], float]:
     """Fetches in a process of its own. Returns the outcomes and the peak of its memory in MiB."""
-    with ScriptedServer(*answers) as server:
+    with ScriptedServer(*responses) as server:
         run = [sys.executable, "-m", "tests.support.fetch_once", server.url, link_field, str(times), str(at_once)]
         result = json.loads(subprocess.run(run, cwd=ROOT, check=True, capture_output=True).stdout)
     return result["outcomes"], result["peak"] / MIB
@@ -43,7 +43,7 @@ def fetch(*answers: Response, link_field: str = "", times: int, at_once: int = 1
 @pytest.mark.threat("API4")
 def test_too_much_is_refused_and_the_largest_certificate_fetched_in_little_memory() -> None:
     negative_chunk = endless(b"Transfer-Encoding: chunked\r\n-1\r\n", bytes(MIB))
-    answers = {
+    responses = {
         reply(body=pdf(20 * MIB)): 20 * MIB,
         bomb: "too_large",
         endless(b"", b"%PDF-" + bytes(MIB)): "too_large",
@@ -51,8 +51,8 @@ def test_too_much_is_refused_and_the_largest_certificate_fetched_in_little_memor
         endless(b"Content-Encoding: gzip\r\n", gzip.compress(bytes(MIB))): "too_large",
         negative_chunk: "broken_answer",
     }
-    outcomes, peak = fetch(*answers, times=len(answers))
-    assert outcomes == list(answers.values())
+    outcomes, peak = fetch(*responses, times=len(responses))
+    assert outcomes == list(responses.values())
     assert peak < 160
 
 

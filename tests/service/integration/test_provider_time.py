@@ -28,7 +28,7 @@ def drip(before: bytes) -> Response:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         hang(2 * LONG),
         drip(b"HTTP/1.1 "),
@@ -39,9 +39,9 @@ def drip(before: bytes) -> Response:
     ],
 )
 @pytest.mark.threat("API4")
-def test_the_budget_holds_whatever_drips(answer: Response) -> None:
+def test_the_budget_holds_whatever_drips(response: Response) -> None:
     started = time.monotonic()
-    reason, _, requests = refusal(answer, seconds=0.6)
+    reason, _, requests = refusal(response, seconds=0.6)
     assert (reason, requests <= 1) == ("timed_out", True)
     assert time.monotonic() - started < LONG
 

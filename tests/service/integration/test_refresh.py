@@ -28,7 +28,7 @@ AWS_CALL: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-d
 @pytest.mark.threat("provider-secret", "leaks-to-logs")
 def test_client_credentials_become_an_access_token(run: Refresh) -> None:
     run.put(STATIC | {"parameters": {"scope": "read write", "subject_id": "1&2"}})
-    run.endpoint.answers = [issue("canary-token")]
+    run.endpoint.responses = [issue("canary-token")]
     fields = run()
     assert run.token() == "canary-token"
     (request,) = run.endpoint.requests
@@ -59,7 +59,7 @@ def test_an_empty_secret_gets_its_first_access_token(run: Refresh) -> None:
 
 def test_a_refresh_token_that_stays_is_not_written_again(run: Refresh) -> None:
     run.put(ROTATING | {"client_authentication": "body"})
-    run.endpoint.answers = [issue(), issue("access-2", "r1")]
+    run.endpoint.responses = [issue(), issue("access-2", "r1")]
     assert [run()["rotated"], run()["rotated"]] == [False, False]
     form = {"grant_type": "refresh_token", "refresh_token": "r1"} | CLIENT
     assert (run.forms(), run.token()) == ([form, form], "access-2")
@@ -98,7 +98,7 @@ def test_an_assertion_is_signed_by_the_key(run: Refresh) -> None:
 def test_a_token_that_ends_before_the_next_one_is_counted(
     run: Refresh, fields: dict[str, Any], seconds: int | None, *, is_short: bool
 ) -> None:
-    run.endpoint.answers = [issue(**fields)]
+    run.endpoint.responses = [issue(**fields)]
     assert (run()["seconds"], run.token()) == (seconds, "access-1")
     (line,), metrics = run.written()
     assert line.get("seconds") == seconds
@@ -116,9 +116,9 @@ class RotatingEndpoint:
         self.valid = "r1"
         self.issued = 0
         run.put(ROTATING)
-        run.endpoint.answers = [self.answer]
+        run.endpoint.responses = [self.respond]
 
-    def answer(self, connection: socket.socket) -> None:
+    def respond(self, connection: socket.socket) -> None:
         if dict(parse_qsl(self.run.endpoint.request.body.decode()))["refresh_token"] != self.valid:
             reply(400, b'{"error": "invalid_grant", "error_description": "canary"}')(connection)
             return
@@ -209,7 +209,7 @@ def test_a_new_refresh_token_is_kept_through_faults_of_aws(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         reply(body=BOM_UTF8 + b'{"access_token": "access-1", "refresh_token": "r2"}'),
         reply(body=b'{"access_token": "access-1", "refresh_token": "r2", "name": "Zo\xeb"}'),
@@ -222,10 +222,10 @@ def test_a_new_refresh_token_is_kept_through_faults_of_aws(
     ],
 )
 @pytest.mark.fault("refresh-keep")
-def test_both_tokens_are_taken_from_any_response_in_which_they_can_be_read(run: Refresh, answer: Response) -> None:
+def test_both_tokens_are_taken_from_any_response_in_which_they_can_be_read(run: Refresh, response: Response) -> None:
     """Credentials may begin with a byte-order mark too."""
     run.put("\ufeff" + json.dumps(ROTATING))
-    run.endpoint.answers = [answer]
+    run.endpoint.responses = [response]
     assert (run()["rotated"], run.token()) == (True, "access-1")
     assert run.credentials() == ROTATING | {"refresh_token": "r2"}
 
@@ -233,7 +233,7 @@ def test_both_tokens_are_taken_from_any_response_in_which_they_can_be_read(run: 
 @pytest.mark.fault("refresh-bad-token")
 def test_the_new_refresh_token_is_kept_although_the_access_token_is_refused(run: Refresh) -> None:
     run.put(ROTATING)
-    run.endpoint.answers = [issue("canary\r\nX: y", "r2"), issue("access-2", "r3")]
+    run.endpoint.responses = [issue("canary\r\nX: y", "r2"), issue("access-2", "r3")]
     assert run.failure() == "token_malformed"
     assert (run.credentials()["refresh_token"], run.token()) == ("r2", "access-0")
     run()
@@ -249,11 +249,11 @@ def test_a_consent_given_meanwhile_is_never_overwritten_and_a_change_of_other_fi
 ) -> None:
     run.put(ROTATING)
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         run.put(ROTATING | change)
         issue("access-1", "r2")(connection)
 
-    run.endpoint.answers = [answer]
+    run.endpoint.responses = [respond]
     if reason:
         assert (run.failure(), run.token()) == (reason, "access-0")
     else:
@@ -266,11 +266,11 @@ def test_a_refusal_of_credentials_that_were_replaced_meanwhile_is_tried_again(ru
     """Two runs at once: the other one has used the refresh token first."""
     run.put(ROTATING)
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         run.put(ROTATING | {"refresh_token": "r2"})
         reply(400, b'{"error": "invalid_grant"}')(connection)
 
-    run.endpoint.answers = [answer, issue("access-1", "r3")]
+    run.endpoint.responses = [respond, issue("access-1", "r3")]
     assert run.failure() == "credentials_changed"
     run()
     assert ([form["refresh_token"] for form in run.forms()], run.token()) == (["r1", "r2"], "access-1")

@@ -20,7 +20,7 @@ MANY_NAMES = [f"canary{number}" for number in range(2000)]
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         (reply(400, b'{"error": "invalid_grant", "error_description": "canary"}'), "invalid_grant"),
         (reply(401, b"<html>canary"), "refused"),
@@ -30,15 +30,15 @@ MANY_NAMES = [f"canary{number}" for number in range(2000)]
 )
 @pytest.mark.threat("leaks-to-logs")
 @pytest.mark.fault("refresh-refused")
-def test_a_refusal_alarms_and_is_not_retried(run: Refresh, answer: Response, reason: str) -> None:
-    run.endpoint.answers = [answer]
+def test_a_refusal_alarms_and_is_not_retried(run: Refresh, response: Response, reason: str) -> None:
+    run.endpoint.responses = [response]
     line = run.refused()
     assert (line["reason"], line["detail"].keys()) == (reason, {"reason", "cause"})
     assert (len(run.endpoint.requests), run.token()) == (1, "access-0")
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         (reset, "unreachable"),
         (reply(429, b"canary", {"Retry-After": "3600"}), "status"),
@@ -55,9 +55,9 @@ def test_a_refusal_alarms_and_is_not_retried(run: Refresh, answer: Response, rea
 @pytest.mark.threat("provider-secret", "leaks-to-logs")
 @pytest.mark.fault("refresh-endpoint-fails")
 def test_a_fault_that_may_pass_is_raised_so_that_lambda_tries_again(
-    run: Refresh, answer: Response, reason: str
+    run: Refresh, response: Response, reason: str
 ) -> None:
-    run.endpoint.answers = [answer, issue("access-2")]
+    run.endpoint.responses = [response, issue("access-2")]
     assert (run.failure(), run.token()) == (reason, "access-0")
     assert len(run.endpoint.requests) == 1
     run()
@@ -67,7 +67,7 @@ def test_a_fault_that_may_pass_is_raised_so_that_lambda_tries_again(
 @pytest.mark.fault("refresh-slow")
 def test_a_slow_endpoint_ends_within_the_time_budget(run: Refresh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grants, "TOKEN_SECONDS", 0.2)
-    run.endpoint.answers = [hang(5), raw(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 50, pause=0.1)]
+    run.endpoint.responses = [hang(5), raw(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 50, pause=0.1)]
     assert [run.failure(), run.failure()] == ["timed_out", "timed_out"]
 
 
@@ -99,17 +99,17 @@ def test_credentials_of_the_wrong_form_are_named_without_their_values(
 
 @pytest.mark.fault("refresh-no-key", "refresh-token-type")
 @pytest.mark.parametrize(
-    ("credentials", "answer", "reason"),
+    ("credentials", "response", "reason"),
     [
         (ASSERTING, issue(), "signing_key_missing"),
         *((STATIC, issue(token_type=name), "token_type_unsupported") for name in ("DPoP", "mac")),
     ],
 )
 def test_a_setting_that_only_a_person_can_change_is_named_and_not_retried(
-    run: Refresh, credentials: object, answer: Response, reason: str, monkeypatch: pytest.MonkeyPatch
+    run: Refresh, credentials: object, response: Response, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run.put(credentials)
-    run.endpoint.answers = [answer]
+    run.endpoint.responses = [response]
     settings = refresh.SETTINGS.model_copy(update={"provider_signing_key_arn": ""})
     monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
     line = run.refused()
@@ -118,7 +118,7 @@ def test_a_setting_that_only_a_person_can_change_is_named_and_not_retried(
 
 @pytest.mark.parametrize("token_type", ["", "BEARER ", "BearerToken", 7])
 def test_a_bearer_token_is_stored_whatever_its_type_is_called(run: Refresh, token_type: object) -> None:
-    run.endpoint.answers = [issue(token_type=token_type)]
+    run.endpoint.responses = [issue(token_type=token_type)]
     assert (run()["seconds"], run.token()) == (3600, "access-1")
 
 
@@ -134,7 +134,7 @@ def test_a_bearer_token_is_stored_whatever_its_type_is_called(run: Refresh, toke
 @pytest.mark.fault("refresh-aws-fails")
 def test_a_fault_of_aws_is_raised(run: Refresh, operation: str, secret: str | None, code: str, reason: str) -> None:
     run.put(ROTATING if secret else ASSERTING)
-    run.endpoint.answers = [issue("access-1", "r2")]
+    run.endpoint.responses = [issue("access-1", "r2")]
     name = secret and (PARAMETERS | OAUTH)[secret]
     original: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
 

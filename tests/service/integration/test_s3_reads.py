@@ -41,7 +41,7 @@ class Kind:
     content_range: Mapping[str, str]
     body: bytes
 
-    def answer(self, status: int = 0, body: bytes | None = None, **changes: str | None) -> Response:
+    def response(self, status: int = 0, body: bytes | None = None, **changes: str | None) -> Response:
         """The valid response with some changes. None removes a header."""
         content = self.body if body is None else body
         headers: dict[str, str | None] = {"Content-Length": str(len(content)), "ETag": ETAG, **self.content_range}
@@ -67,7 +67,7 @@ FAULTS: list[tuple[Kind, Response, str]] = [
     (WHOLE, reply(404, b"<html>"), "404"),
     (WHOLE, reply(204), "MalformedAnswer"),
     (WHOLE, reply(304), "304"),
-    (WHOLE, WHOLE.answer(status=206), "MalformedAnswer"),
+    (WHOLE, WHOLE.response(status=206), "MalformedAnswer"),
     (WHOLE, reset, "ConnectionClosedError"),
     # Bytes that are not those of the archive
     (WHOLE, found(headers=checksum(b64encode(b"0" * 32).decode())), "FlexibleChecksumError"),
@@ -76,21 +76,21 @@ FAULTS: list[tuple[Kind, Response, str]] = [
     (WHOLE, found(b""), "NoChecksum"),
     (WHOLE, found(b"<html>", {"x-amz-checksum-sha256": sha256(b"<html>")}), "NoChecksum"),
     # Cut short
-    (WHOLE, WHOLE.answer(body=PDF[:-1], content_length="2000"), "ResponseStreamingError"),
-    (RANGE, RANGE.answer(body=PDF[:9], content_length="10"), "IncompleteRead"),
-    (CONDITION, CONDITION.answer(body=b"", content_length="1"), "IncompleteReadError"),
+    (WHOLE, WHOLE.response(body=PDF[:-1], content_length="2000"), "ResponseStreamingError"),
+    (RANGE, RANGE.response(body=PDF[:9], content_length="10"), "IncompleteRead"),
+    (CONDITION, CONDITION.response(body=b"", content_length="1"), "IncompleteReadError"),
     # Malformed, or not the requested range
-    *((kind, kind.answer(etag=tag), "MalformedAnswer") for kind in KINDS.values() for tag in TAGS),
+    *((kind, kind.response(etag=tag), "MalformedAnswer") for kind in KINDS.values() for tag in TAGS),
     *(
-        (kind, kind.answer(content_length=length), "MalformedAnswer")
+        (kind, kind.response(content_length=length), "MalformedAnswer")
         for kind in KINDS.values()
         for length in (None, "-1")
     ),
-    *((kind, kind.answer(content_length="canary"), "ValueError") for kind in KINDS.values()),
-    *((kind, kind.answer(content_range=text), "MalformedAnswer") for kind in (RANGE, CONDITION) for text in RANGES),
-    *((kind, kind.answer(body=body), "MalformedAnswer") for kind in (RANGE, CONDITION) for body in (PDF[:5], PDF)),
-    (RANGE, RANGE.answer(status=200), "MalformedAnswer"),
-    (RANGE, RANGE.answer(content_range="bytes 0-9/" + "9" * 5000), "MalformedAnswer"),
+    *((kind, kind.response(content_length="canary"), "ValueError") for kind in KINDS.values()),
+    *((kind, kind.response(content_range=text), "MalformedAnswer") for kind in (RANGE, CONDITION) for text in RANGES),
+    *((kind, kind.response(body=body), "MalformedAnswer") for kind in (RANGE, CONDITION) for body in (PDF[:5], PDF)),
+    (RANGE, RANGE.response(status=200), "MalformedAnswer"),
+    (RANGE, RANGE.response(content_range="bytes 0-9/" + "9" * 5000), "MalformedAnswer"),
     # A bucket of the function's own region redirects nobody.
     *((kind, reply(307, headers={"Location": "http://127.0.0.1:1/"}), "Redirected") for kind in KINDS.values()),
 ]
@@ -107,13 +107,13 @@ def assert_unavailable(service: Service, kind: Kind, cause: str) -> None:
     assert service.archived() is None
 
 
-@pytest.mark.parametrize(("kind", "answer", "cause"), FAULTS)
+@pytest.mark.parametrize(("kind", "response", "cause"), FAULTS)
 @pytest.mark.fault("s3-malformed", "s3-redirect")
 @pytest.mark.threat("wrong-bytes")
 def test_s3_away_is_503_and_the_provider_is_left_alone(
-    service: Service, script: ScriptAws, kind: Kind, answer: Response, cause: str
+    service: Service, script: ScriptAws, kind: Kind, response: Response, cause: str
 ) -> None:
-    server = script("S3", answer)
+    server = script("S3", response)
     assert_unavailable(service, kind, cause)
     assert len(server.requests) == (2 if cause in RETRIED else 1)
 
@@ -166,7 +166,7 @@ def ranged(**metadata: str) -> Response:
 
 
 @pytest.mark.parametrize(
-    ("answers", "conditions"),
+    ("responses", "conditions"),
     [
         ([ranged(**{"repr-digest": digest(PDF)})], [None]),
         ([ranged(), found(headers=checksum(SHA256))], [None, ETAG]),
@@ -176,10 +176,10 @@ def ranged(**metadata: str) -> Response:
     ],
 )
 def test_only_without_the_metadata_a_second_request_gets_the_digest_of_a_part(
-    service: Service, script: ScriptAws, answers: list[Response], conditions: list[str | None]
+    service: Service, script: ScriptAws, responses: list[Response], conditions: list[str | None]
 ) -> None:
     service.seed()
-    server = script("S3", *answers)
+    server = script("S3", *responses)
     assert service(get(range="bytes=0-9")) == part(PDF, ETAG, 0, 9)
     assert conditions_of(server) == conditions
     ranges = [request.headers.get("range") for request in server.requests]
@@ -191,20 +191,20 @@ def conditions_of(server: ScriptedServer) -> list[str | None]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "cause"),
+    ("response", "cause"),
     [
         (found(PDF[:-20]), "MalformedAnswer"),
         (reply(200, PDF, {"ETag": '"b"'}), "MalformedAnswer"),
         (found(b"<html>".ljust(2000)), "NoChecksum"),
-        (WHOLE.answer(body=PDF[:-1], content_length="2000"), "ResponseStreamingError"),
+        (WHOLE.response(body=PDF[:-1], content_length="2000"), "ResponseStreamingError"),
         (s3_error(403, "AccessDenied"), "AccessDenied"),
     ],
 )
 @pytest.mark.fault("s3-no-digest")
 def test_a_part_whose_digest_cannot_be_read_is_503(
-    service: Service, script: ScriptAws, answer: Response, cause: str
+    service: Service, script: ScriptAws, response: Response, cause: str
 ) -> None:
-    script("S3", ranged(), answer)
+    script("S3", ranged(), response)
     assert_unavailable(service, RANGE, cause)
 
 

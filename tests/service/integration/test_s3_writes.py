@@ -40,7 +40,7 @@ def test_a_certificate_is_only_ever_created(service: Service, script: ScriptAws)
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected", "cause"),
+    ("responses", "expected", "cause"),
     [
         ([CONFLICT, EXISTS, found(OTHER)], OTHER_SERVED, None),
         ([reset, EXISTS, found()], SERVED, None),  # written, but the response was lost
@@ -51,15 +51,15 @@ def test_a_certificate_is_only_ever_created(service: Service, script: ScriptAws)
     ],
 )
 def test_when_another_copy_won_ours_is_not_served(
-    service: Service, script: ScriptAws, answers: list[Response], expected: dict[str, Any], cause: str | None
+    service: Service, script: ScriptAws, responses: list[Response], expected: dict[str, Any], cause: str | None
 ) -> None:
     service.seed()
-    server = script("S3", MISSING, *answers)
+    server = script("S3", MISSING, *responses)
     assert service(get()) == expected
     (line,), _ = service.written()
     assert line.get("detail") == (cause and {"cause": cause})
     again = ["GET"] * (2 if cause == "SlowDown" else 1)
-    assert [request.method for request in server.requests] == ["GET", *["PUT"] * (len(answers) - 1), *again]
+    assert [request.method for request in server.requests] == ["GET", *["PUT"] * (len(responses) - 1), *again]
 
 
 UNKNOWN: list[tuple[list[Response], str]] = [
@@ -76,21 +76,21 @@ UNREADABLE = (DENIED, SLOW_DOWN, reset, NO_SUCH_BUCKET, reply(404), reply(200, P
 
 
 @pytest.mark.parametrize(
-    ("answers", "cause", "after"),
+    ("responses", "cause", "after"),
     [
-        *((answers, cause, (MISSING, whole(PDF, f'"{SHA256}"'))) for answers, cause in UNKNOWN),
-        *((answers, cause, (found(OTHER), OTHER_SERVED)) for answers, cause in UNKNOWN),
+        *((responses, cause, (MISSING, whole(PDF, f'"{SHA256}"'))) for responses, cause in UNKNOWN),
+        *((responses, cause, (found(OTHER), OTHER_SERVED)) for responses, cause in UNKNOWN),
         *(([DENIED], "AccessDenied", (read, UNAVAILABLE)) for read in UNREADABLE),
     ],
 )
 @pytest.mark.fault("s3-write-unreadable")
 def test_after_a_write_of_unknown_outcome_ours_is_served_only_if_the_archive_certainly_holds_no_other(
-    service: Service, script: ScriptAws, answers: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
+    service: Service, script: ScriptAws, responses: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
 ) -> None:
     """`test_one_content.py` combines all writes with all reads."""
     service.seed()
     read, expected = after
-    script("S3", MISSING, *answers, read)
+    script("S3", MISSING, *responses, read)
     assert service(get()) == expected
     (error, line), metrics = service.written()
     assert (error["level"], error["message"], error["signature_id"]) == ("ERROR", "archive_write_failed", ID)
@@ -117,9 +117,9 @@ def test_an_unarchived_certificate_is_served_whole_or_not_at_all(service: Servic
     assert ask(if_none_match="*") == not_modified(f'"{SHA256}"')
     assert service.written()[1]["CertificatesServed"] == [{"service": "download_certificate", "source": "provider"}]
     largest = pdf(4_500_000)
-    service.provider.answers = [reply(body=largest)]
+    service.provider.responses = [reply(body=largest)]
     assert ask() == whole(largest, f'"{sha256(largest)}"')
-    service.provider.answers = [reply(body=pdf(4_500_001))]
+    service.provider.responses = [reply(body=pdf(4_500_001))]
     response = ask()
     assert (response["statusCode"], "has 4500001 bytes" in response["body"]) == (413, True)
     service.output()
@@ -158,7 +158,7 @@ def test_without_time_for_another_call_the_bytes_are_served_only_if_they_were_wr
 
 def test_a_fetch_ends_in_time_for_the_write(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     service.seed()
-    service.provider.answers = [raw(b"", pause=1), reply(body=PDF)]
+    service.provider.responses = [raw(b"", pause=1), reply(body=PDF)]
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 9_700)  # 0.2 s for the fetch
     assert service(get()) == UPSTREAM
     (line,), _ = service.written()

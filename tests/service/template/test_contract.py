@@ -5,7 +5,6 @@ import json
 import pytest
 
 from develop.template import Stack, translated
-from functions.download_certificate.responses import REFUSALS
 from tests.service.template.conftest import ARCHIVE, DOWNLOAD, listed, statements
 from tests.support.stack import PARAMETERS
 
@@ -28,20 +27,6 @@ def test_all_but_the_providers_parameters_have_working_defaults() -> None:
     assert {name for name, value in parameters.items() if "Default" not in value} == set(PARAMETERS)
     assert parameters["MaxCertificateBytes"]["Default"] == "20971520"
     assert parameters["Architecture"]["Default"] == "arm64"
-
-
-def test_the_statuses_and_codes_of_the_contract() -> None:
-    assert {(refusal.status, refusal.code) for refusal in REFUSALS.values()} == {
-        (401, "unauthorized"),
-        (404, "not_found"),
-        (409, "conflict"),
-        (412, "precondition_failed"),
-        (413, "content_too_large"),
-        (416, "range_not_satisfiable"),
-        (500, "internal"),
-        (502, "upstream_error"),
-        (503, "service_unavailable"),
-    }
 
 
 def test_existing_tables_are_used_by_name() -> None:

@@ -1,12 +1,10 @@
 """Data is locked, encrypted and never deleted with the stack."""
 
-import re
 from fnmatch import fnmatchcase
 
-import boto3
 import pytest
 
-from develop.template import Stack, translated
+from develop.template import Stack
 from tests.service.template.conftest import listed
 from tests.support.stack import PARAMETERS
 
@@ -143,11 +141,3 @@ def test_all_logs_are_kept_for_the_same_time() -> None:
         (expire,) = stack.resources["AccessLogBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
         groups = stack.of_type("AWS::Logs::LogGroup").values()
         assert {expire["ExpirationInDays"], *(group["RetentionInDays"] for group in groups)} == {days}
-
-
-def test_the_retention_is_one_that_cloudwatch_accepts() -> None:
-    """boto3's model has the list in the parameter's documentation."""
-    model = boto3.client("logs", region_name="eu-central-1").meta.service_model.operation_model("PutRetentionPolicy")
-    text = model.input_shape.members["retentionInDays"].documentation
-    accepted = [int(number) for number in re.findall(r"[0-9]+", text.partition("Possible values are:")[2])]
-    assert translated()["Parameters"]["LogRetentionDays"]["AllowedValues"] == accepted

@@ -11,7 +11,6 @@ import pytest
 from certificates import budgets
 from certificates.settings import ProviderSettings, Settings, StoreSettings
 from develop.template import ROOT, Stack, read_source, translate, translated
-from functions.download_certificate.download import INLINE_LIMIT
 from functions.download_certificate.responses import INTERNAL
 from tests.service.template.conftest import ARCHIVE, DOWNLOAD, FUNCTIONS, REFRESH
 from tests.support.stack import OAUTH, PARAMETERS
@@ -61,15 +60,6 @@ def test_inner_timeouts_end_before_outer_ones(stack: Stack) -> None:
     # The credentials are read twice, and both secrets are written.
     seconds = budgets.TOKEN_SECONDS + budgets.KMS.call_seconds + 4 * budgets.SECRETS_MANAGER.call_seconds
     assert seconds + budgets.REPLY_SECONDS < stack.resources[REFRESH]["Properties"]["Timeout"]
-
-
-def test_a_call_takes_no_longer_than_its_attempts_and_the_pauses_between_them() -> None:
-    limits = budgets.CallLimits(read_seconds=3, attempts=3)
-    assert (limits.attempt_seconds, limits.call_seconds) == (4, 4 + 1 + 4 + 2 + 4)
-
-
-def test_the_inline_limit_fits_into_a_lambda_reply() -> None:
-    assert INLINE_LIMIT * 4 / 3 + 2000 < 6_291_556
 
 
 def test_concurrency_is_reserved_only_on_demand(stack: Stack) -> None:

@@ -155,5 +155,5 @@ def test_a_copy_that_lags_raises_an_alarm_where_s3_publishes_the_latency() -> No
     )
     assert (alarm["Threshold"], "AlarmActions" in alarm) == (3600, False)
     topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
-    told = Stack("replica", {"AlarmTopicArn": topic}, REPLICA_TEMPLATE).resources["ReplicationLagAlarm"]["Properties"]
-    assert told["AlarmActions"] == [topic]
+    alarm = Stack("replica", {"AlarmTopicArn": topic}, REPLICA_TEMPLATE).resources["ReplicationLagAlarm"]["Properties"]
+    assert alarm["AlarmActions"] == [topic]

@@ -31,13 +31,13 @@ def handler(event, context):
         RequestItems={table: {"Keys": [key], "ConsistentRead": True} for table, key in wanted.items()}
     )["Responses"]
     (item,) = found[SIGNATURES]
-    place = {"Bucket": os.environ["CERTIFICATES_BUCKET"], "Key": f"{item['projectId']['S']}/{signature_id}.pdf"}
+    certificate = {"Bucket": os.environ["CERTIFICATES_BUCKET"], "Key": f"{item['projectId']['S']}/{signature_id}.pdf"}
     try:
-        content = s3.get_object(**place, ChecksumMode="ENABLED")["Body"].read()
+        content = s3.get_object(**certificate, ChecksumMode="ENABLED")["Body"].read()
     except s3.exceptions.NoSuchKey:
         url = os.environ["PROVIDER_CERTIFICATE_URL"].replace("{providerRequestId}", item["providerRequestId"]["S"])
         content = provider.request("GET", url, headers={"Authorization": f"Bearer {secret()}"}).data
-        s3.put_object(**place, Body=content, ChecksumAlgorithm="SHA256", IfNoneMatch="*")
+        s3.put_object(**certificate, Body=content, ChecksumAlgorithm="SHA256", IfNoneMatch="*")
     return {
         "statusCode": 200,
         "headers": {"Content-Type": "application/pdf"},
