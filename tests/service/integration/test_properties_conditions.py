@@ -1,19 +1,24 @@
-"""Any If-Match, If-None-Match, If-Range and Range: a first download gets what the next one gets."""
+"""Responses to any If-Match, If-None-Match, If-Range and Range, compared with a reference model of RFC 9110, and those
+to a first download with those to the next."""
 
 import hashlib
 import uuid
+from typing import Any
 
 import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
+from develop.fakes.memory import etag
 from functions.download_certificate import download
-from tests.service.integration.conftest import Service, get
+from tests.service.integration.conftest import Service, World, get
 from tests.support.examples import given
 from tests.support.pdf import pdf
+from tests.support.responses import not_modified, part, refusal, whole
+from tests.support.rfc9110 import respond
 
 CONTENT = pdf(2000)
-ETAG = f'"{hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}"'
+ETAG = etag(CONTENT)
 
 tags = st.sampled_from([ETAG, f"W/{ETAG}", "*", '"other"', 'W/"other"', '""']) | st.text('W/"*, \t\xa0a', max_size=4)
 conditions = st.tuples(st.lists(tags, max_size=3), st.sampled_from([", ", ",", " ,\t", ",,", " ", ""])).map(
@@ -28,6 +33,39 @@ ranges = st.tuples(
 requests = st.fixed_dictionaries(
     {}, optional={"If-Match": conditions, "If-None-Match": conditions, "If-Range": conditions, "Range": ranges}
 )
+
+
+def expected(headers: dict[str, str], most: int) -> dict[str, Any]:
+    status, sent = respond(headers, ETAG, len(CONTENT), most)
+    return {
+        200: whole(CONTENT, ETAG),
+        206: part(CONTENT, ETAG, sent.start, sent.stop - 1),
+        304: not_modified(ETAG),
+        412: refusal(412, "precondition_failed", "The certificate does not match If-Match."),
+        413: refusal(
+            413,
+            "content_too_large",
+            "The completion certificate has 2000 bytes. Ask for it in ranges of at most 4500000 bytes, "
+            "the first with the header Range: bytes=0-4499999.",
+            Accept_Ranges="bytes",
+        ),
+        416: refusal(
+            416, "range_not_satisfiable", "The completion certificate has 2000 bytes.", Content_Range="bytes */2000"
+        ),
+    }[status]
+
+
+@pytest.mark.fuzz
+@given(headers=requests, most=st.sampled_from([1500, 2000]))
+def test_conditions_and_ranges_follow_the_rfc(
+    world: World, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
+) -> None:
+    monkeypatch.setattr(download, "INLINE_LIMIT", most)
+    assert world(get(**fields(headers))) == expected(headers, most)
+
+
+def fields(headers: dict[str, str], etag: str = ETAG) -> dict[str, str]:
+    return {name.replace("-", "_").lower(): value.replace(ETAG, etag) for name, value in headers.items()}
 
 
 @pytest.mark.fuzz
@@ -45,7 +83,7 @@ def test_a_first_download_gets_what_the_next_one_gets_from_s3(
     signature_id = str(uuid.uuid4())
     service.seed(signature_id=signature_id)
     service.provider.requests.clear()
-    event = get(signature_id, **{name.replace("-", "_").lower(): value for name, value in headers.items()})
+    event = get(signature_id, **fields(headers, f'"{hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}"'))
     first = service(event)
     assert len(service.provider.requests) == 1
     assert service(event) == first
