@@ -23,9 +23,7 @@ def parse_url(text: str) -> Url:
 
 @click.command(epilog=examples("certificates archive seal --stack craftkit --tsa http://tsa.example.com"))
 @click.option("--tsa", type=parse_url, metavar="URL", help="The time-stamping authority (RFC 3161), by https or http.")
-@click.option(
-    "--tsa-ca", type=click.File("rb"), metavar="FILE", help="Trusted roots, in PEM, instead of the machine's."
-)
+@click.option("--tsa-ca", type=click.File("rb"), metavar="FILE", help="Trusted roots in PEM, not the machine's.")
 @click.option("--renew", is_flag=True, help="Stamp the time stamps of all earlier seals again.")
 @AS_JSON
 @on_a_stack
