@@ -34,7 +34,7 @@ TSA_CA = click.option(
     "--tsa-ca",
     type=click.File("rb"),
     metavar="FILE",
-    help="The time-stamping authorities to trust, in PEM; by default those that this machine trusts.",
+    help="Trusted roots of time-stamping authorities, in PEM, not the machine's.",
 )
 
 

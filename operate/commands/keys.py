@@ -35,10 +35,8 @@ def _read_keys(stack: DeployedStack, project: str | None) -> list[tuple[str, Sho
     pages = scan(dynamodb, table, ("keyHash", *_ATTRIBUTES), ConsistentRead=True)
     items = [item for page in pages for item in page if project in (None, item.get("projectId"))]
     items.sort(key=lambda item: (str(item.get("projectId")), str(item.get("createdAt"))))
-    return [
-        (str(item["keyHash"]), {name: item.get(name) for name in _ATTRIBUTES} | {"state": _judge(item)})
-        for item in items
-    ]
+    shown = [{name: item.get(name) for name in _ATTRIBUTES} | {"state": _judge(item)} for item in items]
+    return [(str(item["keyHash"]), one) for item, one in zip(items, shown, strict=True)]
 
 
 def _judge(item: dict[str, Any]) -> str:

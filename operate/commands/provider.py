@@ -111,9 +111,7 @@ def _fetch(target: DeployedStack, *, request_id: str) -> None:
 
 
 @provider.command("check", epilog=examples("certificates provider check --local --request req_first"))
-@click.option(
-    "--parameters", "file", type=click.Path(path_type=Path), metavar="FILE", help="Check those of sam deploy."
-)
+@click.option("--parameters", "file", type=click.Path(path_type=Path), metavar="FILE", help="What sam deploy reads.")
 @click.option("--env", metavar="NAME", help="The environment in FILE; default by default.")
 @functools.wraps(_fetch, assigned=())  # its options
 def check_command(*, file: Path | None, env: str | None, **options: Any) -> None:
