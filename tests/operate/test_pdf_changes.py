@@ -13,9 +13,9 @@ from operate.evidence.checks import contradict
 from operate.evidence.signature_checks import check_signatures
 from tests.support import signed_pdf as pdfs
 from tests.support.pdf_signatures import DOCUMENT_STAMP, FORBIDDEN, OTHER_DIGEST, added, found, inspect, make_trusted  # noqa: F401
-from tests.support.signed_pdf import append, fill, form, sign, unsigned
+from tests.support.signed_pdf import append, fill, form, read, sign, unsigned
 
-NOTE = b"/Annots[<</Type/Annot/Subtype/Text/Rect[1 1 9 9]>>"
+NOTE = b"<</Type/Annot/Subtype/FreeText/Rect[1 1 9 9]>>"
 DSS = b"<</Type/DSS/VRI<</Type/VRI/%s<<>>>>>>" % (b"A" * 40)
 UNLISTED = b"\n3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 1 1]>>\nendobj\n"
 NOT_PERMITTED = "its certification does not permit what was added"
@@ -25,8 +25,8 @@ def fill_name(content: bytes) -> bytes:
     return fill(content, 5, b"(Alice)", b"(Mallory)")
 
 
-def annotate(content: bytes) -> bytes:
-    return fill(content, 3, b"/Annots[", NOTE)
+def annotate(content: bytes, shown: bytes = NOTE) -> bytes:
+    return append(content, pdfs.replace_page(content, {}, shown))
 
 
 def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
@@ -41,12 +41,12 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
         (lambda c: fill(c, 8, b"/Opt", b"/V(blue)/I[1]/Opt"), added(("form_field", ["Color"]))),
         (lambda c: fill(c, 9, b"/Type", b"/V(5)/Type"), added(("form_field", ["Amount.1"]))),
         (lambda c: append(c, {}, free=[10]), {"coverage": "whole_revision"}),
-        (lambda c: fill(c, 3, b"/B 1", b"/B 2"), added("metadata")),
+        (lambda c: pdfs.change_page(c, {"/PieceInfo": b"<<>>"}), added("metadata")),
         (lambda c: append(c, {}, trailer=b"/Info 99 0 R"), {"coverage": "whole_revision"}),
         (lambda c: append(c, pdfs.replace_entry(c, "/DSS", DSS)), added("validation_data")),
         (lambda c: append(c, pdfs.replace_entry(c, "/StructTreeRoot", b"<<>>")), added("structure")),
         (annotate, added("annotation")),
-        (lambda c: fill(c, 3, b"[0 0 300 300]", b"[0 0 30 300]"), FORBIDDEN),
+        (pdfs.change_page, FORBIDDEN),
         (
             lambda c: fill(c, 2, b"/Kids[3 0 R]", b"/Kids[3 0 R 3 0 R]"),
             FORBIDDEN | {"changes_reason": "pages were added or removed"},
@@ -84,8 +84,7 @@ def two_pages(*objects: bytes, first: bytes = b"") -> bytes:
 LINK = b"<</Type/Annot/Subtype/Link/Dest[%d 0 R/Fit]>>"
 LINKED = two_pages(LINK % 3, first=b"/Annots[5 0 R]")
 FONTS = two_pages(b"<</Type/Font/Name/A>>", b"<</F 5 0 R>>", first=b"/Resources<</Font 6 0 R>>")
-SHOWN = b"/Annots[5 0 R 7 0 R 8 0 R 9 0 R]"
-WITHOUT_WIDGET = sign(form().replace(SHOWN, b"/Annots[5 0 R 7 0 R 8 0 R      ]"))
+WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
 
 
 @pytest.mark.parametrize(
@@ -94,13 +93,36 @@ WITHOUT_WIDGET = sign(form().replace(SHOWN, b"/Annots[5 0 R 7 0 R 8 0 R      ]")
         (append(LINKED, {5: LINK % 4}), added("annotation")),
         (append(FONTS, {5: b"<</Type/Font/Name/B>>"}), FORBIDDEN),
         (append(FONTS, {6: b"<</F 5 0 R/G 5 0 R>>"}), unexplained("resources of page 1 were added")),
-        (fill(WITHOUT_WIDGET, 3, SHOWN, SHOWN), added(("form_field", ["Amount.1"]))),
+        (annotate(WITHOUT_WIDGET, b"9 0 R"), added(("form_field", ["Amount.1"]))),
     ],
     ids=["link to another page", "font changed", "font added", "widget that a page shows only later"],
 )
 def test_each_change_of_what_a_page_refers_to_is_named(content: bytes, expected: dict[str, Any]) -> None:
     (one,) = inspect(content)
     assert one.model_dump() == found(**expected)
+
+
+def add_field(content: bytes, number: int, entries: bytes, shown: bytes) -> bytes:
+    """Adds a signature field that a later revision claims to show nothing, and shows something on the page."""
+    fields = pdfs.read_entries(read(content).root["/AcroForm"])
+    fields["/Fields"] = fields["/Fields"].rstrip(b"]") + b" %d 0 R]" % number
+    objects = {4: pdfs.write_dictionary(fields), number: b"<</FT/Sig/T(X)/V<</Type/Sig>>%s>>" % entries}
+    return append(content, objects | pdfs.replace_page(content, {}, shown))
+
+
+@pytest.mark.parametrize(
+    ("number", "entries", "shown", "kind"),
+    [
+        (20, b"/Subtype/FreeText/Rect[0 0 9 9]", b" 20 0 R", "visible_signature"),
+        (20, b"/Kids[<</Subtype/Widget>>]", NOTE, "annotation"),
+        (10, b"/Subtype/Widget", b"", "annotation"),
+    ],
+    ids=["the field is an annotation", "neither has a reference", "it has the number of an annotation"],
+)
+def test_a_field_hides_no_annotation(number: int, entries: bytes, shown: bytes, kind: str) -> None:
+    signed = sign(append(form(), {10: NOTE} | pdfs.replace_page(form(), {}, b" 10 0 R")))
+    one = next(one for one in inspect(add_field(signed, number, entries, shown)) if one.field == "Seal")
+    assert kind in {addition.kind for addition in one.additions}
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,8 @@ def test_the_signature_of_a_pdf_that_can_not_be_read_is_found_by_its_bytes() -> 
         (hostile_form(b"<</FT/Sig/T(a)/V 3 0 R>>"), ["its byte range is malformed"]),
         (hostile_form(b"<</FT/Sig/T(a)/V<</ByteRange[0 9 9 9999]>>>>"), ["its byte range ends beyond the file"]),
         (hostile_form(b"<</FT/Sig/T(a)/V<</ByteRange[0 9 -9 9]>>>>"), ["its byte range is malformed"]),
+        (hostile_form(b"<</FT/Sig/T(a)/V 5 0 R/Kids[4 0 R]>>", b"<</T(b)>>", MALFORMED), [SOMETHING_ELSE]),
+        (hostile_form(b"<</FT/Tx/T(a)/V(c)/Kids[4 0 R]>>", b"<</FT/Sig/T(b)/V 5 0 R>>", MALFORMED), [SOMETHING_ELSE]),
         (hostile_form(b"<</FT/Sig/T(a)/Kids[3 0 R]>>"), []),
         (hostile_form(b"3 0 R"), []),
     ],

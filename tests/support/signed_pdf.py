@@ -211,10 +211,13 @@ def replace_entry(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
     return {reader.root_ref.idnum: write_dictionary(read_entries(reader.root) | {key: value})}
 
 
-def replace_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE) -> dict[int, bytes]:
-    """The first page with other values of these entries."""
+def replace_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE, shown: bytes = b"") -> dict[int, bytes]:
+    """The first page with other values of these entries, and another annotation."""
     page = read(content).root["/Pages"]["/Kids"].raw_get(0)
-    return {page.idnum: write_dictionary(read_entries(page.get_object()) | changed)}
+    entries = read_entries(page.get_object()) | changed
+    if shown:
+        entries["/Annots"] = entries["/Annots"].rstrip(b"]") + shown + b"]"
+    return {page.idnum: write_dictionary(entries)}
 
 
 def change_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE) -> bytes:
