@@ -15,12 +15,14 @@ from operate.evidence.pdf_changes import PADDING, compare
 from operate.evidence.pdf_integrity import check_signature, check_time_stamp, read_signed_data, read_tst_info
 from operate.evidence.pdf_objects import attempt, attempt_or_name_error
 from operate.evidence.pdf_revisions import Document, Signature, find_signatures, read_gap, read_signatures
-from operate.evidence.pdf_trust import find_trust
+from operate.evidence.pdf_trust import find_trust, make_trust_manager
 from operate.evidence.record import DigitalSignature
 
 # pyHanko's messages repeat texts of the PDF, which would reach the terminal.
 for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
+
+make_trust_manager()  # once, by the process that each inspection is forked from
 
 
 def inspect_signatures(content: bytes) -> tuple[list[DigitalSignature], str | None]:

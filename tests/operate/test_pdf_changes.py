@@ -64,11 +64,6 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
             unexplained("objects were added that no cross-reference table lists"),
         ),
     ],
-    ids=[
-        *("text field", "field whose widget is a kid", "choice", "name with a point", "freed object", "private data"),
-        *("reference to nothing", "validation data of another form", "structure", "annotation", "page", "page added"),
-        *("field renamed", "script", "object that only repairs would find"),
-    ],
 )
 def test_each_change_after_a_signature_is_named(change: Callable[[bytes], bytes], expected: dict[str, Any]) -> None:
     (one,) = inspect(change(sign(form())))
@@ -95,7 +90,6 @@ WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
         (append(FONTS, {6: b"<</F 5 0 R/G 5 0 R>>"}), unexplained("resources of page 1 were added")),
         (annotate(WITHOUT_WIDGET, b"9 0 R"), added(("form_field", ["Amount.1"]))),
     ],
-    ids=["link to another page", "font changed", "font added", "widget that a page shows only later"],
 )
 def test_each_change_of_what_a_page_refers_to_is_named(content: bytes, expected: dict[str, Any]) -> None:
     (one,) = inspect(content)

@@ -48,16 +48,16 @@ def _escape(value: bytes, size: int) -> bytes:
     return escaped + b"\0" * (size - len(value))
 
 
-def wrap(content: bytes, *, is_padded: bool) -> bytes:
+def wrap(content: bytes) -> bytes:
     """Moves the second signed range to the file's end, and puts a page, a signature dictionary and cross-references in
-    the gap, where the signed `startxref` leads. With padding, the value that is stated fills the gap."""
+    the gap, where the signed `startxref` leads. The value that is stated would fill the gap."""
     number, entries, value, (_, length, second, second_length) = _find_signature(content)
     reader = read(content)
     newest = reader.xrefs.explicit_refs_in_revision(reader.total_revisions - 1)
     kept = {one.idnum: write_object(reader.get_object(one)) for one in newest if one.idnum != number}
     size = 60_000
     entries["/ByteRange"] = b"[0 %d %d %d]" % (length, length + size, second_length)
-    entries["/Contents"] = b"(%s)" % _escape(value, (size - 2) // 2 if is_padded else len(value))
+    entries["/Contents"] = b"(%s)" % _escape(value, (size - 2) // 2)
     filled = content[length:second].ljust(reader.last_startxref - length)
     offset, body, table = len(filled) + length + 1000, b"", b""
     for one, written in {**kept, **replace_page(content), number: write_dictionary(entries)}.items():
