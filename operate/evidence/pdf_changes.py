@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import FieldMDPSpec
 
-from operate.evidence.pdf_objects import Comparer, find_reference, read_entries, read_items, resolve
+from operate.evidence.pdf_objects import find_differences, find_reference, read_entries, read_items, resolve
 from operate.evidence.pdf_revisions import Field, Signature, walk_fields
 from operate.evidence.record import Addition, AdditionKind, Permission
 
@@ -55,20 +55,28 @@ def compare(old: PdfFileReader, new: PdfFileReader, signed: Signature, tail: byt
     permitted, lock = _read_limits(signed)
     if not tail.strip(PADDING):
         return {"permitted": permitted, "changes": "none"}
-    found = _Comparison(old, new)
+    (fields, before), (new_fields, after) = _read_parts(old), _read_parts(new)
+    found: dict[Any, dict[str, None]] = {"forbidden": {}, "not_explained": {}}
+    for part in find_differences(before, after):
+        if part.field is None:
+            finding, text = _judge(part, is_new=part not in before)
+        else:
+            finding, text = _judge_field(part.key, fields.get(part.field), new_fields.get(part.field))
+        found.setdefault(finding, {})[text] = None
+    if sum(not part.key for part in before) != sum(not part.key for part in after):
+        found["forbidden"] = {"pages were added or removed": None}
     if _has_unlisted_objects(new, tail, signed.end):
-        found.unexplained.append("objects were added that no cross-reference table lists")
-    for kind, names in found.additions.items():
-        if kind in _FORBIDDEN.get(permitted, ()):
-            found.forbidden.append("its certification does not permit what was added")
-        if lock and kind == "form_field" and any(map(lock.is_locked, names)):
-            found.forbidden.append("a form field was changed that it locks")
-    clean = "explained" if found.additions else "none"
+        found["not_explained"]["objects were added that no cross-reference table lists"] = None
+    if found.keys() & _FORBIDDEN.get(permitted, set()):
+        found["forbidden"]["its certification does not permit what was added"] = None
+    if lock and any(map(lock.is_locked, found.get("form_field", ()))):
+        found["forbidden"]["a form field was changed that it locks"] = None
+    forbidden, unexplained = found.pop("forbidden"), found.pop("not_explained")
     return {
         "permitted": permitted,
-        "changes": "forbidden" if found.forbidden else "not_explained" if found.unexplained else clean,
-        "changes_reason": "; ".join(dict.fromkeys(found.forbidden or found.unexplained)) or None,
-        "additions": [Addition(kind=kind, names=list(names)) for kind, names in found.additions.items()],
+        "changes": "forbidden" if forbidden else "not_explained" if unexplained else "explained" if found else "none",
+        "changes_reason": "; ".join(forbidden or unexplained) or None,
+        "additions": [Addition(kind=kind, names=[name for name in names if name]) for kind, names in found.items()],
     }
 
 
@@ -87,44 +95,24 @@ def _read_limits(signed: Signature) -> tuple[Permission | None, FieldMDPSpec | N
     return _PERMISSIONS.get(resolve(permitted)), FieldMDPSpec.from_pdf_object(resolved) if lock else None
 
 
-class _Comparison:
-    """Collects additions with their names, and sentences in our words about forbidden and unexplained changes."""
+def _judge(part: _Part, *, is_new: bool) -> tuple[str, str]:
+    """Returns the kind of addition, or another finding with a sentence in our words."""
+    if part.key in _KINDS:
+        return _KINDS[part.key], ""
+    if part.key == "/Resources" and is_new:
+        return "not_explained", f"resources of {part.holder} were added"
+    if part.key in _SHOWN:
+        return "forbidden", f"the content of {part.holder} was changed"
+    return "not_explained", f"attributes of {part.holder} were changed"
 
-    def __init__(self, old: PdfFileReader, new: PdfFileReader) -> None:
-        self.additions: dict[AdditionKind, dict[str, None]] = {}
-        self.forbidden: list[str] = []
-        self.unexplained: list[str] = []
-        (fields, before), (self._fields, after) = _read_parts(old), _read_parts(new)
-        is_same = Comparer().is_same
-        for part in {**before, **after}:
-            if not is_same(before.get(part), after.get(part)):
-                if part.field is None:
-                    self._judge(part, is_new=part not in before)
-                else:
-                    self._judge_field(part, part.field, fields.get(part.field))
-        if sum(not part.key for part in before) != sum(not part.key for part in after):
-            self.forbidden = ["pages were added or removed"]
 
-    def _add(self, kind: AdditionKind, *names: str) -> None:
-        self.additions.setdefault(kind, {}).update(dict.fromkeys(names))
-
-    def _judge(self, part: _Part, *, is_new: bool) -> None:
-        if part.key in _KINDS:
-            self._add(_KINDS[part.key])
-        elif part.key == "/Resources" and is_new:
-            self.unexplained.append(f"resources of {part.holder} were added")
-        elif part.key in _SHOWN:
-            self.forbidden.append(f"the content of {part.holder} was changed")
-        else:
-            self.unexplained.append(f"attributes of {part.holder} were changed")
-
-    def _judge_field(self, part: _Part, name: str, old: Field | None) -> None:
-        if name not in self._fields:
-            self.unexplained.append("a form field was removed")
-        elif old and (part.key not in _FILLED or (part.key == "/V" and old.signature)):
-            self.unexplained.append("a form field was changed beyond filling it")
-        else:
-            self._add(_classify(self._fields[name]), name)
+def _judge_field(key: str, old: Field | None, new: Field | None) -> tuple[str, str]:
+    """Returns the kind of addition with the field's name, or another finding with a sentence in our words."""
+    if new is None:
+        return "not_explained", "a form field was removed"
+    if old and (key not in _FILLED or (key == "/V" and old.signature)):
+        return "not_explained", "a form field was changed beyond filling it"
+    return _classify(new), new.name
 
 
 def _read_parts(reader: PdfFileReader) -> tuple[dict[str, Field], dict[_Part, Any]]:

@@ -1,6 +1,6 @@
 """Reads objects of a PDF, and compares those of two revisions with everything that they refer to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,8 @@ from pyhanko.pdf_utils import generic
 
 _UPWARDS = {"/Parent", "/P", "/Pg"}
 """Keys of references to what holds an object. They are not followed."""
+
+_Pair = tuple[generic.Reference | None, generic.Reference | None]
 
 
 def attempt[Result](read: Callable[[], Result]) -> Result | None:
@@ -56,41 +58,40 @@ def find_reference(value: Any) -> generic.Reference | None:
     return value.reference if isinstance(value, generic.IndirectObject) else None
 
 
-class Comparer:
-    """Compares each pair of references once: remembers those that lead to equal objects."""
+def find_differences[Key](old: Mapping[Key, Any], new: Mapping[Key, Any]) -> list[Key]:
+    """Returns the keys whose values differ, or refer to objects that do. Compares each pair of references once."""
+    equal: set[_Pair] = set()
+    return [key for key in {**old, **new} if not _is_same(old.get(key), new.get(key), equal)]
 
-    def __init__(self) -> None:
-        self._equal: set[tuple[generic.Reference | None, generic.Reference | None]] = set()
 
-    def is_same(self, old: Any, new: Any) -> bool:
-        seen: set[tuple[generic.Reference | None, generic.Reference | None]] = set()
-        stack = [(old, new)]
-        while stack:
-            one, other = stack.pop()
-            references = find_reference(one), find_reference(other)
-            if references in self._equal or references in seen:
-                continue
-            if all(references):
-                seen.add(references)
-            one, other = resolve(one), resolve(other)
-            if _is_compared_alone(one) and _is_compared_alone(other):
-                if references[0] != references[1]:
-                    return False
-                continue
-            if _read_value(one) != _read_value(other):
+def _is_same(old: Any, new: Any, equal: set[_Pair]) -> bool:
+    """Adds the pairs of references that lead to equal objects."""
+    seen: set[_Pair] = set()
+    stack = [(old, new)]
+    while stack:
+        one, other = stack.pop()
+        references = find_reference(one), find_reference(other)
+        if references in equal or references in seen:
+            continue
+        if all(references):
+            seen.add(references)
+        one, other = resolve(one), resolve(other)
+        if _is_compared_alone(one) and _is_compared_alone(other):
+            if references[0] != references[1]:
                 return False
-            ignored = set(_UPWARDS)
-            if isinstance(one, generic.StreamObject):
-                ignored |= {"/Length"}
-                if one.encoded_data != other.encoded_data:
-                    ignored |= {"/Filter", "/DecodeParms"}
-                    if not attempt(partial(_has_same_data, one, other)):
-                        return False
-            stack += zip(read_items(one), read_items(other), strict=True)
-            entries, others = read_entries(one), read_entries(other)
-            stack += [(entries.get(key), others.get(key)) for key in {**entries, **others} if key not in ignored]
-        self._equal |= seen
-        return True
+            continue
+        if _read_value(one) != _read_value(other):
+            return False
+        ignored = {*_UPWARDS, "/Length"} if isinstance(one, generic.StreamObject) else _UPWARDS
+        if isinstance(one, generic.StreamObject) and one.encoded_data != other.encoded_data:
+            if not attempt(partial(_has_same_data, one, other)):
+                return False
+            ignored |= {"/Filter", "/DecodeParms"}
+        stack += zip(read_items(one), read_items(other), strict=True)
+        entries, others = read_entries(one), read_entries(other)
+        stack += [(entries.get(key), others.get(key)) for key in {**entries, **others} if key not in ignored]
+    equal |= seen
+    return True
 
 
 def _is_compared_alone(value: Any) -> bool:
