@@ -101,7 +101,7 @@ def _judge(part: _Part, *, is_new: bool) -> tuple[str, str]:
         return _KINDS[part.key], ""
     if part.key == "/Resources" and is_new:
         return "not_explained", f"resources of {part.holder} were added"
-    if part.key in _SHOWN:
+    if part.key in _SHOWN and part.holder.startswith("page"):
         return "forbidden", f"the content of {part.holder} was changed"
     return "not_explained", f"attributes of {part.holder} were changed"
 
@@ -110,7 +110,7 @@ def _judge_field(key: str, old: Field | None, new: Field | None) -> tuple[str, s
     """Returns the kind of addition with the field's name, or another finding with a sentence in our words."""
     if new is None:
         return "not_explained", "a form field was removed"
-    if old and (key not in _FILLED or (key == "/V" and old.signature)):
+    if old and (key not in _FILLED or (key == "/V" and old.signature is not None)):
         return "not_explained", "a form field was changed beyond filling it"
     return _classify(new), new.name
 

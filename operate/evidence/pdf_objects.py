@@ -14,10 +14,10 @@ _Pair = tuple[generic.Reference | None, generic.Reference | None]
 
 def attempt[Result](read: Callable[[], Result]) -> Result | None:
     """Reads a part of a hostile PDF. Returns None if it can't be read."""
-    return attempt_or_name_error(read)[0]
+    return attempt_with_error(read)[0]
 
 
-def attempt_or_name_error[Result](read: Callable[[], Result]) -> tuple[Result | None, str]:
+def attempt_with_error[Result](read: Callable[[], Result]) -> tuple[Result | None, str]:
     """Returns the result and an empty text, or else None and the kind of error. Hostile PDFs raise any.
 
     Raises MemoryError: the process has a limit, at which nothing more can be said about the PDF.

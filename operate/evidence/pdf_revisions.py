@@ -7,7 +7,7 @@ import binascii
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,20 +17,11 @@ from pyhanko.pdf_utils.crypt import AuthStatus
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
-from operate.evidence.pdf_objects import (
-    attempt,
-    attempt_or_name_error,
-    find_reference,
-    read_entries,
-    read_items,
-    resolve,
-)
+from operate.evidence.pdf_objects import attempt, attempt_with_error, find_reference, read_entries, read_items, resolve
 
 _END = re.compile(rb"%%EOF(?:\r\n|\r|\n)?")
 _WS = rb"[\0\t\n\f\r ]{0,16}+"
 _BYTE_RANGE = re.compile(rb"/ByteRange" + _WS + rb"\[" + (_WS + rb"([0-9]{1,10}+)") * 4 + _WS + rb"\]")
-_HEXADECIMAL = re.compile(rb"(?s:.?)<([0-9A-Fa-f\s]*+)>(?s:.?)")
-"""With a byte before and behind it, unless these are its delimiters."""
 _HEX_STRING = re.compile(rb"<([0-9A-Fa-f\0\s]*+)>")
 _HEADER_BYTES = 1024 + len(b"%PDF-")
 
@@ -52,19 +43,15 @@ class Field:
 class Signature:
     """A signature as one revision has it. If only its bytes were found, it has no name, dictionary and lock."""
 
-    name: str | None
+    name: str | None = field(compare=False)
     byte_range: tuple[int, ...]
     """Empty if it is not four numbers."""
 
     contents: bytes
     """Its value, mostly CMS."""
 
-    dictionary: Any = None
-    lock: Any = None
-
-    @property
-    def identity(self) -> tuple[tuple[int, ...], bytes]:
-        return self.byte_range, self.contents
+    dictionary: Any = field(default=None, compare=False)
+    lock: Any = field(default=None, compare=False)
 
     @property
     def end(self) -> int:
@@ -95,7 +82,7 @@ def _read_pdf(content: bytes) -> tuple[PdfFileReader | None, str | None]:
     """Returns a reader, or why there is none. Leaves out what is behind the last end marker, where the service accepts
     bytes of any kind."""
     end = content.rfind(b"%%EOF") + len(b"%%EOF\r\n")
-    reader, error = attempt_or_name_error(partial(_open, content[:end]))
+    reader, error = attempt_with_error(partial(_open, content[:end]))
     if reader:
         return reader, None
     if error and b"/Encrypt" not in content:
@@ -127,12 +114,9 @@ def find_signatures(document: Document) -> list[tuple[Signature, bool]]:
     """Returns the signatures, the oldest first, and whether the last revision hides them: does not have them, has them
     under another name, or has them otherwise."""
     shown = read_signatures(document.reader.root) if document.reader else []
-    known = {(name, one.identity) for one in shown for name in (one.name, None)}
-    hidden: dict[Any, Signature] = {}
-    for one in _find_earlier(document):
-        if (one.name, one.identity) not in known:
-            hidden.setdefault(one.identity, one)
-    found = [(one, False) for one in shown] + [(one, document.reader is not None) for one in hidden.values()]
+    known = {(name, one) for one in shown for name in (one.name, None)}
+    hidden = dict.fromkeys(one for one in _find_earlier(document) if (one.name, one) not in known)
+    found = [(one, False) for one in shown] + [(one, document.reader is not None) for one in hidden]
     return sorted(found, key=lambda pair: pair[0].end)
 
 
@@ -159,14 +143,14 @@ def _gives_usage_rights(root: Any, one: Signature) -> bool:
 
 def read_signatures(root: Any) -> list[Signature]:
     """Returns those of the signed fields of a form."""
-    return [_read_signature(field) for field in walk_fields(root) if field.signature is not None]
+    return [_read_signature(one) for one in walk_fields(root) if one.signature is not None]
 
 
-def _read_signature(field: Field) -> Signature:
-    byte_range = attempt(lambda: tuple(map(int, field.signature["/ByteRange"]))) or ()
-    contents = attempt(lambda: extract_contents(field.signature)) or b""
+def _read_signature(one: Field) -> Signature:
+    byte_range = attempt(lambda: tuple(map(int, one.signature["/ByteRange"]))) or ()
+    contents = attempt(lambda: extract_contents(one.signature)) or b""
     byte_range = byte_range if len(byte_range) == 4 else ()
-    return Signature(field.name, byte_range, contents, field.signature, field.entries.get("/Lock"))
+    return Signature(one.name, byte_range, contents, one.signature, one.entries.get("/Lock"))
 
 
 def walk_fields(root: Any) -> list[Field]:
@@ -175,19 +159,19 @@ def walk_fields(root: Any) -> list[Field]:
     seen: set[int] = set()
 
     def walk(node: Any, prefix: str, above: dict[str, Any]) -> None:
-        field = resolve(node)
-        if id(field) in seen:
+        holder = resolve(node)
+        if id(holder) in seen:
             return
-        seen.add(id(field))
-        own = read_entries(field)
+        seen.add(id(holder))
+        own = read_entries(holder)
         name = ".".join(filter(None, (prefix, str(resolve(own.get("/T")) or ""))))
         entries = above | own
-        kids = read_items(field, "/Kids")
+        kids = read_items(holder, "/Kids")
         below = [kid for kid in kids if "/T" in read_entries(kid)]  # the others are widgets
         for kid in below:
             attempt(partial(walk, kid, name, entries))
         if own and not below:
-            widgets = {find_reference(kid): resolve(kid) for kid in kids} or {find_reference(node): field}
+            widgets = {find_reference(kid): resolve(kid) for kid in kids} or {find_reference(node): holder}
             value = resolve(entries.get("/V"))
             is_signed = resolve(entries.get("/FT")) == "/Sig" and isinstance(value, generic.DictionaryObject)
             found.append(Field(name, entries, widgets, value if is_signed else None))
@@ -201,8 +185,9 @@ def read_gap(document: bytes, byte_range: tuple[int, ...]) -> bytes | None:
     """Returns the value of the hexadecimal string between the signed ranges, or None if anything else is there. The
     ranges may include its delimiters."""
     start, stop = sum(byte_range[:2]), sum(byte_range[2:3])
-    match = _HEXADECIMAL.fullmatch(document, start - 1, stop + 1)
-    return attempt(lambda: bytes.fromhex(match[1].decode("ascii"))) if match else None
+    match = _HEX_STRING.match(document, start) or _HEX_STRING.match(document, start - 1)
+    is_whole = match is not None and match.end() in {stop, stop + 1}
+    return attempt(lambda: bytes.fromhex(match[1].decode("ascii"))) if match and is_whole else None
 
 
 def is_cms(contents: bytes) -> bool:

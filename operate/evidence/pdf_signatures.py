@@ -13,7 +13,7 @@ from pyhanko.sign.validation.generic_cms import extract_self_reported_ts, extrac
 
 from operate.evidence.pdf_changes import PADDING, compare
 from operate.evidence.pdf_integrity import check_signature, check_time_stamp, read_signed_data, read_tst_info
-from operate.evidence.pdf_objects import attempt, attempt_or_name_error
+from operate.evidence.pdf_objects import attempt, attempt_with_error
 from operate.evidence.pdf_revisions import Document, Signature, find_signatures, read_gap, read_signatures
 from operate.evidence.pdf_trust import find_trust, make_trust_manager
 from operate.evidence.record import DigitalSignature
@@ -53,7 +53,7 @@ def _describe_changes(document: Document, one: Signature) -> dict[str, Any]:
     """Reads the signed revision as a file of its own, and compares it with the whole file."""
     revision = document.read_revision(one.end)
     fields = attempt(lambda: read_signatures(revision.root)) if revision else None
-    signed = next((other for other in fields or [] if other.identity == one.identity), None)
+    signed = next((other for other in fields or [] if other == one), None)
     if revision is None or signed is None or read_gap(document.content, one.byte_range) != one.contents:
         return {"coverage": "part", "changes_reason": "it does not cover a whole revision of the PDF"}
     tail = document.content[one.end :]
@@ -61,7 +61,7 @@ def _describe_changes(document: Document, one: Signature) -> dict[str, Any]:
     reader = document.reader
     if reader is None:
         return found | {"changes_reason": "the last revision of the PDF can't be read"}
-    changes, error = attempt_or_name_error(lambda: compare(revision, reader, signed, tail))
+    changes, error = attempt_with_error(lambda: compare(revision, reader, signed, tail))
     return found | (changes or {"changes_reason": f"the revisions can't be compared ({error})"})
 
 
