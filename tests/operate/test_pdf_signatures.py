@@ -28,6 +28,14 @@ from tests.support.pdf_signatures import (  # noqa: F401
 )
 from tests.support.signed_pdf import TIME_STAMPER, append, fill, form, sign, stamp, subject, unsigned
 
+UNCLAIMED: dict[str, Any] = {"signed_at": None, "time_source": None}
+NO_DIGITS = dict.fromkeys(("integrity", "changes"), "not_determined") | {
+    "integrity_reason": "its value is not written in hexadecimal digits, as ISO 32000-2 requires",
+    "coverage": "part",
+    "changes_reason": "it does not cover a whole revision of the PDF",
+    "trust": None,
+}
+
 
 def add_signer(base: bytes, name: str, **options: Any) -> bytes:
     return sign(sign(base), "Second", name, **options)
@@ -60,7 +68,8 @@ def describe(content: bytes) -> list[dict[str, Any]]:
         (lambda base: sign(base, name=pdfs.FORMER), [found(signer=subject(pdfs.FORMER), trust="expired")]),
         (lambda base: sign(base, name=pdfs.WEB_SITE), [found(signer=subject(pdfs.WEB_SITE), trust="web_site_only")]),
         (lambda base: sign(base, name=TIME_STAMPER), [found(signer=subject(TIME_STAMPER), trust="other_purpose")]),
-        (lambda base: pdfs.sign_by_hand(base, has_covered_delimiters=True), [found(signed_at=None, time_source=None)]),
+        (lambda base: pdfs.sign_by_hand(base, has_covered_delimiters=True), [found(**UNCLAIMED)]),
+        (lambda base: pdfs.sign_by_hand(base, delimiters=b"()"), [found(**UNCLAIMED, **NO_DIGITS)]),
     ],
 )
 def test_each_signature_is_described(make: Callable[[bytes], bytes], expected: list[dict[str, Any]]) -> None:
