@@ -25,7 +25,7 @@ _KINDS: dict[str, AdditionKind] = {
 }
 _UNSEEN_OF_DOCUMENT = {"/AcroForm", "/Pages", "/Type"}
 _UNSEEN_OF_PAGE = {"/Parent", "/Tabs", "/StructParents", "/Annots", "/Resources", "/Type"}
-_UNSEEN_OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q", "/NeedAppearances"}
+_UNSEEN_OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q"}
 _UNSEEN_OF_FIELD = {"/Kids", "/Parent", "/P", "/StructParent", "/T"}
 _FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", "/DA", "/DR", "/Q", "/BS", "/Border", "/Type"}
 _OBJECT = re.compile(rb"(?<![0-9])[0-9]{1,10}+[\0\t\n\f\r ]{1,16}+[0-9]{1,5}+[\0\t\n\f\r ]{1,16}+obj(?![A-Za-z])")

@@ -29,6 +29,12 @@ def annotate(content: bytes, shown: bytes = NOTE) -> bytes:
     return append(content, pdfs.replace_page(content, {}, shown))
 
 
+def change_form(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
+    """The form with another value of an entry. An array is added to."""
+    entries = pdfs.read_entries(read(content).root["/AcroForm"])
+    return {4: pdfs.write_dictionary(entries | {key: entries.get(key, b"").rstrip(b"]") + value})}
+
+
 def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
     return added(*additions, changes="not_explained", changes_reason=reason)
 
@@ -58,6 +64,10 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
         (
             lambda c: append(c, pdfs.replace_entry(c, "/OpenAction", b"<</S/JavaScript/JS(1)>>")),
             unexplained("attributes of the document were changed"),
+        ),
+        (
+            lambda c: append(c, change_form(c, "/NeedAppearances", b"true")),
+            unexplained("attributes of the form were changed"),
         ),
         (
             lambda c: append(c + UNLISTED, {}),
@@ -98,9 +108,8 @@ def test_each_change_of_what_a_page_refers_to_is_named(content: bytes, expected:
 
 def add_field(content: bytes, number: int, entries: bytes, shown: bytes) -> bytes:
     """Adds a signature field that a later revision claims to show nothing, and shows something on the page."""
-    fields = pdfs.read_entries(read(content).root["/AcroForm"])
-    fields["/Fields"] = fields["/Fields"].rstrip(b"]") + b" %d 0 R]" % number
-    objects = {4: pdfs.write_dictionary(fields), number: b"<</FT/Sig/T(X)/V<</Type/Sig>>%s>>" % entries}
+    field = {number: b"<</FT/Sig/T(X)/V<</Type/Sig>>%s>>" % entries}
+    objects = change_form(content, "/Fields", b" %d 0 R]" % number) | field
     return append(content, objects | pdfs.replace_page(content, {}, shown))
 
 
