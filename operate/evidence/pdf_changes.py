@@ -127,11 +127,10 @@ def _read_parts(reader: PdfFileReader) -> tuple[dict[str, Field], dict[_Part, An
     document = read_entries(reader.root) | {key: trailer.get(key) for key in ("/Info", "/Encrypt")}
     add(document, _UNSEEN_OF_DOCUMENT, "the document")
     add(read_entries(reader.root, "/AcroForm"), _UNSEEN_OF_FORM, "the form")
-    names: dict[Any, str] = {}
+    names = {reference: name for name, field in fields.items() for reference in field.widgets if reference}
     for name, field in fields.items():
         add(field.entries, _UNSEEN_OF_FIELD, "the form", None, name)
         for reference, widget in field.widgets.items():
-            names |= {reference: name} if reference else {}
             add(read_entries(widget), _UNSEEN_OF_FIELD, "the form", reference, name)
     for number, page in enumerate(_walk_pages(reader.root["/Pages"], {}), 1):
         holder = f"page {number}"
