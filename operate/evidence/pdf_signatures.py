@@ -31,10 +31,11 @@ def inspect_signatures(content: bytes) -> tuple[list[DigitalSignature], str | No
     Raises MemoryError. It has no other limit: `signature_checks` runs it in a process of its own.
     """
     document = Document(content)
-    return [_describe(document, *found) for found in find_signatures(document)], document.problem
+    found = find_signatures(document)
+    return [_describe(document, one, is_hidden=is_hidden) for one, is_hidden in found], document.problem
 
 
-def _describe(document: Document, one: Signature, is_hidden: bool) -> DigitalSignature:  # noqa: FBT001 - a pair
+def _describe(document: Document, one: Signature, *, is_hidden: bool) -> DigitalSignature:
     """Asks the three questions apart."""
     integrity, reason = check_signature(document.content, one)
     found: dict[str, Any] = {"integrity": integrity, "integrity_reason": reason}
