@@ -140,7 +140,7 @@ def _read_parts(reader: PdfFileReader) -> tuple[dict[str, Field], dict[_Part, An
             found = read_entries(resources)
             parts |= {_Part("/Resources", holder, (kind, resource)): found[resource] for resource in found}
         shown = [(find_reference(one), one) for one in read_items(page.get("/Annots"))]
-        parts |= {_Part("/AP", "the form", (holder, key), names[key]): one for key, one in shown if key in names}
+        parts |= {_Part("/AP", "the form", (holder, key), names[key]): True for key, _ in shown if key in names}
         others = [one for key, one in shown if key not in names]
         parts |= {_Part("/Annots", holder, index): one for index, one in enumerate(others)}
     return fields, parts

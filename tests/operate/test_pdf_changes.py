@@ -1,5 +1,6 @@
 """Genuine PDFs: each change after signing is named, and what is not understood accuses nobody."""
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from operate.evidence import pdf_changes, pdf_integrity, pdf_trust
 from operate.evidence.checks import contradict
 from operate.evidence.signature_checks import check_signatures
 from tests.support import signed_pdf as pdfs
+from tests.support.forged_pdf import change_reason
 from tests.support.pdf_signatures import DOCUMENT_STAMP, FORBIDDEN, OTHER_DIGEST, added, found, inspect, make_trusted  # noqa: F401
 from tests.support.signed_pdf import append, fill, form, read, sign, unsigned
 
@@ -65,6 +67,7 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
             lambda c: append(c, pdfs.replace_entry(c, "/OpenAction", b"<</S/JavaScript/JS(1)>>")),
             unexplained("attributes of the document were changed"),
         ),
+        (change_reason, unexplained("a form field was changed beyond filling it")),
         (
             lambda c: append(c, change_form(c, "/NeedAppearances", b"true")),
             unexplained("attributes of the form were changed"),
@@ -89,6 +92,9 @@ def two_pages(*objects: bytes, first: bytes = b"") -> bytes:
 LINK = b"<</Type/Annot/Subtype/Link/Dest[%d 0 R/Fit]>>"
 LINKED = two_pages(LINK % 3, first=b"/Annots[5 0 R]")
 FONTS = two_pages(b"<</Type/Font/Name/A>>", b"<</F 5 0 R>>", first=b"/Resources<</Font 6 0 R>>")
+STREAM = b"<</Length %d%s>>\nstream\n%s\nendstream"
+PACKED = zlib.compress(b"q Q")
+CONTENT = two_pages(STREAM % (3, b"", b"q Q"), first=b"/Contents 5 0 R")
 WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
 
 
@@ -96,6 +102,8 @@ WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
     ("content", "expected"),
     [
         (append(LINKED, {5: LINK % 4}), added("annotation")),
+        (append(CONTENT, {5: STREAM % (3, b"", b"q q")}), FORBIDDEN),
+        (append(CONTENT, {5: STREAM % (len(PACKED), b"/Filter/FlateDecode", PACKED)}), {"coverage": "whole_revision"}),
         (append(FONTS, {5: b"<</Type/Font/Name/B>>"}), FORBIDDEN),
         (append(FONTS, {6: b"<</F 5 0 R/G 5 0 R>>"}), unexplained("resources of page 1 were added")),
         (annotate(WITHOUT_WIDGET, b"9 0 R"), added(("form_field", ["Amount.1"]))),

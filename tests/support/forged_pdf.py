@@ -38,6 +38,12 @@ def pad_value(content: bytes) -> bytes:
         size += missing
 
 
+def change_reason(content: bytes) -> bytes:
+    """Overrides what the signature's dictionary says beside its value."""
+    number, entries, _, _ = _find_signature(content)
+    return append(content, {number: write_dictionary(entries | {"/Reason": b"(other)"})})
+
+
 def _escape(value: bytes, size: int) -> bytes:
     """A literal string of the value, padded with zeros."""
     escaped = b"".join(b"\\%03o" % byte if byte in b"()\\\r\n" else bytes([byte]) for byte in value)

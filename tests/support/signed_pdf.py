@@ -245,8 +245,8 @@ def change_cms(content: bytes, change: Callable[[Any], object]) -> bytes:
     stop = content.index(b">", start)
     found = cms.ContentInfo.load(bytes.fromhex(content[start:stop].decode()))
     change(found["content"])
-    changed = cms.ContentInfo({"content_type": "signed_data", "content": found["content"].copy()}).dump(force=True)
-    return content[:start] + bytes(changed).hex().encode().ljust(stop - start, b"0") + content[stop:]
+    changed = bytes(found.dump(force=True)).hex().encode()
+    return content[:start] + changed.ljust(stop - start, b"0") + content[stop:]
 
 
 def break_stamp(content: bytes) -> bytes:
