@@ -67,6 +67,7 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
             lambda c: append(c, pdfs.replace_entry(c, "/OpenAction", b"<</S/JavaScript/JS(1)>>")),
             unexplained("attributes of the document were changed"),
         ),
+        (lambda c: fill(c, 8, b"(blue)", b"(green)"), unexplained("a form field was changed beyond filling it")),
         (change_reason, unexplained("a form field was changed beyond filling it")),
         (
             lambda c: append(c, change_form(c, "/NeedAppearances", b"true")),

@@ -36,6 +36,13 @@ NO_DIGITS = dict.fromkeys(("integrity", "changes"), "not_determined") | {
     "trust": None,
 }
 
+NO_BEGINNING = {
+    "integrity": "not_determined",
+    "integrity_reason": "it does not cover the beginning of the file",
+    "byte_range": [1, ANY, ANY, ANY],
+    "trust": None,
+}
+
 
 def add_signer(base: bytes, name: str, **options: Any) -> bytes:
     return sign(sign(base), "Second", name, **options)
@@ -68,8 +75,10 @@ def describe(content: bytes) -> list[dict[str, Any]]:
         (lambda base: sign(base, name=pdfs.FORMER), [found(signer=subject(pdfs.FORMER), trust="expired")]),
         (lambda base: sign(base, name=pdfs.WEB_SITE), [found(signer=subject(pdfs.WEB_SITE), trust="web_site_only")]),
         (lambda base: sign(base, name=TIME_STAMPER), [found(signer=subject(TIME_STAMPER), trust="other_purpose")]),
-        (lambda base: pdfs.sign_by_hand(base, has_covered_delimiters=True), [found(**UNCLAIMED)]),
+        (lambda base: pdfs.sign_by_hand(base, edges=(0, 1)), [found(**UNCLAIMED)]),
         (lambda base: pdfs.sign_by_hand(base, delimiters=b"()"), [found(**UNCLAIMED, **NO_DIGITS)]),
+        (lambda base: pdfs.sign_by_hand(base, edges=(1, 0)), [found(**UNCLAIMED, **NO_BEGINNING)]),
+        (lambda base: pdfs.sign_by_hand(base, entries=pdfs.USAGE_RIGHTS), []),
     ],
 )
 def test_each_signature_is_described(make: Callable[[bytes], bytes], expected: list[dict[str, Any]]) -> None:
