@@ -4,31 +4,30 @@
 Whatever is not understood is "not determined".
 """
 
-import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from asn1crypto import cms, core, tsp
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.hashes import Hash
 from pyhanko.pdf_utils import generic
 from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.utils import extract_message_digest
+from pyhanko_certvalidator.errors import AlgorithmNotSupported, DSAParametersUnavailable, PSSParameterMismatch
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
+from pyhanko_certvalidator.util import get_pyca_cryptography_hash
 
-from operate.evidence.pdf_objects import attempt
-from operate.evidence.pdf_revisions import SignatureField, is_cms, read_gap
+from operate.evidence.pdf_objects import attempt, resolve
+from operate.evidence.pdf_revisions import Signature, is_cms, read_gap
 from operate.evidence.record import Integrity
 
 _CMS_KINDS = {"/adbe.pkcs7.detached", "/adbe.pkcs7.sha1", "/ETSI.CAdES.detached", "/ETSI.RFC3161"}
 
 Verdict = tuple[Integrity, str | None]
 """With the reason, if it is not intact."""
-Digest = Callable[[str], bytes]
-"""Takes hashlib's name of an algorithm and returns the digest of what is signed."""
 
 
 class _NotIntact(Exception):
@@ -36,29 +35,27 @@ class _NotIntact(Exception):
 
 
 class _Validator(DefaultSignatureValidator):
-    """Distinguishes an unsupported algorithm, which pyHanko reports by a subclass, from an invalid signature."""
+    """Distinguishes what pyHanko can't check, which it reports by subclasses of InvalidSignature."""
 
     def validate_signature(self, *arguments: Any, **options: Any) -> None:
         try:
             super().validate_signature(*arguments, **options)
-        except InvalidSignature as error:
-            if type(error) is not InvalidSignature:
-                raise _NotIntact("not_determined", "its signature algorithm is not supported") from error
-            raise
+        except (AlgorithmNotSupported, DSAParametersUnavailable, PSSParameterMismatch) as error:
+            raise _NotIntact("not_determined", "its signature algorithm is not supported") from error
 
 
-def check_signature(document: bytes, signature: SignatureField) -> Verdict:
-    return _judge(partial(_check_signature, document, signature))
+def check_signature(document: bytes, signature: Signature) -> Verdict:
+    return _judge(_check_signature, document, signature)
 
 
 def check_time_stamp(token: cms.SignedData, value: bytes) -> Verdict:
     """Checks a time stamp over the value of a signature (RFC 3161, appendix A)."""
-    return _judge(partial(_check_cms, token, lambda algorithm: _compute(algorithm, value)))
+    return _judge(_check_cms, token, value)
 
 
-def _judge(check: Callable[[], None]) -> Verdict:
+def _judge[**P](check: Callable[P, None], *arguments: P.args, **options: P.kwargs) -> Verdict:
     try:
-        check()
+        check(*arguments, **options)
     except MemoryError:
         raise
     except _NotIntact as error:
@@ -79,40 +76,29 @@ def read_tst_info(signed_data: cms.SignedData) -> tsp.TSTInfo | None:
     return enclosed["content"].parsed if enclosed["content_type"].native == "tst_info" else None
 
 
-def _check_signature(document: bytes, signature: SignatureField) -> None:
-    is_hexadecimal = _check_range(document, signature)
+def _check_signature(document: bytes, signature: Signature) -> None:
+    """Nothing but the signature's own value may lie between the signed ranges, whatever lengths it states."""
+    byte_range = signature.byte_range
+    if not byte_range or min(byte_range) < 0 or sum(byte_range[:2]) > byte_range[2]:
+        raise _NotIntact("broken", "its byte range is malformed")
+    if signature.end > len(document):
+        raise _NotIntact("broken", "its byte range ends beyond the file")
+    start, stop = sum(byte_range[:2]), byte_range[2]
+    gap = read_gap(document, byte_range)
+    if gap is None and not attempt(partial(_is_literal, document[start:stop], signature.contents)):
+        raise _NotIntact("broken", "something else than its value lies between the signed ranges")
+    if gap not in {None, signature.contents}:
+        raise _NotIntact("broken", "another value lies between the signed ranges")
     signed_data = read_signed_data(signature.contents)
     if signed_data is None:
-        if signature.sub_filter in _CMS_KINDS:
+        if attempt(partial(resolve, signature.dictionary, "/SubFilter")) in _CMS_KINDS:
             raise _NotIntact("broken", "its value is not a CMS signature")
         raise _NotIntact("not_determined", "signatures of its kind are not supported")
-    first, length, second, second_length = signature.byte_range or ()
-    covered = [memoryview(document)[first : first + length], memoryview(document)[second : second + second_length]]
-    _check_cms(signed_data, lambda algorithm: _compute(algorithm, *covered))
-    if first != 0:
+    _check_cms(signed_data, memoryview(document)[byte_range[0] : start], memoryview(document)[stop : signature.end])
+    if byte_range[0] != 0:
         raise _NotIntact("not_determined", "it does not cover the beginning of the file")
-    if not is_hexadecimal:
-        raise _NotIntact("not_determined", "its value is not written in hexadecimal digits, as ISO 32000-2 requires")
-
-
-def _check_range(document: bytes, signature: SignatureField) -> bool:
-    """Checks that nothing but the signature's own value lies between the signed ranges, whatever lengths it states.
-
-    Returns whether the value is written in hexadecimal digits, which can hold nothing else.
-    """
-    byte_range = signature.byte_range
-    if byte_range is None or len(byte_range) != 4 or min(byte_range) < 0 or sum(byte_range[:2]) > byte_range[2]:
-        raise _NotIntact("broken", "its byte range is malformed")
-    if byte_range[2] + byte_range[3] > len(document):
-        raise _NotIntact("broken", "its byte range ends beyond the file")
-    gap = read_gap(document, byte_range)
     if gap is None:
-        if not attempt(partial(_is_literal, document[byte_range[1] : byte_range[2]], signature.contents)):
-            raise _NotIntact("broken", "something else than its value lies between the signed ranges")
-        return False
-    if gap != signature.contents:
-        raise _NotIntact("broken", "another value lies between the signed ranges")
-    return True
+        raise _NotIntact("not_determined", "its value is not written in hexadecimal digits, as ISO 32000-2 requires")
 
 
 def _is_literal(gap: bytes, contents: bytes) -> bool:
@@ -123,13 +109,13 @@ def _is_literal(gap: bytes, contents: bytes) -> bool:
     return not stream.read() and value.original_bytes == contents and contents.rstrip(b"\0") == exact.rstrip(b"\0")
 
 
-def _check_cms(signed_data: cms.SignedData, digest: Digest) -> None:
+def _check_cms(signed_data: cms.SignedData, *covered: bytes | memoryview) -> None:
     """Compares the digest first: that it differs is known even if nothing else is understood."""
     signers = list(signed_data["signer_infos"])
     if len(signers) != 1:
         raise _NotIntact("not_determined", f"it has {len(signers)} signers, not one")
     (signer,) = signers
-    computed = _compute_content_digest(signed_data, digest, _name_digest(signer["digest_algorithm"]))
+    computed = _digest_content(signed_data, signer["digest_algorithm"]["algorithm"].native, covered)
     attributes = signer["signed_attrs"]
     if attributes is not core.VOID and extract_message_digest(signer) != computed:
         raise _NotIntact("broken", "the digest of the covered bytes is not the signed one")
@@ -147,34 +133,27 @@ def _check_cms(signed_data: cms.SignedData, digest: Digest) -> None:
         raise _NotIntact("not_determined", "it is valid, but RFC 5652 has its attributes signed in another order")
 
 
-def _compute_content_digest(signed_data: cms.SignedData, digest: Digest, algorithm: str) -> bytes:
+def _digest_content(signed_data: cms.SignedData, algorithm: str, covered: Iterable[bytes | memoryview]) -> bytes:
     """Returns the digest of the signed content, which is the covered bytes or holds a digest of them."""
     content = signed_data["encap_content_info"]["content"]
     if content is core.VOID:
-        return digest(algorithm)
+        return _digest(algorithm, *covered)
     tst_info = read_tst_info(signed_data)
     if tst_info is not None:
         imprint = tst_info["message_imprint"]
-        if digest(_name_digest(imprint["hash_algorithm"])) != imprint["hashed_message"].native:
+        if _digest(imprint["hash_algorithm"]["algorithm"].native, *covered) != imprint["hashed_message"].native:
             raise _NotIntact("broken", "the digest of the covered bytes is not the time-stamped one")
-    elif bytes(content) != digest("sha1") and _compute("sha256", bytes(content)) != digest("sha256"):
+    elif bytes(content) not in {_digest("sha1", *covered), b"".join(covered)}:
         # It may enclose the covered bytes themselves, or their SHA-1 (adbe.pkcs7.sha1: ISO 32000-1, 12.8.3.3.1).
         raise _NotIntact("broken", "it encloses other content than the covered bytes")
-    return _compute(algorithm, bytes(content))
+    return _digest(algorithm, bytes(content))
 
 
-def _name_digest(identifier: Any) -> str:
-    """Returns hashlib's name."""
-    name = str(identifier["algorithm"].native)
-    name = "shake_256" if name.startswith("shake256") else name
-    if name not in hashlib.algorithms_available:
-        raise _NotIntact("not_determined", "its digest algorithm is not supported")
-    return name
-
-
-def _compute(algorithm: str, *parts: bytes | memoryview) -> bytes:
-    computed: Any = hashlib.new(algorithm)
+def _digest(algorithm: str, *parts: bytes | memoryview) -> bytes:
+    try:
+        computed = Hash(get_pyca_cryptography_hash(algorithm))
+    except (AttributeError, TypeError) as error:
+        raise _NotIntact("not_determined", "its digest algorithm is not supported") from error
     for part in parts:
         computed.update(part)
-    # SHAKE256 in CMS has 512 bits (RFC 8702, 3.1).
-    return bytes(computed.digest(64) if algorithm == "shake_256" else computed.digest())
+    return computed.finalize()

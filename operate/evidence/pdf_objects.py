@@ -1,6 +1,7 @@
 """Reads objects of a PDF, and compares those of two revisions with everything that they refer to."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pyhanko.pdf_utils import generic
@@ -8,90 +9,89 @@ from pyhanko.pdf_utils import generic
 _UPWARDS = {"/Parent", "/P", "/Pg"}
 """Keys of references to what holds an object. They are not followed."""
 
-Reference = tuple[int, int]
+_Pair = tuple[generic.Reference | None, generic.Reference | None]
 
 
 def attempt[Result](read: Callable[[], Result]) -> Result | None:
-    """Reads a part of a hostile PDF, which raises anything, RecursionError too. Returns None if it can't be read.
+    """Reads a part of a hostile PDF. Returns None if it can't be read."""
+    return attempt_with_error(read)[0]
+
+
+def attempt_with_error[Result](read: Callable[[], Result]) -> tuple[Result | None, str]:
+    """Returns the result and an empty text, or else None and the kind of error. Hostile PDFs raise any.
 
     Raises MemoryError: the process has a limit, at which nothing more can be said about the PDF.
     """
     try:
-        return read()
+        return read(), ""
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - see above
-        return None
+    except Exception as error:  # noqa: BLE001 - RecursionError, too
+        return None, type(error).__name__
 
 
-def resolve(value: Any) -> Any:
-    """Returns the object that a reference leads to; None for null, which a missing object is (ISO 32000-2, 7.3.10)."""
+def resolve(value: Any, *keys: str) -> Any:
+    """Returns the object that a reference leads to, and from there these keys of dictionaries.
+
+    Returns None for null, which a missing object is (ISO 32000-2, 7.3.10).
+    """
     if isinstance(value, generic.IndirectObject):
         value = value.get_object()  # type: ignore[no-untyped-call]
+    for key in keys:
+        value = resolve(read_entries(value).get(key))
     return None if isinstance(value, generic.NullObject) else value
 
 
 def read_entries(holder: Any, *keys: str) -> dict[str, Any]:
     """Returns the entries of a dictionary, which these keys lead to, or {} of anything else. Keeps references."""
-    value = _follow(holder, keys)
+    value = resolve(holder, *keys)
     return {str(key): value.raw_get(key) for key in value} if isinstance(value, generic.DictionaryObject) else {}
 
 
 def read_items(holder: Any, *keys: str) -> list[Any]:
     """Returns the items of an array, which these keys lead to, or [] of anything else. Keeps references."""
-    value = _follow(holder, keys)
+    value = resolve(holder, *keys)
     return [value.raw_get(index) for index in range(len(value))] if isinstance(value, generic.ArrayObject) else []
 
 
-def _follow(value: Any, keys: tuple[str, ...]) -> Any:
-    for key in keys:
-        value = read_entries(value).get(key)
-    return resolve(value)
+def find_reference(value: Any) -> generic.Reference | None:
+    return value.reference if isinstance(value, generic.IndirectObject) else None
 
 
-def find_reference(value: Any) -> Reference | None:
-    return (value.idnum, value.generation) if isinstance(value, generic.IndirectObject) else None
+def find_differences[Key](old: Mapping[Key, Any], new: Mapping[Key, Any]) -> list[Key]:
+    """Returns the keys whose values differ, or refer to objects that do. Compares each pair of references once."""
+    equal: set[_Pair] = set()
+    return [key for key in {**old, **new} if not _is_same(old.get(key), new.get(key), equal)]
 
 
-class Comparer:
-    """Compares each pair of references once: remembers those that lead to equal objects."""
-
-    def __init__(self) -> None:
-        self._equal: set[tuple[Reference | None, Reference | None]] = set()
-
-    def differences(self, old: Mapping[str, Any], new: Mapping[str, Any], ignored: Container[str] = ()) -> list[str]:
-        """Returns the keys with different values, but for the ignored ones."""
-        keys = [key for key in {**old, **new} if key not in ignored]
-        return [key for key in keys if not self.is_same(old.get(key), new.get(key))]
-
-    def is_same(self, old: Any, new: Any) -> bool:
-        seen: set[tuple[Reference | None, Reference | None]] = set()
-        stack = [(old, new)]
-        while stack:
-            one, other = stack.pop()
-            references = find_reference(one), find_reference(other)
-            if references in self._equal or references in seen:
-                continue
-            if all(references):
-                seen.add(references)
-            one, other = resolve(one), resolve(other)
-            if _is_compared_alone(one) and _is_compared_alone(other):
-                if references[0] != references[1]:
-                    return False
-                continue
-            if _read_value(one) != _read_value(other):
+def _is_same(old: Any, new: Any, equal: set[_Pair]) -> bool:
+    """Adds the pairs of references that lead to equal objects."""
+    seen: set[_Pair] = set()
+    stack = [(old, new)]
+    while stack:
+        one, other = stack.pop()
+        references = find_reference(one), find_reference(other)
+        if references in equal or references in seen:
+            continue
+        if all(references):
+            seen.add(references)
+        one, other = resolve(one), resolve(other)
+        if _is_compared_alone(one) and _is_compared_alone(other):
+            if references[0] != references[1]:
                 return False
-            ignored = set(_UPWARDS)
-            if isinstance(one, generic.StreamObject):
-                is_encoded_alike = one.encoded_data == other.encoded_data
-                if not is_encoded_alike and not _has_same_data(one, other):
-                    return False
-                ignored |= {"/Length"} if is_encoded_alike else {"/Length", "/Filter", "/DecodeParms"}
-            stack += zip(read_items(one), read_items(other), strict=True)
-            entries, others = read_entries(one), read_entries(other)
-            stack += [(entries.get(key), others.get(key)) for key in {**entries, **others} if key not in ignored]
-        self._equal |= seen
-        return True
+            continue
+        if _read_value(one) != _read_value(other):
+            return False
+        ignored = {*_UPWARDS, "/Length"} if isinstance(one, generic.StreamObject) else _UPWARDS
+        if isinstance(one, generic.StreamObject) and one.encoded_data != other.encoded_data:
+            if not attempt(partial(_has_same_data, one, other)):
+                return False
+            ignored |= {"/Filter", "/DecodeParms"}
+        stack += zip(read_items(one), read_items(other), strict=True)
+        entries, others = read_entries(one), read_entries(other)
+        stack += [(entries.get(key), others.get(key)) for key in {**entries, **others} if key not in ignored]
+    equal |= seen
+    return True
 
 
 def _is_compared_alone(value: Any) -> bool:
@@ -101,15 +101,12 @@ def _is_compared_alone(value: Any) -> bool:
 
 def _read_value(value: Any) -> object:
     """Returns what equals only values of the same kind, without the contents of dictionaries, arrays and streams."""
-    if isinstance(value, generic.TextStringObject | generic.ByteStringObject):
-        return "string", value.original_bytes
+    if isinstance(value, generic.NumberObject | generic.FloatObject):
+        return float(value)
     if isinstance(value, generic.ArrayObject):
         return "array", len(value)
-    if isinstance(value, generic.NumberObject | generic.FloatObject):
-        return "number", float(value)
     return type(value), None if isinstance(value, generic.DictionaryObject) else str(value)
 
 
 def _has_same_data(one: Any, other: Any) -> bool:
-    decoded = attempt(lambda: one.data)
-    return decoded is not None and decoded == attempt(lambda: other.data)
+    return bool(one.data == other.data)

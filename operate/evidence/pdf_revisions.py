@@ -3,81 +3,91 @@
 Each byte of a file that was ever signed is still in it: an incremental update only appends (ISO 32000-2, 7.5.6).
 """
 
+import binascii
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import AuthStatus
-from pyhanko.pdf_utils.misc import PdfStreamError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
-from operate.evidence.pdf_objects import attempt, read_entries, read_items, resolve
+from operate.evidence.pdf_objects import attempt, attempt_with_error, find_reference, read_entries, read_items, resolve
 
 _END = re.compile(rb"%%EOF(?:\r\n|\r|\n)?")
 _WS = rb"[\0\t\n\f\r ]{0,16}+"
 _BYTE_RANGE = re.compile(rb"/ByteRange" + _WS + rb"\[" + (_WS + rb"([0-9]{1,10}+)") * 4 + _WS + rb"\]")
-_DIGITS = re.compile(rb"[0-9A-Fa-f\s]*+")
+_HEX_STRING = re.compile(rb"<([0-9A-Fa-f\0\s]*+)>")
 _HEADER_BYTES = 1024 + len(b"%PDF-")
-MAX_DEPTH = 50
-"""The deepest nesting of form fields that is read."""
 
 
 @dataclass(frozen=True)
-class SignatureField:
-    """A form field that is signed, as one revision has it. `contents` is the signature's value, mostly CMS."""
+class Field:
+    """A form field that has no fields below it, with the entries that it inherits (ISO 32000-2, 12.7.4)."""
 
-    name: str | None
-    byte_range: tuple[int, ...] | None
+    name: str
+    entries: dict[str, Any]
+    widgets: dict[generic.Reference | None, Any]
+    """What pages show of it, which may be the field's own dictionary (12.5.6.19)."""
+
+    signature: Any
+    """The signature dictionary that is its value, or None."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A signature as one revision has it. If only its bytes were found, it has no name, dictionary and lock."""
+
+    name: str | None = field(compare=False)
+    byte_range: tuple[int, ...]
+    """Empty if it is not four numbers."""
+
     contents: bytes
-    sub_filter: str | None = None
-    value: Any = None
-    field: Any = None
+    """Its value, mostly CMS."""
 
-    @property
-    def identity(self) -> tuple[tuple[int, ...] | None, bytes]:
-        return self.byte_range, self.contents
+    dictionary: Any = field(default=None, compare=False)
+    lock: Any = field(default=None, compare=False)
 
     @property
     def end(self) -> int:
         """Where the second signed range ends, or 0."""
-        return sum(self.byte_range[2:]) if self.byte_range and len(self.byte_range) == 4 else 0
+        return sum(self.byte_range[2:])
 
 
 def _read_hex_string(stream: Any) -> Any:
     """Reads in one step what pyHanko reads digit by digit: minutes, for a file with 25 signatures."""
-    content, start = stream.getvalue(), stream.tell()
-    end = content.find(b">", start)
-    if end == -1:
-        raise PdfStreamError("a hexadecimal string has no end")
-    stream.seek(end + 1)
-    digits = content[start + 1 : end].translate(None, b"\0\t\n\f\r ")
-    return generic.pdf_string(bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii")))
+    match: Any = _HEX_STRING.match(stream.getvalue(), stream.tell())
+    stream.seek(match.end())
+    digits = match[1].translate(None, b"\0\t\n\f\r ")
+    return generic.pdf_string(binascii.unhexlify(digits + b"0" * (len(digits) % 2)))
 
 
 generic.read_hex_string_from_stream = _read_hex_string
+
+
+def _open(content: bytes) -> PdfFileReader | None:
+    """Returns None if it needs a password."""
+    reader = PdfFileReader(io.BytesIO(content), strict=False)
+    is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
+    _ = reader.root
+    return None if is_locked else reader
 
 
 def _read_pdf(content: bytes) -> tuple[PdfFileReader | None, str | None]:
     """Returns a reader, or why there is none. Leaves out what is behind the last end marker, where the service accepts
     bytes of any kind."""
     end = content.rfind(b"%%EOF") + len(b"%%EOF\r\n")
-    try:
-        reader = PdfFileReader(io.BytesIO(content[:end]), strict=False)
-        is_locked = reader.encrypted and reader.decrypt(b"").status is AuthStatus.FAILED
-        _ = reader.root
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a hostile PDF raises anything, RecursionError too
-        if b"/Encrypt" not in content:
-            return None, f"its structure is damaged ({type(error).__name__})"
-        is_locked = True
-    return (None, "it is encrypted, and can't be opened without a password or key") if is_locked else (reader, None)
+    reader, error = attempt_with_error(partial(_open, content[:end]))
+    if reader:
+        return reader, None
+    if error and b"/Encrypt" not in content:
+        return None, f"its structure is damaged ({error})"
+    return None, "it is encrypted, and can't be opened without a password or key"
 
 
 class Document:
@@ -100,102 +110,84 @@ class Document:
         return self._revisions[last]
 
 
-def read_signature_fields(root: Any) -> list[SignatureField]:
-    """Returns the signed fields of a form. A field that can't be read is left out: `find_earlier_signatures` sees the
-    bytes of its signature."""
-    return [_read_signature(name, field) for name, field in walk_fields(root) if attempt(partial(_is_signed, field))]
+def find_signatures(document: Document) -> list[tuple[Signature, bool]]:
+    """Returns the signatures, the oldest first, and whether the last revision hides them: does not have them, has them
+    under another name, or has them otherwise."""
+    shown = read_signatures(document.reader.root) if document.reader else []
+    known = {(name, one) for one in shown for name in (one.name, None)}
+    hidden = dict.fromkeys(one for one in _find_earlier(document) if (one.name, one) not in known)
+    found = [(one, False) for one in shown] + [(one, document.reader is not None) for one in hidden]
+    return sorted(found, key=lambda pair: pair[0].end)
 
 
-def walk_fields(root: Any) -> Iterator[tuple[str, Any]]:
-    """Yields each field of the form that has no fields below it, with its full name (ISO 32000-2, 12.7.4)."""
-    fields = attempt(lambda: read_items(root["/AcroForm"], "/Fields")) or []
-    seen: set[int] = set()
-    stack = [(field, "", 0) for field in reversed(fields)]
-    while stack:
-        found = attempt(partial(_read_field, *stack.pop()))
-        if found is None or id(found[1]) in seen:
-            continue
-        name, field, depth, kids = found
-        seen.add(id(field))
-        if not kids:
-            yield name, field
-        elif depth < MAX_DEPTH:
-            stack += [(kid, name, depth + 1) for kid in reversed(kids)]
-
-
-def _read_field(field: Any, prefix: str, depth: int) -> tuple[str, Any, int, list[Any]]:
-    """Returns the full name, the field and its depth, and the fields below it. Widgets have no names."""
-    field = resolve(field)
-    names = [prefix] if prefix else []
-    names += [str(field["/T"])] if "/T" in field else []
-    return ".".join(names), field, depth, [kid for kid in read_items(field, "/Kids") if "/T" in read_entries(kid)]
-
-
-def merge(field: Any) -> dict[str, Any]:
-    """Returns the entries of a field with those that it inherits from the fields above it. Keeps references."""
-    entries: dict[str, Any] = {}
-    for _ in range(MAX_DEPTH):
-        own = read_entries(field)
-        entries = own | entries
-        field = own.get("/Parent")
-        if field is None:
-            break
-    return entries
-
-
-def inherited(field: Any, key: str) -> Any:
-    return resolve(merge(field).get(key))
-
-
-def _is_signed(field: Any) -> bool:
-    return inherited(field, "/FT") == "/Sig" and isinstance(inherited(field, "/V"), generic.DictionaryObject)
-
-
-def _read_signature(name: str, field: Any) -> SignatureField:
-    value = inherited(field, "/V")
-    return SignatureField(
-        name,
-        byte_range=attempt(lambda: tuple(int(number) for number in value["/ByteRange"])),
-        contents=attempt(lambda: extract_contents(value)) or b"",
-        sub_filter=attempt(lambda: str(value["/SubFilter"])),
-        value=value,
-        field=field,
-    )
-
-
-def find_earlier_signatures(document: Document) -> Iterator[SignatureField]:
+def _find_earlier(document: Document) -> Iterator[Signature]:
     """Yields the signatures that can be found in each way in which an update could hide one from readers."""
     for match in list(_END.finditer(document.content))[:-1]:
         if revision := document.read_revision(match.end()):
-            yield from (one for one in read_signature_fields(revision.root) if one.contents.strip(b"\0"))
+            yield from (one for one in read_signatures(revision.root) if one.contents.strip(b"\0"))
     for match in _BYTE_RANGE.finditer(document.content):
         byte_range = tuple(map(int, match.groups()))
         contents = read_gap(document.content, byte_range)
         if contents and is_cms(contents):
-            one = SignatureField(None, byte_range, contents)
+            one = Signature(None, byte_range, contents)
             revision = document.read_revision(one.end)
             if not (revision and _gives_usage_rights(revision.root, one)):
                 yield one
 
 
-def _gives_usage_rights(root: Any, one: SignatureField) -> bool:
+def _gives_usage_rights(root: Any, one: Signature) -> bool:
     """Whether it is no signature of a form field, but lets Adobe's reader do more (ISO 32000-1, 12.8.2.3)."""
-    values = [resolve(read_entries(root, "/Perms").get(key)) for key in ("/UR3", "/UR")]
-    return any(attempt(partial(extract_contents, value)) == one.contents for value in values if value)
+    rights = attempt(lambda: [resolve(root, "/Perms", key) for key in ("/UR3", "/UR")]) or []
+    return any(attempt(partial(extract_contents, each)) == one.contents for each in rights)
+
+
+def read_signatures(root: Any) -> list[Signature]:
+    """Returns those of the signed fields of a form."""
+    return [_read_signature(one) for one in walk_fields(root) if one.signature is not None]
+
+
+def _read_signature(one: Field) -> Signature:
+    byte_range = attempt(lambda: tuple(map(int, one.signature["/ByteRange"]))) or ()
+    contents = attempt(lambda: extract_contents(one.signature)) or b""
+    byte_range = byte_range if len(byte_range) == 4 else ()
+    return Signature(one.name, byte_range, contents, one.signature, one.entries.get("/Lock"))
+
+
+def walk_fields(root: Any) -> list[Field]:
+    """Returns the fields of the form. One that can't be read is left out: its signature is found by its bytes."""
+    found: list[Field] = []
+    seen: set[int] = set()
+
+    def walk(node: Any, prefix: str, above: dict[str, Any]) -> None:
+        holder = resolve(node)
+        if id(holder) in seen:
+            return
+        seen.add(id(holder))
+        own = read_entries(holder)
+        name = ".".join(filter(None, (prefix, str(resolve(own.get("/T")) or ""))))
+        entries = above | own
+        kids = read_items(holder, "/Kids")
+        below = [kid for kid in kids if "/T" in read_entries(kid)]  # the others are widgets
+        for kid in below:
+            attempt(partial(walk, kid, name, entries))
+        if own and not below:
+            widgets = {find_reference(kid): resolve(kid) for kid in kids} or {find_reference(node): holder}
+            value = resolve(entries.get("/V"))
+            is_signed = resolve(entries.get("/FT")) == "/Sig" and isinstance(value, generic.DictionaryObject)
+            found.append(Field(name, entries, widgets, value if is_signed else None))
+
+    for node in attempt(lambda: read_items(root, "/AcroForm", "/Fields")) or []:
+        attempt(partial(walk, node, "", {}))
+    return found
 
 
 def read_gap(document: bytes, byte_range: tuple[int, ...]) -> bytes | None:
     """Returns the value of the hexadecimal string between the signed ranges, or None if anything else is there. The
     ranges may include its delimiters."""
-    start, stop = byte_range[1], byte_range[2]
-    if document[start : start + 1] == b"<":
-        start += 1
-    if document[stop - 1 : stop] == b">":
-        stop -= 1
-    digits = document[start:stop]
-    if document[start - 1 : start] != b"<" or document[stop : stop + 1] != b">" or not _DIGITS.fullmatch(digits):
-        return None
-    return attempt(lambda: bytes.fromhex(digits.decode("ascii")))
+    start, stop = sum(byte_range[:2]), sum(byte_range[2:3])
+    match = _HEX_STRING.match(document, start) or _HEX_STRING.match(document, start - 1)
+    is_whole = match is not None and match.end() in {stop, stop + 1}
+    return attempt(lambda: bytes.fromhex(match[1].decode("ascii"))) if match and is_whole else None
 
 
 def is_cms(contents: bytes) -> bool:

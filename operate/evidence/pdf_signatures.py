@@ -13,20 +13,16 @@ from pyhanko.sign.validation.generic_cms import extract_self_reported_ts, extrac
 
 from operate.evidence.pdf_changes import PADDING, compare
 from operate.evidence.pdf_integrity import check_signature, check_time_stamp, read_signed_data, read_tst_info
-from operate.evidence.pdf_objects import attempt
-from operate.evidence.pdf_revisions import (
-    Document,
-    SignatureField,
-    find_earlier_signatures,
-    read_gap,
-    read_signature_fields,
-)
-from operate.evidence.pdf_trust import find_trust
+from operate.evidence.pdf_objects import attempt, attempt_with_error
+from operate.evidence.pdf_revisions import Document, Signature, find_signatures, read_gap, read_signatures
+from operate.evidence.pdf_trust import find_trust, make_trust_manager
 from operate.evidence.record import DigitalSignature
 
 # pyHanko's messages repeat texts of the PDF, which would reach the terminal.
 for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
+
+make_trust_manager()  # once, by the process that each inspection is forked from
 
 
 def inspect_signatures(content: bytes) -> tuple[list[DigitalSignature], str | None]:
@@ -35,30 +31,15 @@ def inspect_signatures(content: bytes) -> tuple[list[DigitalSignature], str | No
     Raises MemoryError. It has no other limit: `signature_checks` runs it in a process of its own.
     """
     document = Document(content)
-    shown = read_signature_fields(document.reader.root) if document.reader else []
-    hidden = _find_hidden(document, shown)
-    found = [
-        _describe(document, one, is_hidden=document.reader is not None and one in hidden)
-        for one in sorted((*shown, *hidden), key=lambda one: one.end)
-    ]
-    return found, document.problem
+    found = find_signatures(document)
+    return [_describe(document, one, is_hidden=is_hidden) for one, is_hidden in found], document.problem
 
 
-def _find_hidden(document: Document, shown: list[SignatureField]) -> list[SignatureField]:
-    """Returns the signatures that the last revision does not have, has under another name, or has otherwise."""
-    known = {(name, one.identity) for one in shown for name in (one.name, None)}
-    hidden: dict[Any, SignatureField] = {}
-    for one in find_earlier_signatures(document):
-        if (one.name, one.identity) not in known:
-            hidden.setdefault(one.identity, one)
-    return list(hidden.values())
-
-
-def _describe(document: Document, one: SignatureField, *, is_hidden: bool) -> DigitalSignature:
+def _describe(document: Document, one: Signature, *, is_hidden: bool) -> DigitalSignature:
     """Asks the three questions apart."""
     integrity, reason = check_signature(document.content, one)
     found: dict[str, Any] = {"integrity": integrity, "integrity_reason": reason}
-    if one.byte_range and len(one.byte_range) == 4:
+    if one.byte_range:
         first, length, second, second_length = one.byte_range
         found["byte_range"] = [first + document.start, length, second + document.start, second_length]
     found |= _describe_changes(document, one)
@@ -69,23 +50,20 @@ def _describe(document: Document, one: SignatureField, *, is_hidden: bool) -> Di
     return DigitalSignature(field=one.name, is_hidden=is_hidden, **found)
 
 
-def _describe_changes(document: Document, one: SignatureField) -> dict[str, Any]:
+def _describe_changes(document: Document, one: Signature) -> dict[str, Any]:
     """Reads the signed revision as a file of its own, and compares it with the whole file."""
     revision = document.read_revision(one.end)
-    fields = attempt(lambda: read_signature_fields(revision.root)) if revision else None
-    signed = next((other for other in fields or [] if other.identity == one.identity), None)
-    if revision is None or signed is None or read_gap(document.content, one.byte_range or ()) != one.contents:
+    fields = attempt(lambda: read_signatures(revision.root)) if revision else None
+    signed = next((other for other in fields or [] if other == one), None)
+    if revision is None or signed is None or read_gap(document.content, one.byte_range) != one.contents:
         return {"coverage": "part", "changes_reason": "it does not cover a whole revision of the PDF"}
     tail = document.content[one.end :]
     found: dict[str, Any] = {"coverage": "whole_revision" if tail.strip(PADDING) else "whole_file"}
-    if document.reader is None:
+    reader = document.reader
+    if reader is None:
         return found | {"changes_reason": "the last revision of the PDF can't be read"}
-    try:
-        return found | compare(revision, document.reader, signed, tail)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a hostile PDF raises anything
-        return found | {"changes_reason": f"the revisions can't be compared ({type(error).__name__})"}
+    changes, error = attempt_with_error(lambda: compare(revision, reader, signed, tail))
+    return found | (changes or {"changes_reason": f"the revisions can't be compared ({error})"})
 
 
 def _describe_certificate(signed_data: cms.SignedData, *, is_intact: bool) -> dict[str, Any]:
@@ -98,7 +76,7 @@ def _describe_certificate(signed_data: cms.SignedData, *, is_intact: bool) -> di
     return names | {"trust": trust}
 
 
-def _describe_time(signed_data: cms.SignedData, one: SignatureField, found: dict[str, Any]) -> dict[str, Any]:
+def _describe_time(signed_data: cms.SignedData, one: Signature, found: dict[str, Any]) -> dict[str, Any]:
     """`found` is what is known of the signer's certificate."""
     tst_info = read_tst_info(signed_data)
     if tst_info is not None:
@@ -106,8 +84,8 @@ def _describe_time(signed_data: cms.SignedData, one: SignatureField, found: dict
         return {"kind": "time_stamp", "signed_at": tst_info["gen_time"].native, "time_source": "time_stamp"} | authority
     (signer_info,) = signed_data["signer_infos"]
     claimed: Any = extract_self_reported_ts(signer_info)
-    if not claimed and one.value and "/M" in one.value:
-        claimed = parse_pdf_date(one.value["/M"], strict=False)
+    if not claimed and one.dictionary and "/M" in one.dictionary:
+        claimed = parse_pdf_date(one.dictionary["/M"], strict=False)
     times: dict[str, Any] = {"signed_at": claimed, "time_source": "claim"} if claimed else {}
     for token in extract_tst_data_iter(signer_info, signed=False):
         times["time_integrity"], _ = check_time_stamp(token, signer_info["signature"].native)

@@ -60,11 +60,9 @@ def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts) -> Tr
 
 def _find_purpose(certificate: x509.Certificate, wanted: set[str]) -> Trust:
     extended, usage = certificate.extended_key_usage_value, certificate.key_usage_value
+    purposes = set(extended.native) if extended is not None else _DOCUMENTS
     if usage is not None and not usage.native & {"digital_signature", "non_repudiation"}:
         return "other_purpose"
-    if extended is None:
-        return "trusted" if wanted is _DOCUMENTS else "other_purpose"
-    purposes = set(extended.native)
     if purposes & wanted:
         return "trusted"
     return "web_site_only" if "server_auth" in purposes else "other_purpose"

@@ -7,10 +7,9 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from operate.evidence.checks import Check, confirm, contradict, format_time, leave_open, quote
 from operate.evidence.record import Addition, DigitalSignature, Shown
@@ -50,6 +49,10 @@ _MAX_NAMES = 5
 Found = tuple[list[DigitalSignature], str | None]
 """The signatures of a PDF, the oldest first, and why there may be more."""
 
+_CONTEXT = get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["__main__", "operate.evidence.pdf_signatures"])
+"""Processes are forked from one that has imported what they need, and nothing else runs in it."""
+
 _UNSIGNED = leave_open("signature", "No revision of the PDF has a digital signature.")
 
 State = Literal["signaturesIntact", "signaturesBroken", "signaturesNotDetermined", "unsigned"]
@@ -80,18 +83,10 @@ def judge_signatures(content: bytes) -> State:
     return "signaturesNotDetermined" if "not_determined" in outcomes else "signaturesIntact"
 
 
-@cache
-def _context() -> Any:
-    """Processes are forked from one that has imported what they need, and nothing else runs in it."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "operate.evidence.preloaded"])
-    return context
-
-
 def run_within_limits(inspect: Callable[[bytes], Found], content: bytes, seconds: float = SECONDS) -> Found | str:
     """Returns what the function finds in a process of its own, or why it found nothing."""
-    receiver, sender = _context().Pipe(duplex=False)
-    process = _context().Process(target=_run, args=(sender, inspect, content), daemon=True)
+    receiver, sender = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_run, args=(sender, inspect, content), daemon=True)
     try:
         process.start()
         sender.close()

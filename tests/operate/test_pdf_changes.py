@@ -1,5 +1,6 @@
 """Genuine PDFs: each change after signing is named, and what is not understood accuses nobody."""
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,11 @@ from operate.evidence import pdf_changes, pdf_integrity, pdf_trust
 from operate.evidence.checks import contradict
 from operate.evidence.signature_checks import check_signatures
 from tests.support import signed_pdf as pdfs
+from tests.support.forged_pdf import change_reason
 from tests.support.pdf_signatures import DOCUMENT_STAMP, FORBIDDEN, OTHER_DIGEST, added, found, inspect, make_trusted  # noqa: F401
-from tests.support.signed_pdf import append, fill, form, sign, unsigned
+from tests.support.signed_pdf import append, fill, form, read, sign, unsigned
 
-NOTE = b"/Annots[<</Type/Annot/Subtype/Text/Rect[1 1 9 9]>>"
+NOTE = b"<</Type/Annot/Subtype/FreeText/Rect[1 1 9 9]>>"
 DSS = b"<</Type/DSS/VRI<</Type/VRI/%s<<>>>>>>" % (b"A" * 40)
 UNLISTED = b"\n3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 1 1]>>\nendobj\n"
 NOT_PERMITTED = "its certification does not permit what was added"
@@ -25,8 +27,14 @@ def fill_name(content: bytes) -> bytes:
     return fill(content, 5, b"(Alice)", b"(Mallory)")
 
 
-def annotate(content: bytes) -> bytes:
-    return fill(content, 3, b"/Annots[", NOTE)
+def annotate(content: bytes, shown: bytes = NOTE) -> bytes:
+    return append(content, pdfs.replace_page(content, {}, shown))
+
+
+def change_form(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
+    """The form with another value of an entry. An array is added to."""
+    entries = pdfs.read_entries(read(content).root["/AcroForm"])
+    return {4: pdfs.write_dictionary(entries | {key: entries.get(key, b"").rstrip(b"]") + value})}
 
 
 def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
@@ -41,12 +49,12 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
         (lambda c: fill(c, 8, b"/Opt", b"/V(blue)/I[1]/Opt"), added(("form_field", ["Color"]))),
         (lambda c: fill(c, 9, b"/Type", b"/V(5)/Type"), added(("form_field", ["Amount.1"]))),
         (lambda c: append(c, {}, free=[10]), {"coverage": "whole_revision"}),
-        (lambda c: fill(c, 3, b"/B 1", b"/B 2"), added("metadata")),
+        (lambda c: pdfs.change_page(c, {"/PieceInfo": b"<<>>"}), added("metadata")),
         (lambda c: append(c, {}, trailer=b"/Info 99 0 R"), {"coverage": "whole_revision"}),
         (lambda c: append(c, pdfs.replace_entry(c, "/DSS", DSS)), added("validation_data")),
         (lambda c: append(c, pdfs.replace_entry(c, "/StructTreeRoot", b"<<>>")), added("structure")),
         (annotate, added("annotation")),
-        (lambda c: fill(c, 3, b"[0 0 300 300]", b"[0 0 30 300]"), FORBIDDEN),
+        (pdfs.change_page, FORBIDDEN),
         (
             lambda c: fill(c, 2, b"/Kids[3 0 R]", b"/Kids[3 0 R 3 0 R]"),
             FORBIDDEN | {"changes_reason": "pages were added or removed"},
@@ -59,15 +67,16 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
             lambda c: append(c, pdfs.replace_entry(c, "/OpenAction", b"<</S/JavaScript/JS(1)>>")),
             unexplained("attributes of the document were changed"),
         ),
+        (lambda c: fill(c, 8, b"(blue)", b"(green)"), unexplained("a form field was changed beyond filling it")),
+        (change_reason, unexplained("a form field was changed beyond filling it")),
+        (
+            lambda c: append(c, change_form(c, "/NeedAppearances", b"true")),
+            unexplained("attributes of the form were changed"),
+        ),
         (
             lambda c: append(c + UNLISTED, {}),
             unexplained("objects were added that no cross-reference table lists"),
         ),
-    ],
-    ids=[
-        *("text field", "field whose widget is a kid", "choice", "name with a point", "freed object", "private data"),
-        *("reference to nothing", "validation data of another form", "structure", "annotation", "page", "page added"),
-        *("field renamed", "script", "object that only repairs would find"),
     ],
 )
 def test_each_change_after_a_signature_is_named(change: Callable[[bytes], bytes], expected: dict[str, Any]) -> None:
@@ -84,23 +93,48 @@ def two_pages(*objects: bytes, first: bytes = b"") -> bytes:
 LINK = b"<</Type/Annot/Subtype/Link/Dest[%d 0 R/Fit]>>"
 LINKED = two_pages(LINK % 3, first=b"/Annots[5 0 R]")
 FONTS = two_pages(b"<</Type/Font/Name/A>>", b"<</F 5 0 R>>", first=b"/Resources<</Font 6 0 R>>")
-SHOWN = b"/Annots[5 0 R 7 0 R 8 0 R 9 0 R]"
-WITHOUT_WIDGET = sign(form().replace(SHOWN, b"/Annots[5 0 R 7 0 R 8 0 R      ]"))
+STREAM = b"<</Length %d%s>>\nstream\n%s\nendstream"
+PACKED = zlib.compress(b"q Q")
+CONTENT = two_pages(STREAM % (3, b"", b"q Q"), first=b"/Contents 5 0 R")
+WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (append(LINKED, {5: LINK % 4}), added("annotation")),
+        (append(CONTENT, {5: STREAM % (3, b"", b"q q")}), FORBIDDEN),
+        (append(CONTENT, {5: STREAM % (len(PACKED), b"/Filter/FlateDecode", PACKED)}), {"coverage": "whole_revision"}),
         (append(FONTS, {5: b"<</Type/Font/Name/B>>"}), FORBIDDEN),
         (append(FONTS, {6: b"<</F 5 0 R/G 5 0 R>>"}), unexplained("resources of page 1 were added")),
-        (fill(WITHOUT_WIDGET, 3, SHOWN, SHOWN), added(("form_field", ["Amount.1"]))),
+        (annotate(WITHOUT_WIDGET, b"9 0 R"), added(("form_field", ["Amount.1"]))),
     ],
-    ids=["link to another page", "font changed", "font added", "widget that a page shows only later"],
 )
 def test_each_change_of_what_a_page_refers_to_is_named(content: bytes, expected: dict[str, Any]) -> None:
     (one,) = inspect(content)
     assert one.model_dump() == found(**expected)
+
+
+def add_field(content: bytes, number: int, entries: bytes, shown: bytes) -> bytes:
+    """Adds a signature field that a later revision claims to show nothing, and shows something on the page."""
+    field = {number: b"<</FT/Sig/T(X)/V<</Type/Sig>>%s>>" % entries}
+    objects = change_form(content, "/Fields", b" %d 0 R]" % number) | field
+    return append(content, objects | pdfs.replace_page(content, {}, shown))
+
+
+@pytest.mark.parametrize(
+    ("number", "entries", "shown", "kind"),
+    [
+        (20, b"/Subtype/FreeText/Rect[0 0 9 9]", b" 20 0 R", "visible_signature"),
+        (20, b"/Kids[<</Subtype/Widget>>]", NOTE, "annotation"),
+        (10, b"/Subtype/Widget", b"", "annotation"),
+    ],
+    ids=["the field is an annotation", "neither has a reference", "it has the number of an annotation"],
+)
+def test_a_field_hides_no_annotation(number: int, entries: bytes, shown: bytes, kind: str) -> None:
+    signed = sign(append(form(), {10: NOTE} | pdfs.replace_page(form(), {}, b" 10 0 R")))
+    one = next(one for one in inspect(add_field(signed, number, entries, shown)) if one.field == "Seal")
+    assert kind in {addition.kind for addition in one.additions}
 
 
 @pytest.mark.parametrize(
@@ -153,53 +187,40 @@ def change_value(signed: Any) -> None:
     signer["signature"] = encode_dss_signature(r, s + 1)
 
 
-OTHER_ALGORITHM = change_signer("signature_algorithm", "sha384_ecdsa")
-"""Another one than the signed attributes name."""
-
-
-@pytest.mark.parametrize(
-    ("change", "verdict"),
-    [
-        (OTHER_ALGORITHM, ("not_determined", "its structure is not understood (SignatureValidationError)")),
-        (change_signer("digest_algorithm", "1.2.3.4"), ("not_determined", "its digest algorithm is not supported")),
-        (break_certificate, ("not_determined", "its structure is not understood (InvalidVersion)")),
-        (lambda c: c.__setitem__("certificates", []), ("not_determined", "the signer's certificate is not in it")),
-        (lambda c: c.__setitem__("signer_infos", []), ("not_determined", "it has 0 signers, not one")),
-        (change_value, ("broken", "the cryptographic signature is not valid")),
-    ],
-)
-def test_a_signature_is_broken_only_by_proof(change: Callable[[Any], object], verdict: tuple[str, str]) -> None:
-    signed = pdfs.change_cms(sign(unsigned()), change)
-    (one,) = inspect(signed)
-    assert (one.integrity, one.integrity_reason, one.changes) == (*verdict, "none")
-    if change is OTHER_ALGORITHM:
-        (one,) = inspect(pdfs.change_byte(signed))
-        assert (one.integrity, one.integrity_reason) == ("broken", OTHER_DIGEST["integrity_reason"])
-
-
-def sign_with_unknown_algorithm(covered: bytes) -> bytes:
-    """As plain ECDSA, which German authorities use. No signed attribute names the algorithm."""
-    info = cms.ContentInfo.load(pdfs.sign_bytes(covered))
-    signer = info["content"]["signer_infos"][0]
+def use_plain_ecdsa(signed: Any) -> None:
+    """German authorities use it. No signed attribute names the algorithm."""
+    signer = signed["signer_infos"][0]
     kept = [one for one in signer["signed_attrs"] if one["type"].native != "cms_algorithm_protection"]
     signer["signed_attrs"] = kept
     signer["signature_algorithm"]["algorithm"] = "0.4.0.127.0.7.1.1.4.1.3"
-    return bytes(info.dump(force=True))
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
+    ("change", "integrity", "reason", "is_digest_known"),
     [
-        ({"make_cms": sign_with_unknown_algorithm}, "its signature algorithm is not supported"),
-        ({"delimiters": b"()"}, "its value is not written in hexadecimal digits, as ISO 32000-2 requires"),
+        (
+            *(change_signer("signature_algorithm", "sha384_ecdsa"), "not_determined"),  # the signed attributes differ
+            *("its structure is not understood (SignatureValidationError)", True),
+        ),
+        (use_plain_ecdsa, "not_determined", "its signature algorithm is not supported", True),
+        (
+            *(change_signer("digest_algorithm", "1.2.3.4"), "not_determined"),
+            *("its digest algorithm is not supported", False),
+        ),
+        (break_certificate, "not_determined", "its structure is not understood (InvalidVersion)", True),
+        (lambda c: c.__setitem__("certificates", []), "not_determined", "the signer's certificate is not in it", True),
+        (lambda c: c.__setitem__("signer_infos", []), "not_determined", "it has 0 signers, not one", False),
+        (change_value, "broken", "the cryptographic signature is not valid", True),
     ],
 )
-def test_an_unknown_form_is_not_determined_and_another_byte_breaks_it(options: dict[str, Any], reason: str) -> None:
-    signed = pdfs.sign_by_hand(unsigned(), **options)
+def test_a_signature_is_broken_only_by_proof_and_another_digest_is_one(
+    change: Callable[[Any], object], integrity: str, reason: str, *, is_digest_known: bool
+) -> None:
+    signed = pdfs.change_cms(sign(unsigned()), change)
     (one,) = inspect(signed)
-    assert (one.integrity, one.integrity_reason) == ("not_determined", reason)
+    assert (one.integrity, one.integrity_reason, one.changes) == (integrity, reason, "none")
     (one,) = inspect(pdfs.change_byte(signed))
-    assert one.integrity == "broken"
+    assert (one.integrity_reason == OTHER_DIGEST["integrity_reason"]) == is_digest_known
 
 
 @pytest.mark.parametrize("entries", [b"/Type/Sig", b"", b"/Type/DocTimeStamp"])

@@ -16,20 +16,12 @@ from tests.support.pdf_signatures import OTHER_DIGEST, SOMETHING_ELSE, found, in
 from tests.support.signed_pdf import change_byte, sign, stamp, unsigned
 
 
-@pytest.mark.parametrize("protect", [sign, pdfs.certify], ids=["signed", "certified"])
 @pytest.mark.parametrize(
     ("forge", "reason"),
-    [
-        (forged_pdf.pad_value, "another value lies between the signed ranges"),
-        (lambda content: forged_pdf.wrap(content, is_padded=False), SOMETHING_ELSE),
-        (lambda content: forged_pdf.wrap(content, is_padded=True), SOMETHING_ELSE),
-    ],
-    ids=["stated lengths add up to the size", "ranges are apart", "ranges are apart and the value fills the gap"],
+    [(forged_pdf.pad_value, "another value lies between the signed ranges"), (forged_pdf.wrap, SOMETHING_ELSE)],
 )
-def test_lengths_that_the_file_states_prove_nothing(
-    protect: Callable[[bytes], bytes], forge: Callable[[bytes], bytes], reason: str
-) -> None:
-    forged = forge(protect(unsigned()))
+def test_lengths_that_the_file_states_prove_nothing(forge: Callable[[bytes], bytes], reason: str) -> None:
+    forged = forge(pdfs.certify(unsigned()))
     shown = next(one for one in inspect(forged) if not one.is_hidden)
     assert (shown.integrity, shown.integrity_reason, shown.changes) == ("broken", reason, "not_determined")
     assert judge_signatures(forged) == "signaturesBroken"
@@ -43,15 +35,10 @@ def test_lengths_that_the_file_states_prove_nothing(
         *(forged_pdf.append_unsigned, forged_pdf.sign_again),
     ],
 )
-def test_a_signature_that_the_last_revision_hides_is_a_contradiction(
-    hide: Callable[[bytes], bytes], *, is_broken: bool
-) -> None:
+def test_a_signature_that_the_last_revision_hides_is_found(hide: Callable[[bytes], bytes], *, is_broken: bool) -> None:
     signed = sign(unsigned())
-    content = hide(change_byte(signed) if is_broken else signed)
-    hidden = [one for one in inspect(content) if one.is_hidden]
+    hidden = [one for one in inspect(hide(change_byte(signed) if is_broken else signed)) if one.is_hidden]
     assert [(one.field, one.integrity) for one in hidden] == [("Seal", "broken" if is_broken else "intact")]
-    sentence = 'An earlier revision of the PDF has the signature "Seal". The last one hides, renames or replaces it.'
-    assert contradict("signature", sentence) in check_signatures(content)[1]
 
 
 def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:
@@ -59,8 +46,11 @@ def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:
     signed = sign(unsigned())
     start = signed.rindex(b"startxref")
     content = forged_pdf.append_unsigned(signed[:start] + b"startxref\n1\n%%EOF\n")
-    (one,) = inspect(content)
-    assert (one.field, one.is_hidden, one.integrity) == (None, True, "broken")
+    signatures, (_, check) = check_signatures(content)
+    assert [(one.field, one.is_hidden, one.integrity) for one in signatures or []] == [(None, True, "broken")]
+    name = "the signature (not known)"
+    sentence = f"An earlier revision of the PDF has {name}. The last one hides, renames or replaces it."
+    assert check == contradict("signature", sentence)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +61,6 @@ def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:
         lambda content: content.replace(b"/Type /Sig\n", b"/Type /Cat\n"),
         lambda content: content.replace(b"%PDF-1.3", b"%PDF-1.4"),
     ],
-    ids=["page", "kind of signature", "type", "version"],
 )
 def test_a_byte_that_was_changed_breaks_the_signature(forge: Callable[[bytes], bytes]) -> None:
     signed = sign(unsigned())
@@ -93,7 +82,7 @@ def test_no_byte_outside_the_value_can_be_changed(position: int, byte: int) -> N
     page=st.fixed_dictionaries(
         {},
         optional={
-            "/Contents": st.just(b"null") | st.integers(1, 8).map(lambda number: b"%d 0 R" % number),
+            "/Contents": st.sampled_from([b"null", b"99 0 R"]),
             "/MediaBox": st.integers(1, 500).map(lambda width: b"[0 0 %d 100]" % width),
             "/Rotate": st.sampled_from([b"90", b"180"]),
             "/Resources": st.sampled_from([b"<<>>", b"<</Font<<>>>>"]),

@@ -1,11 +1,6 @@
 """Forges signed PDFs: changes what they show, or hides their signatures, as an attacker would."""
 
-import io
-from collections.abc import Callable
-from typing import Any
-
-from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from functools import partial
 
 from tests.support.signed_pdf import (
     append,
@@ -13,6 +8,7 @@ from tests.support.signed_pdf import (
     next_number,
     read,
     read_entries,
+    replace_entry,
     replace_page,
     sign,
     unsigned,
@@ -42,22 +38,28 @@ def pad_value(content: bytes) -> bytes:
         size += missing
 
 
+def change_reason(content: bytes) -> bytes:
+    """Overrides what the signature's dictionary says beside its value."""
+    number, entries, _, _ = _find_signature(content)
+    return append(content, {number: write_dictionary(entries | {"/Reason": b"(other)"})})
+
+
 def _escape(value: bytes, size: int) -> bytes:
     """A literal string of the value, padded with zeros."""
     escaped = b"".join(b"\\%03o" % byte if byte in b"()\\\r\n" else bytes([byte]) for byte in value)
     return escaped + b"\0" * (size - len(value))
 
 
-def wrap(content: bytes, *, is_padded: bool) -> bytes:
+def wrap(content: bytes) -> bytes:
     """Moves the second signed range to the file's end, and puts a page, a signature dictionary and cross-references in
-    the gap, where the signed `startxref` leads. With padding, the value that is stated fills the gap."""
+    the gap, where the signed `startxref` leads. The value that is stated would fill the gap."""
     number, entries, value, (_, length, second, second_length) = _find_signature(content)
     reader = read(content)
     newest = reader.xrefs.explicit_refs_in_revision(reader.total_revisions - 1)
     kept = {one.idnum: write_object(reader.get_object(one)) for one in newest if one.idnum != number}
     size = 60_000
     entries["/ByteRange"] = b"[0 %d %d %d]" % (length, length + size, second_length)
-    entries["/Contents"] = b"(%s)" % _escape(value, (size - 2) // 2 if is_padded else len(value))
+    entries["/Contents"] = b"(%s)" % _escape(value, (size - 2) // 2)
     filled = content[length:second].ljust(reader.last_startxref - length)
     offset, body, table = len(filled) + length + 1000, b"", b""
     for one, written in {**kept, **replace_page(content), number: write_dictionary(entries)}.items():
@@ -70,26 +72,21 @@ def wrap(content: bytes, *, is_padded: bool) -> bytes:
     return content[:length] + (filled.ljust(offset - length) + body).ljust(size) + content[second:]
 
 
-def _hide(change: Callable[[Any, Any], object]) -> Callable[[bytes], bytes]:
-    """Makes a function that adds an update. `change` gets the catalogue and the field of the signature."""
-
-    def hide(content: bytes) -> bytes:
-        writer, output = IncrementalPdfFileWriter(io.BytesIO(content), strict=False), io.BytesIO()
-        form = writer.root["/AcroForm"]
-        field = form["/Fields"][0]
-        change(writer.root, field)
-        for changed in (writer.root, form, field):
-            writer.update_container(changed)
-        writer.write(output)  # type: ignore[no-untyped-call]
-        return output.getvalue()
-
-    return hide
+def drop_form(content: bytes) -> bytes:
+    return append(content, replace_entry(content, "/AcroForm", b"null"))
 
 
-drop_form = _hide(lambda root, _: root.__delitem__("/AcroForm"))
-empty_fields = _hide(lambda root, _: root["/AcroForm"].__setitem__("/Fields", generic.ArrayObject()))
-drop_value = _hide(lambda _, field: field.__delitem__("/V"))
-rename = _hide(lambda _, field: field.__setitem__("/T", generic.pdf_string("Other")))
+def empty_fields(content: bytes) -> bytes:
+    return append(content, replace_entry(content, "/AcroForm", b"<</Fields[]>>"))
+
+
+def _change_field(content: bytes, changed: dict[str, bytes]) -> bytes:
+    field = read(content).root["/AcroForm"]["/Fields"].raw_get(0)
+    return append(content, {field.idnum: write_dictionary(read_entries(field.get_object()) | changed)})
+
+
+drop_value = partial(_change_field, changed={"/V": b"null"})
+rename = partial(_change_field, changed={"/T": b"(Other)"})
 
 
 def append_unsigned(content: bytes) -> bytes:

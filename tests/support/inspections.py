@@ -20,10 +20,6 @@ def kill_itself(_: bytes) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def end_itself(_: bytes) -> Any:
-    os._exit(1)
-
-
 def describe_itself(_: bytes) -> Any:
     """Returns what Ctrl-C does, and the limit of memory."""
     return signal.getsignal(signal.SIGINT), resource.getrlimit(resource.RLIMIT_AS)[0]

@@ -32,6 +32,7 @@ AUTHORITY = "Craftkit Authority"
 
 STAMPED_AT = datetime(2026, 6, 5, 11, 42, 10, tzinfo=UTC)
 
+USAGE_RIGHTS = b"/Type/Sig/SubFilter/adbe.pkcs7.detached/Reference[<</TransformMethod/UR3>>]"
 OTHER_PAGE = {"/MediaBox": b"[0 0 100 100]"}
 _PURPOSES = {WEB_SITE: ExtendedKeyUsageOID.SERVER_AUTH, TIME_STAMPER: ExtendedKeyUsageOID.TIME_STAMPING}
 _DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
@@ -140,23 +141,26 @@ def sign_by_hand(
     *,
     entries: bytes = b"/Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached",
     delimiters: bytes = b"<>",
-    has_covered_delimiters: bool = False,
+    edges: tuple[int, int] = (0, 0),
     make_cms: Callable[[bytes], bytes] = sign_bytes,
 ) -> bytes:
-    """Adds a signature with these entries in its dictionary. `make_cms` gets the bytes that it covers."""
-    value, size = next_number(content), 20_000
+    """Adds a signature with these entries in its dictionary, in a form field unless it gives usage rights.
+
+    `edges` are the first byte that it covers, and the bytes of each delimiter. `make_cms` gets what is covered.
+    """
+    value, size, (first, included) = next_number(content), 20_000, edges
     placeholder = delimiters[:1] + b"0" * size + delimiters[1:]
-    dictionary = b"<<%s/ByteRange[0 %s]/Contents %s>>" % (entries, b" ".join([b"0" * 10] * 3), placeholder)
+    dictionary = b"<<%s/ByteRange[%d %s]/Contents %s>>" % (entries, first, b" ".join([b"0" * 10] * 3), placeholder)
     field = b"<</FT/Sig/T(Seal)/V %d 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/F 132>>" % value
     root = replace_entry(content, "/AcroForm", b"<</Fields[%d 0 R]/SigFlags 3>>" % (value + 1))
+    if entries == USAGE_RIGHTS:
+        root = replace_entry(content, "/Perms", b"<</UR3 %d 0 R>>" % value)
     whole = append(content, {value: dictionary, value + 1: field} | root)
-    start = whole.rindex(placeholder)
-    stop = start + len(placeholder)
-    if has_covered_delimiters:
-        start, stop = start + 1, stop - 1
-    numbers = b"%010d %010d %010d" % (start, stop, len(whole) - stop)
+    start = whole.rindex(placeholder) + included
+    stop = start + len(placeholder) - 2 * included
+    numbers = b"%010d %010d %010d" % (start - first, stop, len(whole) - stop)
     whole = whole.replace(b" ".join([b"0" * 10] * 3), numbers)
-    made = make_cms(whole[:start] + whole[stop:])
+    made = make_cms(whole[first:start] + whole[stop:])
     if delimiters == b"<>":
         return whole.replace(b"0" * size, made.hex().encode().ljust(size, b"0"))
     literal = b"".join(b"\\%03o" % byte for byte in made)
@@ -211,10 +215,13 @@ def replace_entry(content: bytes, key: str, value: bytes) -> dict[int, bytes]:
     return {reader.root_ref.idnum: write_dictionary(read_entries(reader.root) | {key: value})}
 
 
-def replace_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE) -> dict[int, bytes]:
-    """The first page with other values of these entries."""
+def replace_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE, shown: bytes = b"") -> dict[int, bytes]:
+    """The first page with other values of these entries, and another annotation."""
     page = read(content).root["/Pages"]["/Kids"].raw_get(0)
-    return {page.idnum: write_dictionary(read_entries(page.get_object()) | changed)}
+    entries = read_entries(page.get_object()) | changed
+    if shown:
+        entries["/Annots"] = entries["/Annots"].rstrip(b"]") + shown + b"]"
+    return {page.idnum: write_dictionary(entries)}
 
 
 def change_page(content: bytes, changed: dict[str, bytes] = OTHER_PAGE) -> bytes:
@@ -242,8 +249,8 @@ def change_cms(content: bytes, change: Callable[[Any], object]) -> bytes:
     stop = content.index(b">", start)
     found = cms.ContentInfo.load(bytes.fromhex(content[start:stop].decode()))
     change(found["content"])
-    changed = cms.ContentInfo({"content_type": "signed_data", "content": found["content"].copy()}).dump(force=True)
-    return content[:start] + bytes(changed).hex().encode().ljust(stop - start, b"0") + content[stop:]
+    changed = bytes(found.dump(force=True)).hex().encode()
+    return content[:start] + changed.ljust(stop - start, b"0") + content[stop:]
 
 
 def break_stamp(content: bytes) -> bytes:
