@@ -106,6 +106,7 @@ def test_credentials_of_another_form_are_refused(document: dict[str, Any]) -> No
         ({"expires_in": -1}, None),
         ({"expires_in": 0.5}, None),
         ({"error": None, "token_type": "bearer", "refresh_token": {}}, None),
+        ({"refresh_token": "\ud800"}, None),
     ],
 )
 def test_a_response_counts_whatever_its_lifetime(body: dict[str, Any], seconds: int | None) -> None:

@@ -81,6 +81,8 @@ def test_a_link_is_encoded_as_browsers_do(link: str, url: Url) -> None:
         "https://files.example.com/\ud800",
         "https://\u24d5iles.example.com/",
         "https://a b@files.example.com/",
+        "\x0bhttps://files.example.com/",
+        "Xhttps://files.example.com/",
         "/a b",
         "",
     ],
