@@ -129,8 +129,10 @@ def check_seals(certificate: Certificate | None, proofs: list[Proof], reported: 
         return contradict("seal", f"{sealed}, but its seal is not as it was: {', '.join(sorted(found))}.")
     if certificate is None:
         return contradict("seal", f"{sealed}, but the archive does not hold it now.")
-    if (certificate.version_id, certificate.size, certificate.sha256_computed) != proof.facts:
-        return contradict("seal", f"{sealed}, but as another certificate: version, size or SHA-256 differ.")
+    if (certificate.size, certificate.sha256_computed) != (proof.size, proof.sha256):
+        return contradict("seal", f"{sealed}, but with another size or SHA-256.")
+    if certificate.version_id != proof.version:  # the same bytes were archived again, for example restored
+        sealed += f" as version {quote(proof.version)}, which this one has replaced since"
     again = [f"{format_time(one.stamp.time)} by {quote(one.stamp.authority)}" for one in renewals]
     return confirm("seal", "; its time stamp was stamped again at ".join([sealed, *again]) + ".")
 

@@ -31,10 +31,6 @@ class Proof:
     path: list[tuple[str, str]]
     stamp: TimeStamp
 
-    @property
-    def facts(self) -> tuple[str, int, str]:
-        return self.version, self.size, self.sha256
-
     def write_files(self, name: str) -> dict[str, bytes]:
         """The token, and the certificates that OpenSSL needs besides: those from a trusted authority to its signer."""
         issuers = self.stamp.path[:-1] or self.stamp.path
