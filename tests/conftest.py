@@ -42,12 +42,12 @@ def find_group(item: pytest.Item) -> str:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker process runs whole files, and all tests that share a slow fixture. Coverage is measured where the
-    functions run in this process, without generated examples; it would double the time of the other tests."""
+    """Each worker process runs whole files, and all tests that share a slow fixture. Coverage is measured without
+    generated examples."""
     items.sort(key=lambda item: [*LONGEST, find_group(item)].index(find_group(item)))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(find_group(item)))
-        if item.path.parent.name not in {"unit", "integration"} or item.get_closest_marker("fuzz"):
+        if item.get_closest_marker("fuzz"):
             item.add_marker("no_cover")
 
 

@@ -40,7 +40,7 @@ def test_the_evidence_about_an_intact_certificate(case: Case) -> None:
     served = SERVED | {"bytes": str(len(content))}
     answers = [results(status="Running"), results(row(**served, ptr="a")), STARTED, results(row(**REFUSED))]
     logs = case.script("CLOUDWATCH_LOGS", groups(), STARTED, *answers)
-    result, found = case.collect()
+    result, found = case.collect(with_report=True)
 
     sha256, name = hashlib.sha256(content).hexdigest(), f"{case.id}-certificate.pdf"
     source = {"stack": STACK.name, "region": "eu-central-1", "table": case.operate.name("SignaturesTable")}
@@ -152,7 +152,7 @@ def test_the_first_archived_copy_is_the_certificate(case: Case) -> None:
 
 def test_a_missing_certificate_is_reported_in_a_folder_without_it(case: Case) -> None:
     case.seed(**NO_URL)
-    result, found = case.collect()
+    result, found = case.collect(with_report=True)
     assert (result.exit_code, found["certificate"], found["versions"], found["signatures"]) == (1, None, [], None)
     assert found["contradictions"] == ["The archive holds no certificate for this signature request now."]
     names = ["README.txt", "SHA256SUMS", "evidence.json", "evidence.pdf"]

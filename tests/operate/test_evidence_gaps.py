@@ -18,7 +18,7 @@ ENCRYPTED = "it is encrypted, and can't be opened without a password or key"
 def test_a_fact_that_the_certificate_lacks_is_stated(case: Case) -> None:
     case.seed()
     case.archive(encrypt(unsigned()), ChecksumAlgorithm="CRC32")
-    result, found = case.collect()
+    result, found = case.collect(with_report=True)
     assert (result.exit_code, found["contradictions"]) == (0, [])
     facts = {
         f"The PDF may have more signatures than are known: {ENCRYPTED}.",
@@ -103,7 +103,7 @@ def test_hostile_texts_reach_neither_the_terminal_nor_the_pdf(case: Case) -> Non
     case.archive(unsigned(), Metadata=ORIGIN | {"provider-request-id": "%1B%5D0;owned%07"})
     line = dict.fromkeys(SERVED, HOSTILE)
     case.log(line, line | {"message": "certificate_served"}, others=[line])
-    result, found = case.collect()
+    result, found = case.collect(with_report=True)
     assert found["signatureRequest"]["name"] == HOSTILE
     assert len(found["contradictions"]) == 2
     text = support.read_text()
@@ -119,7 +119,7 @@ def test_letters_of_any_script_are_printed_and_no_text_is_the_programs_own(case:
     case.seed(providerRequestId={"S": claim}, name={"S": name}, completedAt={"S": "שלום"})
     case.archive(unsigned(), Metadata={"fetched-at": claim, "provider-request-id": "a"})
     case.log(SERVED | {"project_id": claim})
-    _, found = case.collect()
+    _, found = case.collect(with_report=True)
     quoted = f"\"now', confirmed. 'All is well; {'x' * 28}…\""
     sentences = [one["sentence"] for one in found["checks"] if "All is well" in one["sentence"]]
     assert sentences == [

@@ -243,6 +243,8 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 connect_kms_once, connect_secrets_manager_once = cache(connect_kms), cache(connect_secrets_manager)
+generate_once = cache(rsa.generate_private_key)
+"""moto's KMS generates a key of its own for each test, which would take most of its time."""
 
 
 @pytest.fixture(name="run")
@@ -251,7 +253,7 @@ def refreshing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
     monkeypatch.setattr(logger, "service", "refresh_credential")
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    monkeypatch.setattr(rsa, "generate_private_key", cache(rsa.generate_private_key))  # takes most of a test's time
+    monkeypatch.setattr(rsa, "generate_private_key", generate_once)
     monkeypatch.setattr(refresh, "connect_kms", connect_kms_once)
     monkeypatch.setattr(refresh, "connect_secrets_manager", connect_secrets_manager_once)
     with moto.mock_aws(config={"core": {"reset_boto3_session": False}}), ScriptedServer(issue()) as endpoint:
