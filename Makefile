@@ -68,7 +68,7 @@ stress: package .ministack/ready ## run the suite in random order beside two bus
 fuzz: build ## test the properties and the contract with many new examples (EXAMPLES=10000 of each)
 	EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -m fuzz
 
-mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a test should fail for each (an hour)
+mutants: .venv/ready ## change the code in 3,000 small ways, one at a time: a test should fail for each (hours)
 	@$(PYTHON) -m develop.checks.mutants
 	cd .mutants && mutmut run && mutmut results && mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
 
@@ -99,8 +99,9 @@ smoke: .venv/ready ## check a deployment: URL=(output CertificateUrl) ID=(a sign
 	$(if $(filter command,$(origin KEY)),$(error KEY is no argument: others could see it. Set it in the environment))
 	@certificates smoke
 
-docs: .venv/ready ## write docs/commands.md, and the API reference to .site, for any web server
+docs: .venv/ready ## write docs/commands.md, docs/evidence.schema.json, and the API reference to .site, for any web server
 	@$(PYTHON) -m operate.help_page >docs/commands.md
+	@$(PYTHON) -m operate.evidence.record >docs/evidence.schema.json
 	@$(PYTHON) -m develop.local.reference .site
 
 lint: .venv/ready .checkov/ready ## check style, format, types, workflows and templates

@@ -19,7 +19,7 @@ main = Program(
         "certificates keys list --stack craftkit-certificates",
         "certificates archive verify --help",
     )
-    + "\n\nExit code 2: the command failed, was interrupted, or has wrong options.",
+    + "\n\nExit code 2: the command failed, was interrupted, or was given invalid options.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(package_name="craftkit-certificates", message="%(prog)s %(version)s")(main)

@@ -34,7 +34,7 @@ TSA_CA = click.option(
     "--tsa-ca",
     type=click.File("rb"),
     metavar="FILE",
-    help="Trusted roots of time-stamping authorities, in PEM, not the machine's.",
+    help="PEM file of trusted time-stamping roots, in place of the machine's.",
 )
 
 

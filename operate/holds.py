@@ -132,7 +132,7 @@ class Holds:
 
         def read(key: str) -> Record:
             found = self._archive.read_version(key, versions[key])
-            facts = {"at": found.answer["LastModified"], "is_completed": key[:-5] + _COMPLETED in versions}
+            facts = {"at": found.response["LastModified"], "is_completed": key[:-5] + _COMPLETED in versions}
             try:
                 return Record.model_validate({**json.loads(found.content), **facts, "number": key[-11:-5]})
             except (ValueError, TypeError):

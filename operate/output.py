@@ -17,7 +17,7 @@ AS_JSON = click.option(
     is_flag=True,
     expose_value=False,
     callback=lambda context, _, value: context.meta.update(json=value),
-    help="Write one JSON object a line.",
+    help="Write one JSON object per line.",
 )
 """The option of commands that write findings or numbers: for people, or for programs."""
 

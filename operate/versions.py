@@ -14,12 +14,12 @@ from certificates.errors import ArchiveUnavailable, NotArchived
 @dataclass(frozen=True)
 class Version:
     """`sha256`, of the bytes that were archived, and `digest`, from the metadata, are in base64, or None if S3 has
-    none. `answer` is S3's response."""
+    none. `response` is S3's."""
 
     content: bytes
     sha256: str | None
     digest: str | None
-    answer: Mapping[str, Any]
+    response: Mapping[str, Any]
 
 
 class Versions(Archive):

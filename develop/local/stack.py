@@ -60,7 +60,7 @@ def local_service(
         running.enter_context(serving(provider))
         stack = make_stack(provider.server_address[1], has_tokens=token_seconds > 0)
         authority = TimeStampAuthority()
-        provider.stamp = authority.answer
+        provider.stamp = authority.respond
         time_stamps = f"http://localhost:{provider.server_address[1]}{TIME_STAMP_PATH}"
         stack.outputs.update(TimeStampUrl=time_stamps, TimeStampRoot=authority.root.decode())
         functions: dict[str, Invoke] = {}

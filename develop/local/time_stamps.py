@@ -39,7 +39,7 @@ class TimeStampAuthority:
         )
         self.certificate = issue(NAME, now + timedelta(days=days), x509.ExtendedKeyUsage(purposes))
 
-    def answer(self, query: bytes, time: datetime | None = None) -> bytes:
+    def respond(self, query: bytes, time: datetime | None = None) -> bytes:
         """Answers a query with a time stamp of now, or another time."""
         # These take a second to import.
         from asn1crypto import keys, tsp  # noqa: PLC0415

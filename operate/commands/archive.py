@@ -8,6 +8,7 @@ from operate.command_line import examples
 from operate.commands.reconcile import reconcile
 from operate.commands.seal import seal
 from operate.commands.verify import verify
+from operate.evidence import require_packages
 from operate.output import AS_JSON, write_numbers
 from operate.signature_requests import SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
@@ -15,7 +16,9 @@ from operate.stack import DeployedStack, on_a_stack
 
 @click.command(epilog=examples("certificates archive status --local --port 4000"))
 @AS_JSON
-@click.option("--max-seal-age", type=int, metavar="HOURS", help="Exit code 1 if a certificate waits longer.")
+@click.option(
+    "--max-seal-age", type=int, metavar="HOURS", help="Exit code 1 if a certificate has waited longer for its seal."
+)
 @on_a_stack
 def status(stack: DeployedStack, *, max_seal_age: int | None) -> None:
     """Show how many certificates wait to be archived. All numbers are approximate.
@@ -32,6 +35,7 @@ def status(stack: DeployedStack, *, max_seal_age: int | None) -> None:
         "signatureRequests": SignatureRequests(stack).count,
     }
     if max_seal_age is not None:
+        require_packages()
         from operate.seals.seals import Seals  # noqa: PLC0415 - takes a second to import
 
         seals = Seals(stack.client("s3"), stack.output("CertificatesBucketName"), (), lambda *_: None)

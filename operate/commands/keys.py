@@ -87,7 +87,10 @@ def create_command(
 @AS_JSON
 @on_a_stack
 def list_command(stack: DeployedStack, *, project: str | None) -> None:
-    """List keys by their prefixes, the oldest of each project first."""
+    """List keys by their prefixes, the oldest of each project first.
+
+    A key is active, expired, revoked, or broken: its item breaks the rules of the table, and requests with it get 500.
+    """
     _write_keys([shown for _, shown in _read_keys(stack, project)])
 
 

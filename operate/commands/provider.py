@@ -23,7 +23,7 @@ from operate.stack import DeployedStack, on_a_stack
 
 ADVICE = {
     "timed_out": f"No certificate within {PROVIDER_SECONDS:.0f} seconds, including a second try.",
-    "unreachable": "No answer: is the host of ProviderCertificateUrl right, with a valid TLS certificate?",
+    "unreachable": "No response: is the host of ProviderCertificateUrl right, with a valid TLS certificate?",
     "status": "Only 200 counts, or a redirect to a host in ProviderLinkHosts. 401 or 403: the secret or "
     "ProviderAuthHeader. 404: the URL or the request's id.",
     "link_status": "The link's host refused. The link may have expired, or may need a header that is not sent.",
@@ -67,7 +67,7 @@ class PrintingProvider(Provider):
         write(f"GET {url.scheme}://{url.host}:{url.port}{'/… (without the secret)' if is_link else url.target}")
         for name, value in hidden.items() if not is_link else ():
             write(f"    {name}: {value}")
-        started, outcome, words = time.perf_counter(), "no answer", ""
+        started, outcome, words = time.perf_counter(), "no response", ""
         try:
             response = super()._send(exchange, url, headers, max_bytes, expected)
             size = f"{len(response.content):,} bytes, {_describe_content(response.content)}"
@@ -111,8 +111,14 @@ def _fetch(target: DeployedStack, *, request_id: str) -> None:
 
 
 @provider.command("check", epilog=examples("certificates provider check --local --request req_first"))
-@click.option("--parameters", "file", type=click.Path(path_type=Path), metavar="FILE", help="What sam deploy reads.")
-@click.option("--env", metavar="NAME", help="The environment in FILE; default by default.")
+@click.option(
+    "--parameters",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="SAM's configuration file, such as samconfig.local.toml.",
+)
+@click.option("--env", metavar="NAME", help="The environment in FILE; `default` without it.")
 @functools.wraps(_fetch, assigned=())  # its options
 def check_command(*, file: Path | None, env: str | None, **options: Any) -> None:
     """Fetch one certificate without archiving it, and print each step.

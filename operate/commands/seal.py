@@ -9,19 +9,23 @@ import click
 
 from certificates.urls import Url
 from operate.command_line import TSA_CA, examples
+from operate.evidence import require_packages
 from operate.output import AS_JSON, write_finding
 from operate.stack import DeployedStack, on_a_stack
 
 
 def parse_url(text: str) -> Url:
-    """Plain http is allowed: the response is signed. Raises ValueError."""
-    url = Url.parse(text.replace("http://", "https://", 1))
+    """Plain http is allowed: the response is signed. Raises BadParameter."""
+    try:
+        url = Url.parse(text.replace("http://", "https://", 1))
+    except ValueError:
+        raise click.BadParameter("must be an http or https URL with the name of a host") from None
     if text.startswith("https://"):
         return url
     return dataclasses.replace(url, scheme="http", port=80 if url.port == 443 else url.port)
 
 
-@click.command(epilog=examples("certificates archive seal --stack craftkit --tsa http://tsa.example.com"))
+@click.command(epilog=examples("certificates archive seal --stack craftkit-certificates --tsa http://tsa.example.com"))
 @click.option("--tsa", type=parse_url, metavar="URL", help="The time-stamping authority (RFC 3161), by https or http.")
 @TSA_CA
 @click.option("--renew", is_flag=True, help="Stamp the time stamps of all earlier seals again.")
@@ -30,9 +34,11 @@ def parse_url(text: str) -> Url:
 def seal(stack: DeployedStack, *, tsa: Url | None, tsa_ca: BinaryIO | None, renew: bool) -> None:
     """Seal the certificates that no seal has yet.
 
-    One time stamp seals all of them. First compares the archive with all seals. Exit code 1: a sealed certificate or a
-    seal is missing, hidden or altered. Without a valid time stamp nothing is sealed, and the next run covers it.
+    One time stamp seals all of them, after the archive was compared with all earlier seals. Exit code 1: a sealed
+    certificate or a seal is missing, altered or not trusted. Without a valid time stamp nothing is sealed, and the next
+    run covers it.
     """
+    require_packages()
     from operate.seals.seals import Seals, name_object  # noqa: PLC0415 - takes a second to import
     from operate.seals.time_stamp import find_trusted, request_time_stamp  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`smoke`: checks from the outside that a deployment answers as documented."""
+"""`smoke`: checks from the outside that a deployment responds as documented."""
 
 import hashlib
 import os
@@ -54,13 +54,13 @@ class Check(NamedTuple):
     )
 )
 @click.option("--url", envvar="URL", required=True, type=_URL, metavar="URL", help="The stack's output CertificateUrl.")
-@click.option("--id", "uuid", envvar="ID", required=True, type=click.UUID, metavar="ID", help="A completed request.")
+@click.option("--id", "uuid", envvar="ID", required=True, type=click.UUID, metavar="ID", help="A signature request.")
 def smoke(url: str, uuid: UUID) -> None:
     """Request a certificate from a deployment, as clients do.
 
     ID is a signature request whose certificate has at most 4,500,000 bytes. The API key is read from the environment
-    variable KEY, or else from standard input; URL and ID may replace the options. A note says that AWS behaves in an
-    undocumented way: docs/deploy.md explains it. Exit code 1: a check failed.
+    variable KEY, or else from standard input; the variables URL and ID may replace the options. A note reports behavior
+    that AWS does not document: docs/deploy.md explains it. Exit code 1: a check failed.
     """
     try:
         key = os.environ.get("KEY") or read_key()

@@ -22,7 +22,7 @@ from operate import replica
 from operate.checkpoint import Finding, resuming
 from operate.command_line import examples
 from operate.evidence import require_packages
-from operate.output import AS_JSON, progress, write_numbers
+from operate.output import AS_JSON, progress, remark, write_numbers
 from operate.signature_requests import SignatureRequests
 from operate.stack import DeployedStack, on_a_stack
 from operate.versions import Versions
@@ -54,7 +54,7 @@ def verify(
     """Read every available certificate from the archive and check it.
 
     Each must match its checksum and digest and be a whole PDF, and no key may have been deleted or overwritten. Exit
-    code 1: there is a fault. After an interruption, run it again in the same folder: it resumes where it stopped, and
+    code 1: there is a defect. After an interruption, run it again in the same folder: it resumes where it stopped, and
     its numbers include what was found before.
 
     With --replica, each key is compared with the second copy. A copy that is still waiting is only reported.
@@ -62,8 +62,8 @@ def verify(
     With --signatures, a certificate is also damaged if a digital signature in it is broken or hidden, or a forbidden
     change was made after it. Signatures and changes about which this can't be determined are reported and counted.
 
-    With --sample, the result says what share of all certificates has defects at most. The whole table is read to choose
-    them. A sample is not resumed: give its seed again.
+    With --sample, the result gives an upper bound for the share of certificates that have defects. The whole table is
+    read to choose them. An interrupted sample is not resumed: run it again with the seed that it printed.
     """
     if seed and not sample:
         raise click.UsageError("--seed needs --sample.")
@@ -79,9 +79,12 @@ def verify(
     file = None if sample else Path(f".verify-{stack.name}.json")
     statement: dict[str, object] = {}
 
+    seed = seed or secrets.token_hex(4)
+    if sample:
+        remark(f"Seed {seed}.")
     with resuming(file, work, names) as checkpoint, ThreadPoolExecutor(READERS) as readers:
         if sample:
-            seed, defects = seed or secrets.token_hex(4), 0
+            defects = 0
             with progress("Choosing", requests.count) as advance:
                 chosen = choose(chain.from_iterable(requests.read(checkpoint, advance)), sample, seed)
             with progress("Verifying", len(chosen)) as advance:

@@ -124,7 +124,7 @@ class Collection:
         except ClientError as error:
             cause = f"AWS refused {error.operation_name} with {quote(error_code(error))}"
         except BotoCoreError as error:
-            cause = f"AWS did not answer ({error_code(error)})"
+            cause = f"AWS did not respond ({error_code(error)})"
         self._checks.append(leave_open(subject, f"The {subject} could not be read: {cause}."))
         return None
 
@@ -164,7 +164,7 @@ class Collection:
                 source.key, copies[-1] if copies else None
             )
         except NotArchived:
-            sentence = "The archive holds no certificate for this signature request now."
+            sentence = "The archive has no certificate for this signature request now."
             self._checks.append(contradict("certificate", sentence))
             return None, b""
         file = folder / f"{self._id}-certificate.pdf"
@@ -176,12 +176,12 @@ class Collection:
             sha256_stored=_as_hex(found.sha256),
             sha256_in_metadata=_as_hex(found.digest),
             sha256_in_folder=hashlib.sha256(file.read_bytes()).hexdigest(),
-            version_id=found.answer.get("VersionId", "null"),  # as S3 lists it in a bucket without versions
-            created_at=found.answer["LastModified"],
-            retention_mode=found.answer.get("ObjectLockMode"),
-            retained_until=found.answer.get("ObjectLockRetainUntilDate"),
-            legal_hold=found.answer.get("ObjectLockLegalHoldStatus"),
-            metadata=found.answer["Metadata"],
+            version_id=found.response.get("VersionId", "null"),  # as S3 lists it in a bucket without versions
+            created_at=found.response["LastModified"],
+            retention_mode=found.response.get("ObjectLockMode"),
+            retained_until=found.response.get("ObjectLockRetainUntilDate"),
+            legal_hold=found.response.get("ObjectLockLegalHoldStatus"),
+            metadata=found.response["Metadata"],
         )
         return certificate, found.content
 

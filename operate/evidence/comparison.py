@@ -23,7 +23,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, Req
 def check_certificate(certificate: Certificate, content: bytes) -> Iterator[Check]:
     created = format_time(certificate.created_at)
     which = f"version {quote(certificate.version_id)} of {certificate.size:,} bytes, created at {created}"
-    yield confirm("certificate", f"The archive holds it: {which}.")
+    yield confirm("certificate", f"The archive has it: {which}.")
     computed, words = certificate.sha256_computed, "the SHA-256 that S3 stored when it was archived."
     if certificate.sha256_stored is None:
         yield leave_open("SHA-256", "S3 has stored no SHA-256 of the whole certificate.")
@@ -106,7 +106,7 @@ def check_second_copy(certificate: Certificate, copy: SecondCopy) -> Check:
     if surplus := _find_surplus(copy.versions):
         return contradict("second copy", f"The second copy was overwritten or deleted ({surplus}).")
     if not copy.versions:
-        return leave_open("second copy", "The second copy does not have it, or not yet.")
+        return leave_open("second copy", "The second copy does not have it, or does not have it yet.")
     if copy.versions[0].size != certificate.size or copy.sha256 not in (certificate.sha256_computed, None):
         return contradict("second copy", "The second copy differs from the certificate.")
     if copy.sha256 is None:
@@ -128,7 +128,7 @@ def check_seals(certificate: Certificate | None, proofs: list[Proof], reported: 
     if found := [f"{key} ({problem})" for problem, key in reported if key in own]:
         return contradict("seal", f"{sealed}, but its seal is not as it was: {', '.join(sorted(found))}.")
     if certificate is None:
-        return contradict("seal", f"{sealed}, but the archive does not hold it now.")
+        return contradict("seal", f"{sealed}, but the archive does not have it now.")
     if (certificate.size, certificate.sha256_computed) != (proof.size, proof.sha256):
         return contradict("seal", f"{sealed}, but with another size or SHA-256.")
     if certificate.version_id != proof.version:  # the same bytes were archived again, for example restored
@@ -140,16 +140,20 @@ def check_seals(certificate: Certificate | None, proofs: list[Proof], reported: 
 def check_holds(certificate: Certificate, holds: list[Hold], *, is_held: bool) -> Check | None:
     """Returns None if there is no hold and no record of one. A project's hold covers what was archived before it."""
     if not holds:
-        return leave_open("hold", "S3 holds this version, but no record says since when and why.") if is_held else None
+        return (
+            leave_open("hold", "S3 has a legal hold on this version, but no record says since when and why.")
+            if is_held
+            else None
+        )
     last = holds[-1]
     action = "set" if last.action == "set" else "released"
     words = f"The hold was {action} at {format_time(last.at)} by {quote(last.by)}, because {quote(last.reason)}."
     if is_held:
-        return confirm("hold", f"S3 holds this version. {words}")
+        return confirm("hold", f"S3 has a legal hold on this version. {words}")
     lasting = [one for one in holds if one.action == "set" and one.is_completed and one.at > certificate.created_at]
     if lasting and all(one.action == "set" for one in holds):
-        return contradict("hold", f"S3 does not hold this version, although it was not released. {words}")
-    return leave_open("hold", f"S3 does not hold this version, and maybe never did. {words}")
+        return contradict("hold", f"S3 has no legal hold on this version, although it was not released. {words}")
+    return leave_open("hold", f"S3 has no legal hold on this version, and may never have had one. {words}")
 
 
 def check_logs(

@@ -29,7 +29,7 @@ root of the seal's Merkle tree (RFC 6962) from it, and check that the time stamp
 with the certificates that the authority publishes:
 """
 _RENEWAL = """\
-Check that this time stamp existed when its authority's certificate had not ended, as a later one shows:
+Check that this time stamp existed before its authority's certificate expired, as a later one shows:
 """
 _SEE_TIME = """\
 See its time:

@@ -102,7 +102,7 @@ def _check_signature(document: bytes, signature: Signature) -> None:
 
 
 def _is_literal(gap: bytes, contents: bytes) -> bool:
-    """Whether a literal string of exactly this value, and nothing but zeros behind the CMS in it, is in the gap."""
+    """Whether a literal string of exactly this value, and nothing but zeros after the CMS in it, is in the gap."""
     stream = io.BytesIO(gap)
     value: Any = generic.read_object(stream, generic.Reference(0))
     exact = cms.ContentInfo.load(contents).dump()

@@ -79,7 +79,7 @@ def _open(content: bytes) -> PdfFileReader | None:
 
 
 def _read_pdf(content: bytes) -> tuple[PdfFileReader | None, str | None]:
-    """Returns a reader, or why there is none. Leaves out what is behind the last end marker, where the service accepts
+    """Returns a reader, or why there is none. Leaves out what is after the last end marker, where the service accepts
     bytes of any kind."""
     end = content.rfind(b"%%EOF") + len(b"%%EOF\r\n")
     reader, error = attempt_with_error(partial(_open, content[:end]))

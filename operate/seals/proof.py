@@ -32,7 +32,7 @@ class Proof:
     stamp: TimeStamp
 
     def write_files(self, name: str) -> dict[str, bytes]:
-        """The token, and the certificates that OpenSSL needs besides: those from a trusted authority to its signer."""
+        """The token, and the certificates that OpenSSL also needs: those from a trusted authority to its signer."""
         issuers = self.stamp.path[:-1] or self.stamp.path
         return {
             f"{name}.tst": self.stamp.token,
@@ -68,5 +68,5 @@ def find_problem(proofs: Sequence[Proof]) -> str | None:
     ends = [one.stamp.time for one in proofs[1:]] + [datetime.now(UTC)]
     for stamp, end in zip((one.stamp for one in proofs), ends, strict=False):
         if stamp.problem or min(one.not_valid_after for one in stamp.path) < end:
-            return stamp.problem or "a certificate of its authority ended before it was stamped again"
+            return stamp.problem or "a certificate of its authority expired before it was stamped again"
     return None

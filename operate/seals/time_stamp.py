@@ -77,13 +77,13 @@ def request_time_stamp(url: Url, trusted: Certificates, imprint: bytes) -> TimeS
         stamp = TimeStamp.read(token, trusted, datetime.now(UTC))
         problem = stamp.problem
         if (stamp.imprint, stamp.nonce) != (imprint, nonce):
-            problem = "it answers another request"
+            problem = "it is for another request"
         elif abs(stamp.time - datetime.now(UTC)) > _CLOCK_DIFFERENCE:
             problem = "its time and this machine's are more than 15 minutes apart"
     except ProviderFailed as error:
-        problem = f"the authority gave no response ({error.reason} {error.upstream_status or ''}".rstrip() + ")"
+        problem = f"the request to the authority failed ({error.reason} {error.upstream_status or ''}".rstrip() + ")"
     except ValueError:
-        problem = "the response has none"
+        problem = "the response contains none"
     if problem:
         raise CannotRun(f"There is no valid time stamp: {problem}. Nothing was sealed.")
     return stamp
@@ -105,7 +105,7 @@ def _find_problem(found: dict[str, Any]) -> str | None:
     if not (found["intact"] and found["valid"]):
         return "its signature is wrong"
     if found["trust_problem_indic"]:
-        return "its authority is not trusted, or a certificate has ended"
+        return "its authority is not trusted, or a certificate has expired"
     # RFC 3161, section 2.3. OpenSSL requires it, too.
     purposes, critical = signer.extended_key_usage_value.native, signer.critical_extensions
     is_alone = purposes == ["time_stamping"] and "extended_key_usage" in critical

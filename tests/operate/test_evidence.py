@@ -82,7 +82,7 @@ def test_the_evidence_about_an_intact_certificate(case: Case) -> None:
     confirmed = [one["sentence"] for one in found["checks"] if one["outcome"] == "confirmed"]
     assert confirmed[:8] + confirmed[-3:] == [
         "The key has one version and no delete marker now.",
-        f'The archive holds it: version "{version}" of {len(content):,} bytes, created at 2026-06-05 11:42:10 UTC.',
+        f'The archive has it: version "{version}" of {len(content):,} bytes, created at 2026-06-05 11:42:10 UTC.',
         "The certificate has the SHA-256 that S3 stored when it was archived.",
         "The copy in this folder is the archived certificate, byte for byte.",
         "The certificate is a whole PDF.",
@@ -154,7 +154,7 @@ def test_a_missing_certificate_is_reported_in_a_folder_without_it(case: Case) ->
     case.seed(**NO_URL)
     result, found = case.collect(with_report=True)
     assert (result.exit_code, found["certificate"], found["versions"], found["signatures"]) == (1, None, [], None)
-    assert found["contradictions"] == ["The archive holds no certificate for this signature request now."]
+    assert found["contradictions"] == ["The archive has no certificate for this signature request now."]
     names = ["README.txt", "SHA256SUMS", "evidence.json", "evidence.pdf"]
     assert sorted(file.name for file in Path("out").iterdir()) == names
     text = support.read_text()
@@ -171,7 +171,13 @@ def test_an_item_that_breaks_the_rules_is_a_finding(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("evidence", signature_id(0), "--out", "out"), ("archive", "verify", "--signatures")]
+    "arguments",
+    [
+        ("evidence", signature_id(0), "--out", "out"),
+        ("archive", "verify", "--signatures"),
+        ("archive", "seal"),
+        ("archive", "status", "--max-seal-age", "1"),
+    ],
 )
 def test_missing_packages_are_named_in_one_line(
     case: Case, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
@@ -179,7 +185,7 @@ def test_missing_packages_are_named_in_one_line(
     for name in ("pyhanko", "fpdf"):
         monkeypatch.setitem(sys.modules, name, None)
     result = case.operate(*arguments)
-    advice = "Run python -m pip install '.[operate,evidence]' in the project's folder."
+    advice = "Run python -m pip install --editable '.[operate,evidence]' in the project's folder."
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"Error: Not installed: fpdf2, pyhanko. {advice}\n"
 

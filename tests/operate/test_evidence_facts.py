@@ -86,7 +86,7 @@ def compare_origin(named: str | None, metadata: dict[str, str]) -> list[Check]:
         (compare_versions(), "versions", "contradicted", "was read is not in S3's list"),
         (compare_versions(version("b")), "versions", "contradicted", "was read is not in S3's list"),
         (compare_versions(version(size=7)), "versions", "contradicted", f"7 bytes; {LENGTH:,} were read"),
-        (compare_copy(), "second copy", "not_determined", "does not have it, or not yet"),
+        (compare_copy(), "second copy", "not_determined", "does not have it yet"),
         (compare_copy(version()), "second copy", "confirmed", "one version now, with the SHA-256"),
         (compare_copy(version(), sha256=None), "second copy", "not_determined", "the same size, and no SHA-256"),
         (compare_copy(version(), sha256=OTHER), "second copy", "contradicted", "differs from the certificate"),

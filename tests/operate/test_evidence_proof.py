@@ -115,7 +115,7 @@ def stored(case: Case, key: str, content: bytes) -> list[Any]:
     ("change", "words"),
     [
         (replace, "with another size or SHA-256."),
-        (lambda case: delete(case, case.key), "the archive does not hold it now."),
+        (lambda case: delete(case, case.key), "the archive does not have it now."),
         (
             lambda case: S3.delete_object(Bucket=case.bucket, Key=".seals/00000001.jsonl"),
             "its seal is not as it was: .seals/00000001.jsonl (altered).",
@@ -158,9 +158,9 @@ def test_a_seal_that_is_lost_is_named(archive: Case) -> None:
 @pytest.mark.parametrize(
     ("authority", "renewed_after", "words"),
     [
-        (TimeStampAuthority(), None, "its authority is not trusted, or a certificate has ended"),
-        (ENDED, None, "a certificate of its authority ended before it was stamped again"),
-        (ENDED, 36, "a certificate of its authority ended before it was stamped again"),
+        (TimeStampAuthority(), None, "its authority is not trusted, or a certificate has expired"),
+        (ENDED, None, "a certificate of its authority expired before it was stamped again"),
+        (ENDED, 36, "a certificate of its authority expired before it was stamped again"),
     ],
     ids=["another authority", "ended", "renewed too late"],
 )
@@ -208,7 +208,7 @@ def last_hold(action: str = "set") -> str:
 def test_a_hold_is_shown_with_who_set_it_and_why(archive: Case, project: bool) -> None:  # noqa: FBT001
     hold(archive, project=project)
     found = find_check(archive, "hold")
-    assert found == ("confirmed", f"S3 holds this version. {last_hold()}")
+    assert found == ("confirmed", f"S3 has a legal hold on this version. {last_hold()}")
     (shown,) = shown_holds()
     assert shown == {
         "scope": "project" if project else "signature_request",
@@ -224,7 +224,10 @@ def test_a_hold_that_was_taken_away_is_a_contradiction(archive: Case) -> None:
     hold(archive)
     switch(archive, "OFF")
     found = find_check(archive, "hold")
-    assert found == ("contradicted", f"S3 does not hold this version, although it was not released. {last_hold()}")
+    assert found == (
+        "contradicted",
+        f"S3 has no legal hold on this version, although it was not released. {last_hold()}",
+    )
 
 
 def archive_later(case: Case) -> None:
@@ -238,13 +241,17 @@ def leave_release_incomplete(case: Case) -> None:
     record(case, json.dumps({"scope": case.key, "action": "release", "reason": "case 7", "by": BY}).encode())
 
 
-NOT_HELD = "S3 does not hold this version, and maybe never did. "
+NOT_HELD = "S3 has no legal hold on this version, and may never have had one. "
 
 
 @pytest.mark.parametrize(
     ("change", "words", "action"),
     [
-        (lambda case: switch(case, "ON"), "S3 holds this version, but no record says since when and why.", None),
+        (
+            lambda case: switch(case, "ON"),
+            "S3 has a legal hold on this version, but no record says since when and why.",
+            None,
+        ),
         (archive_later, NOT_HELD, "set"),
         (leave_release_incomplete, NOT_HELD, "released"),
     ],

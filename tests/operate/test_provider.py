@@ -127,7 +127,7 @@ def test_links_and_parameters_are_printable(check: Check, parameters: dict[str, 
     ("answer", "step", "reason"),
     [
         (reply(403, b"canary"), "403 after … s", "status"),
-        (raw(b"canary\r\n\r\n"), "no answer after … s", "unreachable"),
+        (raw(b"canary\r\n\r\n"), "no response after … s", "unreachable"),
         (reply(body=b"PK\x03\x04canary"), "200 after … s: 10 bytes, a ZIP", "not_a_pdf"),
         (reply(body=b""), "200 after … s: 0 bytes, something else", "not_a_pdf"),
     ],

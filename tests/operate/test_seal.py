@@ -47,7 +47,7 @@ class Sealing:
         self.operate = operate
         self.bucket = operate.name("CertificatesBucket")
         self.authority = OpensslAuthority(folder)
-        self.server = TimeStampServer(self.authority.answer)
+        self.server = TimeStampServer(self.authority.respond)
 
     def __call__(self, *options: str, url: str | None = None) -> Result:
         return self.operate("archive", "seal", "--tsa", url or self.server.url, "--tsa-ca", "root.pem", *options)
@@ -78,7 +78,7 @@ def test_a_seal_lists_the_certificates_and_openssl_verifies_its_time_stamp(
     seal.operate.archive(2, b"no SHA-256", ChecksumAlgorithm="CRC32")
     reads: list[int] = []
     before(monkeypatch, "s3.GetObject", reads.append)
-    seal.server.make_body = seal.authority.answer_by_openssl
+    seal.server.make_body = seal.authority.respond_by_openssl
     result = seal("--json")
     assert reads == [1]
     (facts,) = json_lines(result.stdout)
@@ -122,10 +122,10 @@ OTHER_HASH = {"hash_algorithm": {"algorithm": "sha512"}, "hashed_message": hashl
 TWO_PURPOSES = {"purposes": (ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING)}
 REJECTED = bytes.fromhex("30053003020102")
 FAILED = "There is no valid time stamp: {}. Nothing was sealed."
-ANOTHER_REQUEST = "it answers another request"
-NOT_TRUSTED = "its authority is not trusted, or a certificate has ended"
+ANOTHER_REQUEST = "it is for another request"
+NOT_TRUSTED = "its authority is not trusted, or a certificate has expired"
 NOT_ALONE = "its certificate is not for time stamps alone"
-NO_TIME_STAMP = "the response has none"
+NO_TIME_STAMP = "the response contains none"
 
 Answer = Callable[[TimeStampAuthority, bytes], bytes]
 
@@ -136,13 +136,13 @@ def changing(**values: Any) -> Answer:
     def make_body(authority: TimeStampAuthority, query: bytes) -> bytes:
         fields = {name: value for name, value in tsp.TimeStampReq.load(query).native.items() if value is not None}
         fields["message_imprint"] = tsp.TimeStampReq.load(query)["message_imprint"]
-        return authority.answer(tsp.TimeStampReq(fields | values).dump())
+        return authority.respond(tsp.TimeStampReq(fields | values).dump())
 
     return make_body
 
 
 def late(minutes: int) -> Answer:
-    return lambda authority, query: authority.answer(query, datetime.now(UTC) + timedelta(minutes=minutes))
+    return lambda authority, query: authority.respond(query, datetime.now(UTC) + timedelta(minutes=minutes))
 
 
 def flip(content: bytes) -> bytes:
@@ -165,17 +165,17 @@ def request(url: str, *trusted: TimeStampAuthority) -> str:
         ({}, changing(message_imprint=OTHER_HASH), ANOTHER_REQUEST),
         ({}, late(16), "its time and this machine's are more than 15 minutes apart"),
         ({}, late(-16), "its time and this machine's are more than 15 minutes apart"),
-        ({}, lambda one, query: flip(one.answer(query)), "its signature is wrong"),
-        ({}, lambda _, query: TimeStampAuthority().answer(query), NOT_TRUSTED),
-        ({"days": -1}, TimeStampAuthority.answer, NOT_TRUSTED),
-        (TWO_PURPOSES, TimeStampAuthority.answer, NOT_ALONE),
-        ({"critical": False}, TimeStampAuthority.answer, NOT_ALONE),
-        ({}, lambda one, query: one.answer(query)[:-1], NO_TIME_STAMP),
-        ({}, lambda one, query: one.answer(query) + b"?", NO_TIME_STAMP),
+        ({}, lambda one, query: flip(one.respond(query)), "its signature is wrong"),
+        ({}, lambda _, query: TimeStampAuthority().respond(query), NOT_TRUSTED),
+        ({"days": -1}, TimeStampAuthority.respond, NOT_TRUSTED),
+        (TWO_PURPOSES, TimeStampAuthority.respond, NOT_ALONE),
+        ({"critical": False}, TimeStampAuthority.respond, NOT_ALONE),
+        ({}, lambda one, query: one.respond(query)[:-1], NO_TIME_STAMP),
+        ({}, lambda one, query: one.respond(query) + b"?", NO_TIME_STAMP),
         ({}, lambda *_: REJECTED, NO_TIME_STAMP),
         ({}, lambda *_: b"<html>", NO_TIME_STAMP),
         ({}, lambda *_: b"", NO_TIME_STAMP),
-        ({}, lambda *_: b"0" * 100_001, "the authority gave no response (too_large 200)"),
+        ({}, lambda *_: b"0" * 100_001, "the request to the authority failed (too_large 200)"),
     ],
 )
 def test_a_time_stamp_that_is_not_valid_is_refused(options: Any, make_body: Answer, message: str) -> None:
@@ -207,7 +207,7 @@ def test_an_authority_that_does_not_answer_in_time_is_given_up(
     assert time_stamp.SECONDS <= 55
     monkeypatch.setattr(time_stamp, "SECONDS", 1 if cause == "timed_out" else 50)
     with ScriptedServer(answer) as server:
-        assert request(server.url) == FAILED.format(f"the authority gave no response ({cause})")
+        assert request(server.url) == FAILED.format(f"the request to the authority failed ({cause})")
 
 
 def test_without_a_valid_time_stamp_nothing_is_stored_and_the_next_run_seals(seal: Sealing) -> None:
@@ -217,7 +217,7 @@ def test_without_a_valid_time_stamp_nothing_is_stored_and_the_next_run_seals(sea
     message = "its time and this machine's are more than 15 minutes apart"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {FAILED.format(message)}\n")
     assert seal.names() == []
-    seal.server.make_body = seal.authority.answer
+    seal.server.make_body = seal.authority.respond
     assert (seal().exit_code, seal.names()) == (0, ["00000001.jsonl", "00000001.tst"])
 
 
@@ -261,7 +261,7 @@ def test_an_authority_must_be_named(seal: Sealing) -> None:
     assert last_line(seal.operate("archive", "seal")) == (2, words)
     assert last_line(seal(url="ftp://tsa.example.com")) == (
         2,
-        "Error: Invalid value for '--tsa': ftp://tsa.example.com",
+        "Error: Invalid value for '--tsa': must be an http or https URL with the name of a host",
     )
     Path("root.pem").write_text("nothing")
     assert last_line(seal()) == (2, "Error: Invalid value for --tsa-ca: It has no certificates in PEM.")
@@ -269,7 +269,7 @@ def test_an_authority_must_be_named(seal: Sealing) -> None:
 
 def test_the_local_service_has_an_authority(seal: Sealing) -> None:
     provider, authority = ProviderStub("127.0.0.1", 0, "", {}), TimeStampAuthority()
-    provider.stamp = authority.answer
+    provider.stamp = authority.respond
     outputs = {
         "TimeStampUrl": f"http://localhost:{provider.server_address[1]}{TIME_STAMP_PATH}",
         "TimeStampRoot": authority.root.decode(),
@@ -302,7 +302,7 @@ def test_status_says_when_certificates_wait_too_long_for_their_seal(
 
 @pytest.mark.threat("wrong-bytes")
 def test_a_proof_is_checked_from_the_certificate_itself_by_openssl(seal: Sealing, tmp_path: Path) -> None:
-    """The first authority's certificate has ended since, but not when the seal was renewed."""
+    """The first authority's certificate has expired since, but not when the seal was renewed."""
     for number in range(1, 6):
         seal.operate.archive(number, pdf() + b"%" * number)
     old, new, now = TimeStampAuthority(days=-1), TimeStampAuthority(), datetime.now(UTC)

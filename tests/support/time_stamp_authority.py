@@ -34,7 +34,7 @@ class OpensslAuthority(TimeStampAuthority):
         for name, content in (files | {"tsa.cnf": _CONFIG.encode()}).items():
             (folder / name).write_bytes(content)
 
-    def answer_by_openssl(self, query: bytes) -> bytes:
+    def respond_by_openssl(self, query: bytes) -> bytes:
         (self._folder / "query").write_bytes(query)
         arguments = "openssl ts -reply -config tsa.cnf -queryfile query -signer tsa.pem -inkey key.pem -out response"
         subprocess.run(arguments.split(), cwd=self._folder, check=True, capture_output=True)
@@ -60,5 +60,5 @@ def trust(*authorities: TimeStampAuthority) -> Certificates:
 def stamp(imprint: bytes, authority: TimeStampAuthority, time: datetime | None = None) -> TimeStamp:
     """Makes a time stamp of a SHA-256."""
     hashed = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}
-    response = authority.answer(tsp.TimeStampReq({"version": 1, "message_imprint": hashed}).dump(), time)
+    response = authority.respond(tsp.TimeStampReq({"version": 1, "message_imprint": hashed}).dump(), time)
     return TimeStamp.read(tsp.TimeStampResp.load(response)["time_stamp_token"].dump(), trust(authority))

@@ -42,7 +42,7 @@ class Certificate:
 def is_whole_pdf(content: bytes) -> bool:
     """Returns whether readers open the bytes as a whole PDF. `https` checks the length of the response.
 
-    White space before the header and any bytes behind the last end marker are common, and readers ignore them. A PDF is
+    White space before the header and any bytes after the last end marker are common, and readers ignore them. A PDF is
     not whole if PDF syntax follows the last end marker, if it is shorter than it states, or if it was decoded as text.
     """
     start = content.find(b"%PDF-", 0, MAX_BYTES_BEFORE_HEADER + len(b"%PDF-"))

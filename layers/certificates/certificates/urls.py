@@ -1,5 +1,5 @@
 """URLs of the provider, parsed once by one strict grammar, so that what is checked is what is connected to. URL
-libraries normalise paths and queries, which breaks signed links."""
+libraries normalize paths and queries, which breaks signed links."""
 
 import re
 from dataclasses import dataclass
