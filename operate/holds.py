@@ -7,12 +7,13 @@ the last: a run that was killed shows.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
-from itertools import batched
+from itertools import batched, groupby
 from typing import Literal
 
 from botocore.exceptions import ClientError
@@ -26,6 +27,7 @@ from operate.stack import CONNECTIONS, DeployedStack
 from operate.versions import Versions
 
 _PREFIX = ".holds/"
+_NAME = re.compile(r"\.holds/([^/]+)/([0-9]{6})\.json")
 _COMPLETED = "-completed.json"
 _REFUSALS = {"AccessDenied", "NoSuchKey", "NoSuchVersion"}
 """Errors of one certificate. Others, such as an expired sign-in, would repeat for each."""
@@ -57,7 +59,12 @@ class Holds:
     def find(self, project_id: str = "") -> dict[str, list[Record]]:
         """Returns the holds that are set, of one project or of all, by their scopes. If the last record of a hold is
         not completed, some certificates may not be held."""
-        return _find_held(self._read_records(project_id))
+        records = self._read_records(project_id)
+        for scope, its in groupby(records, key=lambda one: one.scope.partition("/")[0]):
+            for number, one in enumerate(its, 1):
+                if one.number != number:
+                    raise CannotRun(f"{_PREFIX}{scope}/{number:06}.json is missing.")
+        return _find_held(records)
 
     def find_for(self, project_id: str, signature_request_id: str) -> list[Record]:
         """Returns the records of the holds on one certificate."""
@@ -89,7 +96,7 @@ class Holds:
             raise CannotRun("there is no hold.")
         if action == "set" and not next(self._list(scope), None):
             raise CannotRun("no certificate is archived.")
-        number = history[-1].number + 1 if history else 1
+        number = max((one.number for one in history), default=0) + 1
         record = f"{_PREFIX}{project}/{number:06}"
         fields = {"scope": scope, "action": action, "reason": reason, "by": self._operator}
         if not self._archive.create_object(f"{record}.json", json.dumps(fields).encode()):
@@ -100,11 +107,19 @@ class Holds:
             for versions in batched(self._list(scope), 1000, strict=False):
                 wanted = [action == "set" or key.startswith(kept) for key, _ in versions]
                 counts.update(workers.map(self._switch, versions, wanted))
-        newer = [one.scope for one in self._read_records(project) if one.number > number]
+        records = self._read_records(project)
+        newer = [one.scope for one in records if one.number > number]
         if any(other.startswith(scope) or scope.startswith(other) for other in newer):
+            last = [its[-1] for its in _find_held(records).values()]
+            set_since = tuple(one.scope for one in last if one.action == "set" and one.number > number)
+            for version in self._list(scope):  # this run may have taken away what another has set
+                if version[0].startswith(set_since):
+                    self._switch(version, wanted=True)
             raise CannotRun("another run has changed its holds. See `hold list`, and run the command again.")
         if counts.keys() <= {"changed", "unchanged"}:
-            self._archive.create_object(f"{record}{_COMPLETED}", json.dumps(counts).encode())
+            completed = f"{record}{_COMPLETED}"
+            if not self._archive.create_object(completed, json.dumps(counts).encode()):
+                raise CannotRun(f"{completed} is there already.")
         return counts
 
     def _switch(self, version: tuple[str, str], wanted: bool) -> str:  # noqa: FBT001
@@ -134,9 +149,13 @@ class Holds:
             found = self._archive.read_version(key, versions[key])
             facts = {"at": found.response["LastModified"], "is_completed": key[:-5] + _COMPLETED in versions}
             try:
-                return Record.model_validate({**json.loads(found.content), **facts, "number": key[-11:-5]})
-            except (ValueError, TypeError):
-                raise CannotRun(f"{key} is not a record of a hold.") from None
+                project, number = _NAME.fullmatch(key).groups()  # type: ignore[union-attr]
+                one = Record.model_validate({**json.loads(found.content), **facts, "number": number})
+                if one.scope.startswith(f"{project}/"):
+                    return one
+            except (AttributeError, ValueError, TypeError, RecursionError):
+                pass
+            raise CannotRun(f"{key} is not a record of a hold.")
 
         with ThreadPoolExecutor(CONNECTIONS) as readers:
             return list(readers.map(read, sorted(key for key in versions if not key.endswith(_COMPLETED))))

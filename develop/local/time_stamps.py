@@ -13,31 +13,31 @@ NAME = "Test Time Stamps"
 
 
 class TimeStampAuthority:
-    """`root` is its root certificate, in PEM. The certificate of its signer ends in so many days."""
+    """`root` is its root certificate, in PEM. It and the certificate of its signer end in so many days."""
 
     def __init__(
         self,
-        days: int = 2000,
-        purposes: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.TIME_STAMPING,),
+        days: float = 2000,
+        extensions: Sequence[x509.ExtensionType] = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]),),
         *,
+        root_days: float = 4000,
         critical: bool = True,
     ) -> None:
         now = datetime.now(UTC)
         root_key = ec.generate_private_key(ec.SECP256R1())
         self.key = rsa.generate_private_key(65537, 2048)
 
-        def issue(name: str, until: datetime, extension: x509.ExtensionType) -> x509.Certificate:
+        def issue(name: str, days: float, *extensions: x509.ExtensionType) -> x509.Certificate:
             issuer, subject = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in ("Test Root", name))
             public_key = (self.key if name == NAME else root_key).public_key()
             builder = x509.CertificateBuilder(issuer, subject, public_key, x509.random_serial_number())
-            builder = builder.not_valid_before(now - timedelta(days=400)).not_valid_after(until)
-            return builder.add_extension(extension, critical).sign(root_key, hashes.SHA256())
+            builder = builder.not_valid_before(now - timedelta(400)).not_valid_after(now + timedelta(days))
+            for extension in extensions:
+                builder = builder.add_extension(extension, critical)
+            return builder.sign(root_key, hashes.SHA256())
 
-        until = now + timedelta(days=4000)
-        self.root = issue("Test Root", until, x509.BasicConstraints(ca=True, path_length=None)).public_bytes(
-            Encoding.PEM
-        )
-        self.certificate = issue(NAME, now + timedelta(days=days), x509.ExtendedKeyUsage(purposes))
+        root = issue("Test Root", root_days, x509.BasicConstraints(ca=True, path_length=None))
+        self.root, self.certificate = root.public_bytes(Encoding.PEM), issue(NAME, days, *extensions)
 
     def respond(self, query: bytes, time: datetime | None = None) -> bytes:
         """Answers a query with a time stamp of now, or another time."""

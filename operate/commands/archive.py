@@ -1,10 +1,11 @@
 """`archive`: checks that certificates are archived, and enqueues missing ones."""
 
 from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
 
 import click
 
-from operate.command_line import examples
+from operate.command_line import TSA_CA, examples
 from operate.commands.reconcile import reconcile
 from operate.commands.seal import seal
 from operate.commands.verify import verify
@@ -19,12 +20,13 @@ from operate.stack import DeployedStack, on_a_stack
 @click.option(
     "--max-seal-age", type=int, metavar="HOURS", help="Exit code 1 if a certificate has waited longer for its seal."
 )
+@TSA_CA
 @on_a_stack
-def status(stack: DeployedStack, *, max_seal_age: int | None) -> None:
+def status(stack: DeployedStack, *, max_seal_age: int | None, tsa_ca: BinaryIO | None) -> None:
     """Show how many certificates wait to be archived. All numbers are approximate.
 
     Messages in flight are being processed or wait for their next try. DynamoDB counts signature requests every six
-    hours. With --max-seal-age, the whole archive is listed to count the certificates that no seal has.
+    hours. With --max-seal-age, the whole archive is listed to count the certificates that no trusted seal has.
     """
     waiting, in_flight, delayed = _count_messages(stack, "ArchiveQueueUrl")
     numbers = {
@@ -37,9 +39,11 @@ def status(stack: DeployedStack, *, max_seal_age: int | None) -> None:
     if max_seal_age is not None:
         require_packages()
         from operate.seals.seals import Seals  # noqa: PLC0415 - takes a second to import
+        from operate.seals.time_stamp import find_trusted  # noqa: PLC0415
 
-        seals = Seals(stack.client("s3"), stack.output("CertificatesBucketName"), (), lambda *_: None)
-        archived, now = [one.created for one in seals.find_unsealed()], datetime.now(UTC)
+        trusted = find_trusted(stack, tsa_ca)
+        seals = Seals(stack.client("s3"), stack.output("CertificatesBucketName"), trusted, lambda *_: None)
+        archived, now = [one.created for one in seals.find_unsealed(only_trusted=True)], datetime.now(UTC)
         hours = -((min(archived, default=now) - now) // timedelta(hours=1))  # rounded up
         numbers |= {"unsealed": len(archived), "oldestUnsealedHours": hours}
     write_numbers(numbers)

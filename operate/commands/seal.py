@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,33 +15,37 @@ from operate.evidence import require_packages
 from operate.output import AS_JSON, write_finding
 from operate.stack import DeployedStack, on_a_stack
 
+NOTICE = timedelta(days=30)
+"""How long before the end of a time stamp it is a problem that it was not stamped again."""
+
 
 def parse_url(text: str) -> Url:
     """Plain http is allowed: the response is signed. Raises BadParameter."""
+    is_http = text.startswith("http://")
     try:
-        url = Url.parse(text.replace("http://", "https://", 1))
+        url = Url.parse(f"https://{text.removeprefix('http://')}" if is_http else text)
     except ValueError:
         raise click.BadParameter("must be an http or https URL with the name of a host") from None
-    if text.startswith("https://"):
-        return url
-    return dataclasses.replace(url, scheme="http", port=80 if url.port == 443 else url.port)
+    return dataclasses.replace(url, scheme="http", port=urlsplit(text).port or 80) if is_http else url
 
 
 @click.command(epilog=examples("certificates archive seal --stack craftkit-certificates --tsa http://tsa.example.com"))
 @click.option("--tsa", type=parse_url, metavar="URL", help="The time-stamping authority (RFC 3161), by https or http.")
 @TSA_CA
-@click.option("--renew", is_flag=True, help="Stamp the time stamps of all earlier seals again.")
+@click.option("--renew", is_flag=True, help="Stamp the time stamps of all earlier seals again, before they end.")
 @AS_JSON
 @on_a_stack
 def seal(stack: DeployedStack, *, tsa: Url | None, tsa_ca: BinaryIO | None, renew: bool) -> None:
     """Seal the certificates that no seal has yet.
 
     One time stamp seals all of them, after the archive was compared with all earlier seals. Exit code 1: a sealed
-    certificate or a seal is missing, altered or not trusted. Without a valid time stamp nothing is sealed, and the next
-    run covers it.
+    certificate or a seal is missing, altered or not trusted, or a time stamp ends within 30 days. Without a valid time
+    stamp nothing is sealed, and the next run covers it.
+
+    With --renew, certificates that only untrusted seals have are sealed again, too.
     """
     require_packages()
-    from operate.seals.seals import Seals, name_object  # noqa: PLC0415 - takes a second to import
+    from operate.seals.seals import PREFIX, Seals, name_object  # noqa: PLC0415 - takes a second to import
     from operate.seals.time_stamp import find_trusted, request_time_stamp  # noqa: PLC0415
 
     if tsa is None and "TimeStampUrl" not in stack.outputs:  # the local service has an authority of its own
@@ -55,11 +61,13 @@ def seal(stack: DeployedStack, *, tsa: Url | None, tsa_ca: BinaryIO | None, rene
 
     seals = Seals(stack.client("s3"), stack.output("CertificatesBucketName"), trusted, report)
     count = seals.seal(partial(request_time_stamp, url, trusted), renew=renew)
+    if seals.ends and seals.ends < datetime.now(UTC) + NOTICE:
+        report("ends_soon", PREFIX)
     facts: dict[str, object] = {"certificates": count, "problems": len(problems)}
     if stamp := seals.newest:
         facts |= {"seal": name_object(seals.number, "jsonl"), "time": stamp.time.isoformat()}
         facts |= {"authority": stamp.authority, "token": hashlib.sha256(stamp.token).hexdigest()}
-        facts |= {"ends": stamp.signer.not_valid_after.isoformat()}
+        facts |= {"ends": seals.ends and seals.ends.isoformat()}
     write_finding(facts)
     if problems:
         raise click.exceptions.Exit(1)

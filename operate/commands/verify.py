@@ -5,7 +5,7 @@ import heapq
 import math
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import ROUND_CEILING, Context
 from functools import partial
@@ -94,7 +94,7 @@ def verify(
                         checkpoint.record(counts, findings)
                     defects += any(counts[name] for counts, _ in found for name in FAULTS)
                     advance(1)
-            statement = state_result(seed, defects, len(chosen), checkpoint.counts["available"])
+            statement = state_result(seed, defects, len(chosen), checkpoint.counts)
         else:
             with progress("Listing", requests.count) as advance:
                 keys.check_all(checkpoint, advance)
@@ -147,15 +147,17 @@ def choose(available: Iterable[SignatureRequest], size: int, seed: str) -> list[
     return heapq.nlargest(size, available, lambda one: hashlib.sha256(f"{seed} {one.id}".encode()).digest())
 
 
-def state_result(seed: str, defects: int, size: int, available: int) -> dict[str, object]:
+def state_result(seed: str, defects: int, size: int, counts: Mapping[str, int]) -> dict[str, object]:
     """Says what share of the available certificates has defects at most, as a number and as a sentence."""
     found = "no defect" if not defects else "1 defect" if defects == 1 else f"{defects:,} defects"
-    if size == available:
+    if size == counts["available"]:
         bound, sentence = defects / max(size, 1), f"{found} among all {size:,}"
     else:
         bound = find_upper_bound(defects, size)
         percent = Context(prec=2, rounding=ROUND_CEILING).create_decimal(str(round(100 * bound, 9))).normalize()
         sentence = f"{found} among {size:,}: at most {percent:f} % at {CONFIDENCE * 100:.0f} %"
+    if counts["broken"]:
+        sentence += f", not counting those of {counts['broken']:,} broken items"
     numbers = {"sample": size, "seed": seed, "defects": defects, "atMost": bound}
     return {**numbers, "statement": f"{sentence} (seed {seed})"}
 

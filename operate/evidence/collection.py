@@ -33,7 +33,7 @@ from operate.evidence.record import Certificate, Evidence, Hold, Program, Seal, 
 from operate.evidence.signature_checks import check_signatures
 from operate.holds import Holds
 from operate.replica import find_replica
-from operate.seals.proof import Proof, find_problem, find_proofs
+from operate.seals.proof import Proof, find_problem, find_proofs, name_proof
 from operate.seals.seals import Seals, name_object
 from operate.seals.time_stamp import Certificates
 from operate.stack import DeployedStack
@@ -193,8 +193,8 @@ class Collection:
         self._checks.append(check_seals(certificate, proofs, reported))
         if find_problem(proofs) is None:
             self.proofs = proofs
-            for name, proof in zip(("seal", "renewal"), proofs, strict=False):
-                for file, content in proof.write_files(name).items():
+            for number, proof in enumerate(proofs):
+                for file, content in proof.write_files(name_proof(number)).items():
                     (folder / file).write_bytes(content)
         return [
             Seal(

@@ -125,6 +125,7 @@ def check_seals(certificate: Certificate | None, proofs: list[Proof], reported: 
     if problem := find_problem(proofs):
         return leave_open("seal", f"{sealed}, but the time stamp does not convince: {problem}.")
     own = {name_object(one.seal, kind) for one in proofs for kind in ("jsonl", "tst")}
+    own |= {name_object(one.seal + 1, "jsonl") for one in proofs}  # names the token before it
     if found := [f"{key} ({problem})" for problem, key in reported if key in own]:
         return contradict("seal", f"{sealed}, but its seal is not as it was: {', '.join(sorted(found))}.")
     if certificate is None:
@@ -140,18 +141,18 @@ def check_seals(certificate: Certificate | None, proofs: list[Proof], reported: 
 def check_holds(certificate: Certificate, holds: list[Hold], *, is_held: bool) -> Check | None:
     """Returns None if there is no hold and no record of one. A project's hold covers what was archived before it."""
     if not holds:
-        return (
-            leave_open("hold", "S3 has a legal hold on this version, but no record says since when and why.")
-            if is_held
-            else None
-        )
+        words = "S3 has a legal hold on this version, but no record says since when and why."
+        return leave_open("hold", words) if is_held else None
     last = holds[-1]
     action = "set" if last.action == "set" else "released"
     words = f"The hold was {action} at {format_time(last.at)} by {quote(last.by)}, because {quote(last.reason)}."
     if is_held:
         return confirm("hold", f"S3 has a legal hold on this version. {words}")
-    lasting = [one for one in holds if one.action == "set" and one.is_completed and one.at > certificate.created_at]
-    if lasting and all(one.action == "set" for one in holds):
+    lasting: dict[str, bool] = {}
+    for one in holds:  # of each scope, those since the last release count
+        is_covered = lasting.get(one.scope, False) or (one.is_completed and one.at > certificate.created_at)
+        lasting[one.scope] = one.action == "set" and is_covered
+    if any(lasting.values()):
         return contradict("hold", f"S3 has no legal hold on this version, although it was not released. {words}")
     return leave_open("hold", f"S3 has no legal hold on this version, and may never have had one. {words}")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from operate.evidence.checks import quote
 from operate.evidence.record import DigitalSignature, Evidence
-from operate.seals.proof import Proof
+from operate.seals.proof import Proof, name_proof
 
 SUMS = "SHA256SUMS"
 
@@ -76,10 +76,12 @@ def write_instructions(evidence: Evidence, content: bytes, proofs: Sequence[Proo
         return text
     if certificate.sha256_stored:
         text += _STORED.format(sha256=certificate.sha256_stored, file=certificate.file)
-    for proof, *renewals in [proofs] if proofs else []:
-        text += _SEAL + proof.write_commands("seal", certificate.file, *renewals) + _SEE_TIME.format(name="seal")
-        for renewal in renewals:
-            text += _RENEWAL + renewal.write_commands("renewal", "seal.tst") + _SEE_TIME.format(name="renewal")
+    for number, proof in enumerate(proofs):
+        name, renewal = name_proof(number), next(iter(proofs[number + 1 :]), None)
+        file = f"{name_proof(number - 1)}.tst" if number else certificate.file
+        text += (
+            (_RENEWAL if number else _SEAL) + proof.write_commands(name, file, renewal) + _SEE_TIME.format(name=name)
+        )
     for number, one in enumerate(evidence.signatures or [], 1):
         kind = "Time stamp" if one.kind == "time_stamp" else "Signature"
         text += f"\n{kind} {number}, in the form field {quote(one.field)}:"

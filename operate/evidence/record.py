@@ -156,7 +156,9 @@ class Evidence(Part):
     certificate: Certificate | None
     versions: list[Version] | None = Field(description="Newest first.")
     second_copy: SecondCopy | None
-    seals: list[Seal] | None = Field(description="The seal that has the certificate, and the newest that renewed it.")
+    seals: list[Seal] | None = Field(
+        description="The seal that has the certificate, and those that renewed it, oldest first."
+    )
     holds: list[Hold] | None = Field(description="Oldest first, since the last release that was completed.")
     signatures: list[DigitalSignature] | None = Field(description="Oldest first.")
     logs: Logs | None

@@ -1,5 +1,6 @@
 """Proves with seals that an object existed at a time, by commands of coreutils and OpenSSL."""
 
+import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Sequence
@@ -52,21 +53,33 @@ class Proof:
         )
 
 
+def name_proof(number: int) -> str:
+    """Returns the name of the files of the object's own proof, 0, and of each renewal's."""
+    return f"renewal-{number}" if number else "seal"
+
+
 def find_proofs(seals: Iterable[Seal], key: str) -> list[Proof]:
-    """Returns the proof of an object and, if its seal was renewed, the newest proof of that seal's token."""
+    """Returns the proof of an object and, if its seal was renewed, those of its token, of that renewal's token, and so
+    on: each renewal is the newest before a certificate of the time stamp that it renews ends."""
     found: list[Proof] = []
     for seal in seals:
-        wanted = name_object(found[0].seal, "tst") if found else key
-        for index, entry in enumerate(seal.entries(), 1):
-            if entry[0] == wanted:
-                found[1:] = [Proof(seal.number, *entry, find_root(seal.lines, index)[1], seal.stamp)]
+        if found and seal.stamp.problem:
+            continue
+        earlier = found[:-1] if len(found) > 1 and seal.stamp.time < found[-2].stamp.ends else found
+        last = earlier[-1] if earlier else None
+        wanted = name_object(last.seal, "tst") if last else key
+        token = hashlib.sha256(last.stamp.token).hexdigest() if last else None
+        for index, one in enumerate(seal.entries(), 1):
+            if one.key == wanted and token in {None, one.sha256}:
+                path = find_root(seal.lines, index)[1]
+                found = [*earlier, Proof(seal.number, one.key, one.version, one.size, one.sha256, path, seal.stamp)]
     return found
 
 
 def find_problem(proofs: Sequence[Proof]) -> str | None:
-    """Says why the time stamps of a proof and its renewal do not convince now, if so."""
+    """Says why the time stamps of a proof and its renewals do not convince now, if so."""
     ends = [one.stamp.time for one in proofs[1:]] + [datetime.now(UTC)]
     for stamp, end in zip((one.stamp for one in proofs), ends, strict=False):
-        if stamp.problem or min(one.not_valid_after for one in stamp.path) < end:
+        if stamp.problem or stamp.ends < end:
             return stamp.problem or "a certificate of its authority expired before it was stamped again"
     return None

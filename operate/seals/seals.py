@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched, groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import BaseModel, Field
 
 from certificates.archive import is_sha256
 from certificates.certificate import Certificate
@@ -26,7 +28,7 @@ from operate.stack import CONNECTIONS
 from operate.versions import Versions
 
 PREFIX = ".seals/"
-_NAME = re.compile(r"\.seals/(\d{8})\.")
+_NAME = re.compile(r"\.seals/([0-9]{8})\.(jsonl|tst)")
 _ATTEMPTS = 5
 _TOGETHER = 1000
 
@@ -41,6 +43,27 @@ class Stored(NamedTuple):
     is_altered: bool
 
 
+class Entry(BaseModel, strict=True, extra="forbid"):
+    """A sealed object, as a line of a list. `sha256` is in hexadecimal digits."""
+
+    key: str
+    version: str
+    size: int
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    def write(self) -> bytes:
+        return json.dumps(self.model_dump()).encode()
+
+
+class _Header(BaseModel, strict=True):
+    seal: int
+    previous: str | None
+
+
+class _Token(BaseModel, strict=True):
+    token: str
+
+
 @dataclass(frozen=True)
 class Seal:
     """`lines` are the leaves. `previous` is the SHA-256 of the token of the seal before."""
@@ -52,21 +75,20 @@ class Seal:
 
     @classmethod
     def parse(cls, number: int, content: bytes, trusted: Certificates) -> Self | None:
-        """Returns None unless the content is the list that was stamped."""
+        """Returns None unless the content is the list that was stamped, under its number, as this module writes it."""
         try:
             *lines, last = content.splitlines()
-            stamp = TimeStamp.read(b64decode(json.loads(last)["token"]), trusted)
-            seal = cls(number, json.loads(lines[0])["previous"], lines, stamp)
-            is_stamped = find_root(lines)[0] == stamp.imprint and content == write_list(lines, stamp.token)
-            return seal if is_stamped and all(seal.entries()) else None
-        except (LookupError, TypeError, ValueError):
+            stamp = TimeStamp.read(b64decode(_Token.model_validate_json(last).token), trusted)
+            seal = cls(number, _Header.model_validate_json(lines[0]).previous, lines, stamp)
+            keys = {one.key for one, line in zip(seal.entries(), lines[1:], strict=True) if one.write() == line}
+        except (LookupError, ValueError):
             return None
+        is_canonical = lines[0] == write_header(number, seal.previous) and len(keys) == len(lines) - 1
+        is_stamped = find_root(lines)[0] == stamp.imprint and content == write_list(lines, stamp.token)
+        return seal if is_canonical and is_stamped else None
 
-    def entries(self) -> Iterator[tuple[str, str, int, str]]:
-        """Yields key, version, size and SHA-256 (in hexadecimal digits) of each sealed object."""
-        for line in self.lines[1:]:
-            one = json.loads(line)
-            yield one["key"], one["version"], one["size"], one["sha256"]
+    def entries(self) -> Iterator[Entry]:
+        return map(Entry.model_validate_json, self.lines[1:])
 
 
 def find_root(leaves: Iterable[bytes], index: int = 0) -> tuple[bytes, list[tuple[str, str]]]:
@@ -86,6 +108,10 @@ def find_root(leaves: Iterable[bytes], index: int = 0) -> tuple[bytes, list[tupl
     return level[0], path
 
 
+def write_header(number: int, previous: str | None) -> bytes:
+    return json.dumps({"seal": number, "previous": previous}).encode()
+
+
 def write_list(lines: Sequence[bytes], token: bytes) -> bytes:
     return b"\n".join([*lines, json.dumps({"token": b64encode(token).decode()}).encode(), b""])
 
@@ -101,6 +127,8 @@ class Seals:
         self.number = 0
         self.newest: TimeStamp | None = None
         """That of the seal `number`. None if there is no seal, or its list is missing or altered."""
+        self.ends: datetime | None = None
+        """When the first time stamp ends that was not stamped again."""
 
     def read(self) -> Iterator[Seal]:
         """Yields each seal, the oldest first, unless its list is not the one that was stamped."""
@@ -108,7 +136,7 @@ class Seals:
         for one in self._stored.values():
             if one.is_altered:
                 self._report("altered", one.key)
-        self.number = max((int(match[1]) for match in map(_NAME.match, self._stored) if match), default=0)
+        self.number = max((int(match[1]) for match in map(_NAME.fullmatch, self._stored) if match), default=0)
         with ThreadPoolExecutor(CONNECTIONS) as readers:
             for some in batched(range(1, self.number + 1), CONNECTIONS, strict=False):
                 lists, tokens = (readers.map(self._read, some, [kind] * len(some)) for kind in ("jsonl", "tst"))
@@ -116,30 +144,37 @@ class Seals:
                     if seal := self._check(number, content, token):
                         yield seal
 
-    def find_unsealed(self) -> list[Stored]:
-        """Compares the archive with its seals. Returns the certificates that no seal has."""
+    def find_unsealed(self, *, only_trusted: bool) -> list[Stored]:
+        """Compares the archive with its seals. Returns the certificates that no seal has, or no trusted one."""
         sealed: dict[str, tuple[str, int]] = {}
-        unsealed = []
+        unsealed, self.ends = [], None
         for seal in self.read():
-            for key, version, size, _ in seal.entries():
-                sealed.setdefault(key, (version, size))
+            if seal.stamp.problem and only_trusted:
+                continue
+            is_renewal = False
+            for one in seal.entries():
+                sealed.setdefault(one.key, (one.version, one.size))
+                is_renewal = is_renewal or one.key.startswith(PREFIX)
+            if not seal.stamp.problem:
+                self.ends = min(seal.stamp.ends, (not is_renewal and self.ends) or seal.stamp.ends)
         for stored in self._list(""):
             facts = sealed.pop(stored.key, None)
             if facts is None and not stored.key.startswith("."):
                 unsealed.append(stored)
-            elif facts and (stored.is_altered or facts != (stored.version, stored.size)):
+            if stored.is_altered or facts not in {None, (stored.version, stored.size)}:
                 self._report("altered", stored.key)
         for key in sealed:
             self._report("missing", key)
         return unsealed
 
     def seal(self, stamp: Callable[[bytes], TimeStamp], *, renew: bool) -> int:
-        """Seals the certificates that no seal has, and with `renew` the tokens of all seals again. Returns how many
-        certificates. `stamp` makes the time stamp of a SHA-256."""
+        """Seals the certificates that no seal has; with `renew` also those that only untrusted seals have, and the
+        tokens of all seals. Returns how many certificates. `stamp` makes the time stamp of a SHA-256."""
         for _ in range(_ATTEMPTS):
-            unsealed = self.find_unsealed()
+            unsealed = self.find_unsealed(only_trusted=renew)
             if self.newest and name_object(self.number, "tst") not in self._stored:
                 self._archive.create_object(name_object(self.number, "tst"), self.newest.token)
+                continue  # a renewal has this token, too
             if not (unsealed or renew) or self._add(unsealed, stamp, renew=renew):
                 return len(unsealed)
         raise CannotRun("Other runs are sealing at the same time. Run it again.")
@@ -149,13 +184,14 @@ class Seals:
         tokens = [one for one in self._stored.values() if one.key.endswith(".tst") and renew]
         previous = hashlib.sha256(self._last_token).hexdigest() if self._last_token else None
         self.number += 1
-        lines = [json.dumps({"seal": self.number, "previous": previous}).encode()]
+        lines = [write_header(self.number, previous)]
         with ThreadPoolExecutor(CONNECTIONS) as readers:
             for some in batched(tokens + unsealed, _TOGETHER, strict=False):
                 lines += readers.map(self._describe, some)
         self.newest = stamp(find_root(lines)[0])
         if not self._archive.create_object(name_object(self.number, "jsonl"), write_list(lines, self.newest.token)):
             return False
+        self.ends = min(self.newest.ends, (not renew and self.ends) or self.newest.ends)
         self._archive.create_object(name_object(self.number, "tst"), self.newest.token)
         return True
 
@@ -194,8 +230,7 @@ class Seals:
         found = stored.get("ChecksumSHA256")
         if not is_sha256(found):
             found = Certificate(self._archive.read_version(one.key, one.version).content).sha256
-        sha256 = b64decode(found).hex()
-        return json.dumps({"key": one.key, "version": one.version, "size": one.size, "sha256": sha256}).encode()
+        return Entry(key=one.key, version=one.version, size=one.size, sha256=b64decode(found).hex()).write()
 
 
 def name_object(number: int, kind: str) -> str:

@@ -31,6 +31,9 @@ _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "applicatio
 for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # they warn of what is an error here
 
+_SIGNING_CERTIFICATE = {"signing_certificate", "signing_certificate_v2"}
+_NOT_TRUSTED = "its authority is not trusted, or a certificate has expired"
+
 Certificates = Sequence[x509.Certificate]
 
 
@@ -57,10 +60,19 @@ class TimeStamp:
             sha256 = imprint["hashed_message"] if imprint["hash_algorithm"]["algorithm"] == "sha256" else b""
             context = ValidationContext(trust_roots=list(trusted), allow_fetching=False, moment=moment or time)
             found = asyncio.run(validate_tst_signed_data(signed, context, lambda _: sha256))
-            path = found["validation_path"].iter_certs(include_root=True) if found["validation_path"] else ()
-            return cls(token, sha256, nonce, time, found["signing_cert"], list(path), _find_problem(found))
+            path = list(found["validation_path"].iter_certs(include_root=True)) if found["validation_path"] else []
+            (signer,) = signed["signer_infos"]
+            problem = _find_problem(found, info, {one["type"].native for one in signer["signed_attrs"]})
+            if path and min(one.not_valid_after for one in path) < (moment or time):  # pyHanko trusts a root for ever
+                problem = _NOT_TRUSTED
+            return cls(token, sha256, nonce, time, found["signing_cert"], path, problem)
         except Exception as error:  # a hostile token makes the libraries raise anything
             raise ValueError("not a time stamp") from error
+
+    @property
+    def ends(self) -> datetime:
+        """When the first certificate of the path ends."""
+        return min((one.not_valid_after for one in self.path), default=self.time)
 
     @property
     def authority(self) -> str:
@@ -100,13 +112,16 @@ def find_trusted(stack: DeployedStack, file: BinaryIO | None) -> Certificates:
     return found if file else found + trusted_authorities()
 
 
-def _find_problem(found: dict[str, Any]) -> str | None:
-    signer = found["signing_cert"]
-    if not (found["intact"] and found["valid"]):
+def _find_problem(found: dict[str, Any], info: tsp.TSTInfo, attributes: set[str]) -> str | None:
+    """OpenSSL requires all of it, too. Sources: RFC 3161, sections 2.3 and 2.4.2; RFC 5816, section 2.2"""
+    signer, authority = found["signing_cert"], info["tsa"]
+    if not (found["intact"] and found["valid"]) or attributes.isdisjoint(_SIGNING_CERTIFICATE):
         return "its signature is wrong"
     if found["trust_problem_indic"]:
-        return "its authority is not trusted, or a certificate has expired"
-    # RFC 3161, section 2.3. OpenSSL requires it, too.
-    purposes, critical = signer.extended_key_usage_value.native, signer.critical_extensions
-    is_alone = purposes == ["time_stamping"] and "extended_key_usage" in critical
-    return None if is_alone else "its certificate is not for time stamps alone"
+        return _NOT_TRUSTED
+    usage, purposes = signer.key_usage_value, signer.extended_key_usage_value.native
+    if purposes != ["time_stamping"] or "extended_key_usage" not in signer.critical_extensions:
+        return "its certificate is not for time stamps alone"
+    if usage is not None and not usage.native <= {"digital_signature", "non_repudiation"}:
+        return "its certificate is not for time stamps alone"
+    return None if authority.native is None or authority.chosen == signer.subject else "it names another authority"

@@ -23,6 +23,7 @@ from tests.support.time_stamp_authority import stamp, trust
 
 AUTHORITY = TimeStampAuthority()
 ENDED = TimeStampAuthority(days=-1)
+ENDED_LATER = TimeStampAuthority(days=-0.5)
 SEALED_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=48)
 SEALED = f'Sealed at {SEALED_AT:%Y-%m-%d %H:%M:%S} UTC by "{NAME}"'
 
@@ -30,7 +31,7 @@ SEALED = f'Sealed at {SEALED_AT:%Y-%m-%d %H:%M:%S} UTC by "{NAME}"'
 @pytest.fixture(name="archive")
 def make_archive(case: Case, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     """An archived certificate, and no seal or hold yet. S3 stores one object a second."""
-    Path("root.pem").write_bytes(AUTHORITY.root + ENDED.root)
+    Path("root.pem").write_bytes(AUTHORITY.root + ENDED.root + ENDED_LATER.root)
     seconds = itertools.count()
     now = lambda: ARCHIVED_AT.replace(tzinfo=None) + timedelta(seconds=next(seconds))  # noqa: E731
     monkeypatch.setattr("moto.s3.models.utcnow", now)
@@ -42,7 +43,7 @@ def make_archive(case: Case, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
 
 def seal(case: Case, authority: TimeStampAuthority = AUTHORITY, hours: int = 0, *, renew: bool = False) -> None:
     """Seals what no seal has, so many hours after the first seal."""
-    seals = Seals(S3, case.bucket, trust(AUTHORITY, ENDED), lambda *_: None)
+    seals = Seals(S3, case.bucket, trust(AUTHORITY, ENDED, ENDED_LATER), lambda *_: None)
     seals.seal(partial(stamp, authority=authority, time=SEALED_AT + timedelta(hours=hours)), renew=renew)
 
 
@@ -86,7 +87,7 @@ def test_a_sealed_certificate_is_proven_from_its_own_bytes_by_openssl(
     sentence = f"{SEALED}; its time stamp was stamped again at {renewed}."
     assert find_check(archive, "seal") == ("confirmed", sentence)
     found = json.loads(Path("out/evidence.json").read_text())
-    tokens = [Path(f"out/{name}.tst").read_bytes() for name in ("seal", "renewal")]
+    tokens = [Path(f"out/{name}.tst").read_bytes() for name in ("seal", "renewal-1")]
     facts = found["certificate"]
     assert [list(one.values()) for one in found["seals"]] == [
         [".seals/00000001.jsonl", facts["versionId"], facts["size"], facts["sha256Computed"], *found_at(0)],
@@ -99,6 +100,40 @@ def test_a_sealed_certificate_is_proven_from_its_own_bytes_by_openssl(
     readme.write_text(readme.read_text().replace(facts["sha256Computed"], hashlib.sha256(changed).hexdigest()))
     write_sums()
     assert run_readme() != 0
+
+
+def test_a_renewal_is_renewed(archive: Case) -> None:
+    """The first two authorities ended 24 and 36 hours after the seal. Only the renewals that are needed are shown."""
+    seal(archive, ENDED)
+    for hours, authority in ((6, ENDED_LATER), (12, ENDED_LATER), (26, AUTHORITY), (30, AUTHORITY)):
+        seal(archive, authority, hours, renew=True)
+    words = "; its time stamp was stamped again at ".join(
+        f'{SEALED_AT + timedelta(hours=hours):%Y-%m-%d %H:%M:%S} UTC by "{NAME}"' for hours in (0, 12, 30)
+    )
+    assert find_check(archive, "seal") == ("confirmed", f"Sealed at {words}.")
+    assert [one["list"] for one in json.loads(Path("out/evidence.json").read_text())["seals"]] == [
+        f".seals/0000000{number}.jsonl" for number in (1, 3, 5)
+    ]
+    assert run_readme() == 0
+
+
+@pytest.mark.threat("wrong-bytes")
+def test_a_seal_that_took_the_place_of_a_renewed_one_confirms_nothing(archive: Case) -> None:
+    """Even if someone can make its authority's time stamps."""
+    seal(archive, ENDED)
+    seal(archive, hours=12, renew=True)
+    renewal = [S3.get_object(Bucket=archive.bucket, Key=f".seals/00000002.{end}")["Body"].read() for end in ENDS]
+    delete(archive, "")
+    archive.archive(unsigned() + b"%")
+    seal(archive, ENDED, hours=1)
+    for end, body in zip(ENDS, renewal, strict=True):
+        S3.put_object(Bucket=archive.bucket, Key=f".seals/00000002.{end}", Body=body)
+    seal(archive, hours=13, renew=True)
+    outcome, sentence = find_check(archive, "seal")
+    assert (outcome, sentence.endswith(": .seals/00000002.jsonl (broken_chain).")) == ("contradicted", True)
+
+
+ENDS = ("jsonl", "tst")
 
 
 def found_at(hours: int) -> list[str]:
@@ -220,8 +255,13 @@ def test_a_hold_is_shown_with_who_set_it_and_why(archive: Case, project: bool) -
     }
 
 
-def test_a_hold_that_was_taken_away_is_a_contradiction(archive: Case) -> None:
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_hold_that_was_taken_away_is_a_contradiction(archive: Case, is_interrupted: bool) -> None:  # noqa: FBT001
+    """Also if it was set again after a release that did not complete."""
     hold(archive)
+    if is_interrupted:
+        leave_release_incomplete(archive)
+        hold(archive)
     switch(archive, "OFF")
     found = find_check(archive, "hold")
     assert found == (
@@ -235,8 +275,12 @@ def archive_later(case: Case) -> None:
     replace(case)
 
 
-def leave_release_incomplete(case: Case) -> None:
+def release_incompletely(case: Case) -> None:
     hold(case)
+    leave_release_incomplete(case)
+
+
+def leave_release_incomplete(case: Case) -> None:
     switch(case, "OFF")
     record(case, json.dumps({"scope": case.key, "action": "release", "reason": "case 7", "by": BY}).encode())
 
@@ -253,7 +297,7 @@ NOT_HELD = "S3 has no legal hold on this version, and may never have had one. "
             None,
         ),
         (archive_later, NOT_HELD, "set"),
-        (leave_release_incomplete, NOT_HELD, "released"),
+        (release_incompletely, NOT_HELD, "released"),
     ],
     ids=["without a record", "archived after it", "being released"],
 )
@@ -265,7 +309,18 @@ def test_a_hold_and_its_record_may_differ_without_a_fault(
     assert (outcome, sentence) == ("not_determined", words + (last_hold(action) if action else ""))
 
 
-def test_a_record_of_a_hold_that_can_not_be_read_is_stated(archive: Case) -> None:
-    record(archive, b"{}")
-    sentence = 'The holds could not be read: ".holds/prj_1/000002.json is not a record of a hold.".'
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{}", "000002.json is not a record of a hold."),
+        (b"[" * 100_000, "000002.json is not a record of a hold."),
+        (b'{"scope": "prj_2/", "action": "set", "reason": "", "by": ""}', "000002.json is not a record of a hold."),
+        (b'{"scope": "prj_1/", "action": "set", "reason": "", "by": ""}', "000001.json is missing."),
+    ],
+)
+def test_a_record_of_a_hold_that_is_missing_or_can_not_be_read_is_stated(
+    archive: Case, content: bytes, words: str
+) -> None:
+    record(archive, content)
+    sentence = f'The holds could not be read: ".holds/prj_1/{words}".'
     assert find_check(archive, "holds") == ("not_determined", sentence)

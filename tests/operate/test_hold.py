@@ -185,6 +185,7 @@ def test_two_runs_at_once_are_reported(operate: Operator, monkeypatch: pytest.Mo
     before(monkeypatch, "s3.GetObjectLegalHold", set_another)
     result = operate("hold", action, id_, "--reason", "Case")
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"{id_}: {MEANWHILE}\n")
+    assert held(operate) == [key(1)]
 
 
 def test_two_runs_on_one_project_take_two_numbers(operate: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,9 +203,10 @@ def test_two_runs_on_one_project_take_two_numbers(operate: Operator, monkeypatch
     assert held(operate) == [key(1), key(2)]
 
 
-def test_a_malformed_record_is_an_error(operate: Operator) -> None:
-    record = ".holds/prj_1/000001.json"
-    S3.put_object(Bucket=operate.name("CertificatesBucket"), Key=record, Body=b"{}")
+@pytest.mark.parametrize("record", [".holds/prj_1/a/000001.json", ".holds/prj_2/000001.json", ".holds/notes.txt"])
+def test_a_malformed_record_is_an_error(operate: Operator, record: str) -> None:
+    body = b'{"scope": "prj_1/", "action": "set", "reason": "", "by": ""}'
+    S3.put_object(Bucket=operate.name("CertificatesBucket"), Key=record, Body=body)
     result = operate("hold", "list")
     assert (result.exit_code, result.stderr) == (2, f"Error: {record} is not a record of a hold.\n")
 

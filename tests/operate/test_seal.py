@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
-from asn1crypto import tsp
+from asn1crypto import cms, core, tsp
+from asn1crypto import x509 as asn1_x509
 from click.testing import Result
+from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from pyhanko.sign.general import simple_cms_attribute
+from pyhanko.sign.timestamps import dummy_client
 
 from develop.fakes.server import Response, ScriptedServer, chunked, hang, raw, reply, reset
 from develop.local.provider import TIME_STAMP_PATH, ProviderStub
@@ -119,7 +125,10 @@ def test_a_seal_lists_the_certificates_and_openssl_verifies_its_time_stamp(
 
 IMPRINT = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": hashlib.sha256(b"").digest()}
 OTHER_HASH = {"hash_algorithm": {"algorithm": "sha512"}, "hashed_message": hashlib.sha512(b"").digest()}
-TWO_PURPOSES = {"purposes": (ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING)}
+STAMPING, SIGNING = ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING
+TWO_PURPOSES = {"extensions": (x509.ExtendedKeyUsage([STAMPING, SIGNING]),)}
+_USAGE = x509.KeyUsage(True, False, True, False, False, False, False, False, False)  # noqa: FBT003 - as in RFC 5280
+TWO_USAGES = {"extensions": (x509.ExtendedKeyUsage([STAMPING]), _USAGE)}
 REJECTED = bytes.fromhex("30053003020102")
 FAILED = "There is no valid time stamp: {}. Nothing was sealed."
 ANOTHER_REQUEST = "it is for another request"
@@ -139,6 +148,27 @@ def changing(**values: Any) -> Answer:
         return authority.respond(tsp.TimeStampReq(fields | values).dump())
 
     return make_body
+
+
+def replacing(name: str, value: Any) -> Answer:
+    """Answers with pyHanko's authority, which uses this in place of its own."""
+
+    def make_body(authority: TimeStampAuthority, query: bytes) -> bytes:
+        with mock.patch.object(dummy_client, name, value):
+            return authority.respond(query)
+
+    return make_body
+
+
+def leave_out_the_certificate(kind: str, value: Any) -> cms.CMSAttribute:
+    """A token without a signed reference to its signer's certificate (RFC 3161, section 2.4.2)."""
+    other = cms.CMSAttribute({"type": "1.2.3.4", "values": [core.Null()]})
+    return other if kind == "signing_certificate" else simple_cms_attribute(kind, value)  # type: ignore[no-untyped-call]
+
+
+OTHER_NAME = SimpleNamespace(
+    GeneralName=lambda **_: asn1_x509.GeneralName("directory_name", asn1_x509.Name.build({"common_name": "Other"}))
+)
 
 
 def late(minutes: int) -> Answer:
@@ -170,6 +200,10 @@ def request(url: str, *trusted: TimeStampAuthority) -> str:
         ({"days": -1}, TimeStampAuthority.respond, NOT_TRUSTED),
         (TWO_PURPOSES, TimeStampAuthority.respond, NOT_ALONE),
         ({"critical": False}, TimeStampAuthority.respond, NOT_ALONE),
+        (TWO_USAGES, TimeStampAuthority.respond, NOT_ALONE),
+        ({"root_days": -1}, TimeStampAuthority.respond, NOT_TRUSTED),
+        ({}, replacing("simple_cms_attribute", leave_out_the_certificate), "its signature is wrong"),
+        ({}, replacing("x509", OTHER_NAME), "it names another authority"),
         ({}, lambda one, query: one.respond(query)[:-1], NO_TIME_STAMP),
         ({}, lambda one, query: one.respond(query) + b"?", NO_TIME_STAMP),
         ({}, lambda *_: REJECTED, NO_TIME_STAMP),
@@ -236,19 +270,19 @@ def test_a_run_before_which_others_seal_each_time_says_so(seal: Sealing, monkeyp
 
 
 def test_what_contradicts_a_seal_is_reported_on_every_run(seal: Sealing) -> None:
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 3):
         seal.operate.archive(number)
-    seal()
+    assert seal().stdout.startswith(f"problem=altered  key={key(3)}\n")
     seal.delete(key(1))
     seal.operate.archive(2)
     S3.delete_object(Bucket=seal.bucket, Key=".seals/00000001.tst")
     for _ in range(2):
         result = seal()
         lines = result.stdout.splitlines()
-        expected = {("altered", ".seals/00000001.tst"), ("altered", key(2)), ("missing", key(1))}
+        expected = {("altered", name) for name in (".seals/00000001.tst", key(2), key(3))} | {("missing", key(1))}
         assert {*lines[:-1]} == {f"problem={problem}  key={name}" for problem, name in expected}
         assert (result.exit_code, result.stderr) == (1, "")
-        assert lines[-1].startswith("certificates=0  problems=3  ")
+        assert lines[-1].startswith("certificates=0  problems=4  ")
     Path("root.pem").write_bytes(TimeStampAuthority().root)
     assert {"problem": "untrusted", "key": ".seals/00000001.jsonl"} in json_lines(seal("--json").stdout)
 
@@ -285,7 +319,7 @@ def test_status_says_when_certificates_wait_too_long_for_their_seal(
     seal: Sealing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def status(hours: int) -> tuple[int, str, str]:
-        result = seal.operate("archive", "status", "--max-seal-age", str(hours))
+        result = seal.operate("archive", "status", "--max-seal-age", str(hours), "--tsa-ca", "root.pem")
         numbers = summary(result.stdout)
         return result.exit_code, numbers["unsealed"], numbers["oldest unsealed hours"]
 
@@ -298,6 +332,35 @@ def test_status_says_when_certificates_wait_too_long_for_their_seal(
     assert [status(25), status(26)] == [(1, "2", "26"), (0, "2", "26")]
     seal()
     assert status(0) == (0, "0", "0")
+    trusted = Path("root.pem").read_bytes()
+    Path("root.pem").write_bytes(TimeStampAuthority().root)
+    assert status(25)[:2] == (1, "2")
+    authority = TimeStampAuthority()
+    seal.server.make_body = authority.respond
+    Path("root.pem").write_bytes(authority.root)
+    assert seal().stdout.splitlines()[-1].startswith("certificates=0  problems=1  ")
+    assert seal("--renew").stdout.splitlines()[-1].startswith("certificates=2  problems=1  ")
+    assert status(0)[1] == "0"
+    Path("root.pem").write_bytes(authority.root + trusted)
+    assert seal().exit_code == 0
+
+
+def test_a_time_stamp_that_ends_soon_is_a_problem_until_it_is_renewed(seal: Sealing) -> None:
+    roots = b""
+    for number, (options, authority) in enumerate(
+        (
+            ((), TimeStampAuthority(root_days=29)),
+            ((), TimeStampAuthority()),
+            (("--renew",), TimeStampAuthority(days=31)),
+        )
+    ):
+        seal.operate.archive(number)
+        roots += authority.root
+        Path("root.pem").write_bytes(roots)
+        seal.server.make_body = authority.respond
+        *problems, facts = json_lines(seal("--json", *options).stdout)
+        assert problems == ([] if options else [{"problem": "ends_soon", "key": ".seals/"}])
+    assert (datetime.fromisoformat(facts["ends"]) - datetime.now(UTC)).days == 30
 
 
 @pytest.mark.threat("wrong-bytes")

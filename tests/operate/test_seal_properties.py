@@ -14,7 +14,7 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 from develop.local.time_stamps import TimeStampAuthority
-from operate.seals.seals import Seals, find_root
+from operate.seals.seals import Seal, Seals, find_root, write_header, write_list
 from operate.seals.time_stamp import TimeStamp
 from tests.support.examples import given
 from tests.support.time_stamp_authority import stamp, trust
@@ -107,6 +107,41 @@ def make_sealed() -> VersionedS3:
         archive(s3, 3)
         assert run(s3, renew=renew) == set()
     return s3
+
+
+HEADER = write_header(1, None)
+FACTS: dict[str, Any] = {"key": "prj_1/1.pdf", "version": "v", "size": 5, "sha256": 64 * "0"}
+
+
+@pytest.mark.threat("wrong-bytes")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [write_header(2, None)],
+        [HEADER, *[json.dumps(FACTS).encode()] * 2],
+        [HEADER, json.dumps(FACTS, separators=(",", ":")).encode()],
+        [HEADER, b"[" * 100_000],
+        *(
+            [HEADER, json.dumps(FACTS | fact).encode()]
+            for fact in ({"key": ["a"]}, {"version": 5}, {"size": 5.0}, {"sha256": 64 * "z"}, {"more": 1})
+        ),
+    ],
+)
+def test_a_list_in_another_form_is_no_seal_whoever_stamped_it(lines: list[bytes]) -> None:
+    def parse(lines: list[bytes]) -> Seal | None:
+        return Seal.parse(1, write_list(lines, stamp_once(find_root(lines)[0]).token), trust(AUTHORITY()))
+
+    assert parse([HEADER, json.dumps(FACTS).encode()])
+    assert parse(lines) is None
+
+
+def test_a_renewal_has_the_token_that_a_killed_run_has_left_out() -> None:
+    s3 = make_sealed()
+    del s3.versions[NEWEST_TOKEN]
+    s3.put(".seals/00000009.txt", b"")  # no object of a seal
+    assert run(s3, renew=True) == set()
+    lines = s3.versions[".seals/00000004.jsonl"][-1]["content"].splitlines()
+    assert [json.loads(line)["key"] for line in lines[1:-1]] == [f".seals/{number:08}.tst" for number in (1, 2, 3)]
 
 
 LISTS = [f".seals/{number:08}.jsonl" for number in (1, 2, 3)]
