@@ -157,7 +157,7 @@ def state_result(seed: str, defects: int, size: int, counts: Mapping[str, int]) 
         percent = Context(prec=2, rounding=ROUND_CEILING).create_decimal(str(round(100 * bound, 9))).normalize()
         sentence = f"{found} among {size:,}: at most {percent:f} % at {CONFIDENCE * 100:.0f} %"
     if counts["broken"]:
-        sentence += f", not counting those of {counts['broken']:,} broken items"
+        sentence += f"; broken items, which were not checked: {counts['broken']:,}"
     numbers = {"sample": size, "seed": seed, "defects": defects, "atMost": bound}
     return {**numbers, "statement": f"{sentence} (seed {seed})"}
 

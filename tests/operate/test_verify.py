@@ -214,11 +214,14 @@ def test_a_sample_states_what_it_allows_to_say(operate: Operator, monkeypatch: p
     result = operate("archive", "verify", "--sample", "3", "--seed", "a")
     statement = "no defect among 3: at most 64 % at 95 % (seed a)"
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, statement)
+    assert result.stderr == "Seed a.\n"
     operate.archive(2)
+    operate.seed(6, **WRONG_STATUS)
     result = operate("archive", "verify", "--sample", "9", "--seed", "a", "--json")
     altered, numbers = json_lines(result.stdout)
     assert (altered["key"], altered["problem"]) == (f"prj_1/{signature_id(2)}.pdf", "altered")
-    assert (result.exit_code, numbers["statement"], numbers["atMost"]) == (1, "1 defect among all 5 (seed a)", 0.2)
+    statement = "1 defect among all 5; broken items, which were not checked: 1 (seed a)"
+    assert (result.exit_code, numbers["statement"], numbers["atMost"]) == (1, statement, 0.2)
     assert STATE.read_text() == "of a run that was interrupted"
     fail_at(monkeypatch, "dynamodb.Scan", 1, AssertionError())
     result = operate("archive", "verify", "--seed", "a")
