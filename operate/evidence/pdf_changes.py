@@ -4,7 +4,6 @@ The signed revision, read as a file of its own, is compared with the whole file,
 named; a changed page, or a violation of a certification or lock, is forbidden; the rest is not explained.
 """
 
-import re
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from pyhanko.sign.fields import FieldMDPSpec
 
 from operate.evidence.pdf_objects import find_differences, find_reference, read_entries, read_items, resolve
 from operate.evidence.pdf_revisions import Field, Signature, walk_fields
+from operate.evidence.pdf_structure import find_ambiguity
 from operate.evidence.record import Addition, AdditionKind, Permission
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
@@ -28,8 +28,8 @@ _UNSEEN_OF_PAGE = {"/Parent", "/Tabs", "/StructParents", "/Annots", "/Resources"
 _UNSEEN_OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q"}
 _UNSEEN_OF_FIELD = {"/Kids", "/Parent", "/P", "/StructParent", "/T"}
 _FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", "/DA", "/DR", "/Q", "/BS", "/Border", "/Type"}
-_OBJECT = re.compile(rb"(?<![0-9])[0-9]{1,10}+[\0\t\n\f\r ]{1,16}+[0-9]{1,5}+[\0\t\n\f\r ]{1,16}+obj(?![A-Za-z])")
 PADDING = b"\0\t\n\f\r "
+_MAX_PADDING = 1000  # readers look for `startxref` in the last 1,024 bytes, and may repair a file that has none there
 
 _PERMISSIONS: dict[Any, Permission] = {1: "no_changes", 2: "fill_forms", 3: "annotate"}
 _FORBIDDEN: dict[Permission | None, set[AdditionKind]] = {
@@ -53,7 +53,7 @@ def compare(old: PdfFileReader, new: PdfFileReader, signed: Signature, tail: byt
     Returns attributes of DigitalSignature. Raises anything for a hostile PDF.
     """
     permitted, lock = _read_limits(signed)
-    if not tail.strip(PADDING):
+    if not tail.strip(PADDING) and len(tail) <= _MAX_PADDING:
         return {"permitted": permitted, "changes": "none"}
     (fields, before), (new_fields, after) = _read_parts(old), _read_parts(new)
     found: dict[Any, dict[str, None]] = {"forbidden": {}, "not_explained": {}}
@@ -65,8 +65,8 @@ def compare(old: PdfFileReader, new: PdfFileReader, signed: Signature, tail: byt
         found.setdefault(finding, {})[text] = None
     if sum(not part.key for part in before) != sum(not part.key for part in after):
         found["forbidden"] = {"pages were added or removed": None}
-    if _has_unlisted_objects(new, tail, signed.end):
-        found["not_explained"]["objects were added that no cross-reference table lists"] = None
+    if ambiguity := find_ambiguity(new, tail):
+        found["not_explained"][ambiguity] = None
     if found.keys() & _FORBIDDEN.get(permitted, set()):
         found["forbidden"]["its certification does not permit what was added"] = None
     if lock and any(map(lock.is_locked, found.get("form_field", ()))):
@@ -170,15 +170,3 @@ def _is_visible(widget: Any) -> bool:
     left, bottom, right, top = (float(resolve(number)) for number in read_items(widget, "/Rect") or (0, 0, 0, 0))
     has_area = left != right and bottom != top
     return (has_area and "/AP" in widget) or resolve(widget, "/Subtype") not in {None, "/Widget"}
-
-
-def _has_unlisted_objects(reader: PdfFileReader, tail: bytes, offset: int) -> bool:
-    """Whether the tail holds an object that this reader would not find, but one that repairs the file might."""
-    listed = set()
-    for revision in range(reader.xrefs.total_revisions):
-        listed.add(reader.xrefs.get_xref_container_info(revision).start_location)
-        sections = [reader.xrefs.get_xref_data(revision)]
-        sections += [sections[0].hybrid.xref_data] if sections[0].hybrid else []
-        listed |= {start for section in sections for _, start in section.standard_xrefs.values()}
-    starts = (match.start() + offset for match in _OBJECT.finditer(tail))
-    return any(listed.isdisjoint(range(start - 2, start + 1)) for start in starts)

@@ -18,6 +18,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
 from operate.evidence.pdf_objects import attempt, attempt_with_error, find_reference, read_entries, read_items, resolve
+from operate.evidence.pdf_structure import repeated_keys
 
 _END = re.compile(rb"%%EOF(?:\r\n|\r|\n)?")
 _WS = rb"[\0\t\n\f\r ]{0,16}+"
@@ -97,6 +98,7 @@ class Document:
     """
 
     def __init__(self, content: bytes) -> None:
+        repeated_keys.clear()
         self.start = max(content.find(b"%PDF-", 0, _HEADER_BYTES), 0)
         self.content = content[self.start :]
         self.reader, self.problem = _read_pdf(self.content)

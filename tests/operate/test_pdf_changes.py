@@ -75,7 +75,7 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
         ),
         (
             lambda c: append(c + UNLISTED, {}),
-            unexplained("objects were added that no cross-reference table lists"),
+            unexplained("it has objects that no cross-reference table lists"),
         ),
     ],
 )
