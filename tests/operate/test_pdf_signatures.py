@@ -90,6 +90,7 @@ def describe(content: bytes) -> list[dict[str, Any]]:
         (lambda base: sign(base, name=TIME_STAMPER), [found(signer=subject(TIME_STAMPER), trust="other_purpose")]),
         (lambda base: pdfs.sign_by_hand(base, edges=(0, 1)), [found(**UNCLAIMED)]),
         (lambda base: pdfs.reverse_attributes(sign(base)), [found(**OTHER_ORDER)]),
+        (lambda base: sign(pdfs.encrypt(base, "")), [found()]),
         (lambda base: pdfs.sign_by_hand(base, delimiters=b"()"), [found(**UNCLAIMED, **NO_DIGITS)]),
         (lambda base: pdfs.sign_by_hand(base, edges=(1, 0)), [found(**UNCLAIMED, **NO_BEGINNING)]),
         (lambda base: pdfs.sign_by_hand(base, entries=pdfs.USAGE_RIGHTS), []),
