@@ -32,7 +32,7 @@ _UNSEEN_OF_DOCUMENT = {"/AcroForm", "/Pages"}
 _UNSEEN_OF_NODE = {"/Kids", *_INHERITED}
 _UNSEEN_OF_PAGE = {"/Tabs", "/StructParents", "/Annots", "/Resources"}
 _FOR_TEXT = ("/DR", "/DA", "/Q")
-"""How a form shows the text of its fields, unless they say it. Software that signs adds it to a form without any."""
+"""What fields without their own inherit from the form. Software that signs adds it to a form without text fields."""
 _UNSEEN_OF_FORM = {"/Fields", "/SigFlags", *_FOR_TEXT}
 _UNSEEN_OF_FIELD = {"/Kids", "/P", "/StructParent", "/T"}
 _FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", *_FOR_TEXT, "/BS", "/Border", "/Type", "/Annots"}
@@ -48,7 +48,7 @@ _FORBIDDEN: dict[Permission | None, set[AdditionKind]] = {
 
 
 _Name = tuple[str, int]
-"""Of a form field, and how many have had it so far."""
+"""The name of a form field, and which of those with this name it is."""
 
 
 class _Part(NamedTuple):
@@ -170,7 +170,7 @@ def _read_parts(reader: PdfFileReader) -> tuple[dict[_Name, Field], dict[_Part, 
             add(widget, _UNSEEN_OF_FIELD, "the form", reference, name)
     for index, (node, page) in enumerate(_walk_pages(read_entries(reader.root).get("/Pages"), {})):
         if "/Kids" in page:
-            add(page, _UNSEEN_OF_NODE, "the tree of pages", index)
+            add(page, _UNSEEN_OF_NODE, "the page tree", index)
             continue
         pages.append(find_reference(node))
         holder = f"page {len(pages)}"

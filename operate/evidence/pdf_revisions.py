@@ -31,16 +31,13 @@ class Field:
     """A form field that has no fields below it, with the entries that it inherits (ISO 32000-2, 12.7.4)."""
 
     name: str
+    kind: Any
     entries: dict[str, Any]
     widgets: dict[generic.Reference | int | None, dict[str, Any]]
     """The entries of what pages show of it, which may be the field's own dictionary (12.5.6.19)."""
 
     signature: Any
     """The signature dictionary that is its value, or None."""
-
-    @property
-    def kind(self) -> Any:
-        return resolve(self.entries.get("/FT"))
 
 
 @dataclass(frozen=True)
@@ -177,7 +174,7 @@ def walk_fields(root: Any) -> list[Field]:
         seen.add(id(holder))
         own = read_kid(holder, parent)
         name = ".".join(filter(None, (prefix, str(resolve(own.get("/T")) or ""))))
-        entries = above | own
+        entries = above | own | {"/Parent": generic.ArrayObject([above.get("/Parent"), own.get("/Parent")])}
         kids = read_items(holder, "/Kids")
         below = [kid for kid in kids if "/T" in read_entries(kid)]  # the others are widgets
         for kid in below:
@@ -186,8 +183,9 @@ def walk_fields(root: Any) -> list[Field]:
             widgets: Any = {find_reference(kid) or index: read_kid(kid, holder) for index, kid in enumerate(kids)}
             widgets = widgets or {find_reference(node): own}
             value = resolve(entries.get("/V"))
-            is_signed = resolve(entries.get("/FT")) == "/Sig" and isinstance(value, generic.DictionaryObject)
-            found.append(Field(name, entries, widgets, value if is_signed else None))
+            kind = resolve(entries.get("/FT"))
+            is_signed = kind == "/Sig" and isinstance(value, generic.DictionaryObject)
+            found.append(Field(name, kind, entries, widgets, value if is_signed else None))
 
     for node in attempt(lambda: read_items(root, "/AcroForm", "/Fields")) or []:
         attempt(partial(walk, node, "", {}))

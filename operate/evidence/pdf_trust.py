@@ -19,8 +19,6 @@ _DOCUMENTS = {
     *("1.3.6.1.4.1.311.10.3.12", "email_protection", "any_extended_key_usage"),
 }
 _WEAK = {"md2", "md5", "sha1"}
-_SHA1_BYTES = 20
-"""It encloses no digest but SHA-1 (adbe.pkcs7.sha1)."""
 
 
 def trusted_authorities() -> list[x509.Certificate]:
@@ -48,7 +46,7 @@ def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts) -> Tr
     used = {signer["digest_algorithm"]["algorithm"].native}
     if is_time_stamp:
         used.add(enclosed["content"].parsed["message_imprint"]["hash_algorithm"]["algorithm"].native)
-    if used & _WEAK or len(enclosed["content"].native or b"") == _SHA1_BYTES:
+    if used & _WEAK or len(enclosed["content"].native or b"") == 20:  # SHA-1 (adbe.pkcs7.sha1)
         return "weak_algorithm"
     # Each has its own context, to which the certificates that it holds are added.
     context = ValidationContext(trust_manager=make_trust_manager(), allow_fetching=False)

@@ -20,7 +20,7 @@ from tests.support.signed_pdf import append, fill, form, read, sign, unsigned
 NOTE = b"<</Type/Annot/Subtype/FreeText/Rect[1 1 9 9]>>"
 DSS = b"<</Type/DSS/VRI<</Type/VRI/%s<<>>>>>>" % (b"A" * 40)
 DEFAULTS = {"/Rotate": b"0", "/UserUnit": b"1.0", "/CropBox": b"[0 0 300 300]"}
-TREE = "attributes of the tree of pages were changed"
+TREE = "attributes of the page tree were changed"
 BEYOND_FILLING = "a form field was changed beyond filling it"
 UNLISTED = b"\n3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 1 1]>>\nendobj\n"
 NOT_PERMITTED = "its certification does not permit what was added"
@@ -138,6 +138,14 @@ GLYPHS = two_pages(b"<</CharProcs<</P 7 0 R>>>>", b"<</F 5 0 R>>", b"(A)", first
 KID = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 9 9]/Contents 5 0 R%s>>"
 WITH_KIDS = {3: KID % (2, b"/Kids[20 0 R]"), 20: KID % (3, b"")}
 CONTENT_AS_PAGE = {2: b"<</Type/Pages/Kids[5 0 R 4 0 R]/Count 2>>", 5: KID % (2, b"")}
+NESTED = sign(
+    pdfs.assemble(
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
+        *(b"<</Type/Pages/Kids[3 0 R]/Count 1>>", b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"),
+        *(b"<</FT/Tx/T(A)/V(1)/Kids[5 0 R]>>", b"<</T(B)/Parent 4 0 R/Kids[6 0 R]>>", b"<</T(C)/Parent 5 0 R>>"),
+    )
+)
+OTHER_PARENT = {5: b"<</T(B)/Parent 20 0 R/Kids[6 0 R]>>", 20: b"<</FT/Tx/T(A)/V(2)/Kids[5 0 R]>>"}
 WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
 
 
@@ -154,6 +162,7 @@ WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
         (append(GLYPHS, {7: b"(\xfe\xff\0A)"}), FORBIDDEN),
         (append(CONTENT, WITH_KIDS), unexplained(TREE, ("signature", ["Seal"]))),
         (append(CONTENT, CONTENT_AS_PAGE), FORBIDDEN),
+        (append(NESTED, OTHER_PARENT), unexplained(BEYOND_FILLING)),
         (drop_appearance(sign(unsigned(), box=(0, 0, 99, 99))), added(("visible_signature", ["Seal"]))),
         (annotate(WITHOUT_WIDGET, b"9 0 R"), added(("form_field", ["Amount.1"]))),
     ],
