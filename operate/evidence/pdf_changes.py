@@ -4,14 +4,18 @@ The signed revision, read as a file of its own, is compared with the whole file,
 named; a changed page, or a violation of a certification or lock, is forbidden; the rest is not explained.
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import FieldMDPSpec
+from pyhanko.sign.validation.pdf_embedded import extract_contents
 
-from operate.evidence.pdf_objects import find_differences, find_reference, read_entries, read_items, resolve
-from operate.evidence.pdf_revisions import Field, Signature, walk_fields
+from operate.evidence.pdf_integrity import read_signed_data, read_tst_info
+from operate.evidence.pdf_objects import attempt, find_differences, find_reference, read_entries, read_items, resolve
+from operate.evidence.pdf_revisions import Field, Signature, read_kid, walk_fields
 from operate.evidence.pdf_structure import find_ambiguity
 from operate.evidence.record import Addition, AdditionKind, Permission
 
@@ -23,11 +27,16 @@ _KINDS: dict[str, AdditionKind] = {
     "/StructTreeRoot": "structure",
     "/Annots": "annotation",
 }
-_UNSEEN_OF_DOCUMENT = {"/AcroForm", "/Pages", "/Type"}
-_UNSEEN_OF_PAGE = {"/Parent", "/Tabs", "/StructParents", "/Annots", "/Resources", "/Type"}
-_UNSEEN_OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q"}
-_UNSEEN_OF_FIELD = {"/Kids", "/Parent", "/P", "/StructParent", "/T"}
-_FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", "/DA", "/DR", "/Q", "/BS", "/Border", "/Type"}
+_DEFAULTS = {"/Rotate": generic.NumberObject(0), "/UserUnit": generic.NumberObject(1)}  # type: ignore[no-untyped-call]
+_UNSEEN_OF_DOCUMENT = {"/AcroForm", "/Pages"}
+_UNSEEN_OF_NODE = {"/Kids", *_INHERITED}
+_UNSEEN_OF_PAGE = {"/Tabs", "/StructParents", "/Annots", "/Resources"}
+_FOR_TEXT = ("/DR", "/DA", "/Q")
+"""What fields without their own inherit from the form. Software that signs adds it to a form without text fields."""
+_UNSEEN_OF_FORM = {"/Fields", "/SigFlags", *_FOR_TEXT}
+_UNSEEN_OF_FIELD = {"/Kids", "/P", "/StructParent", "/T"}
+_FILLED = {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/M", "/F", "/Ff", *_FOR_TEXT, "/BS", "/Border", "/Type", "/Annots"}
+_SHOWING = {"/AP", "/MK", "/BS", "/Border"}
 PADDING = b"\0\t\n\f\r "
 _MAX_PADDING = 1000  # readers look for `startxref` in the last 1,024 bytes, and may repair a file that has none there
 
@@ -38,13 +47,17 @@ _FORBIDDEN: dict[Permission | None, set[AdditionKind]] = {
 }
 
 
+_Name = tuple[str, int]
+"""The name of a form field, and which of those with this name it is."""
+
+
 class _Part(NamedTuple):
     """Where an entry is: its key, in the document, the form or a page, what else leads to it, and its form field."""
 
     key: str
     holder: str
     detail: Any = None
-    field: str | None = None
+    field: _Name | None = None
 
 
 def compare(old: PdfFileReader, new: PdfFileReader, signed: Signature, tail: bytes) -> dict[str, Any]:
@@ -55,19 +68,22 @@ def compare(old: PdfFileReader, new: PdfFileReader, signed: Signature, tail: byt
     permitted, lock = _read_limits(signed)
     if not tail.strip(PADDING) and len(tail) <= _MAX_PADDING:
         return {"permitted": permitted, "changes": "none"}
-    (fields, before), (new_fields, after) = _read_parts(old), _read_parts(new)
+    (fields, before, pages), (new_fields, after, new_pages) = _read_parts(old), _read_parts(new)
     found: dict[Any, dict[str, None]] = {"forbidden": {}, "not_explained": {}}
-    for part in find_differences(before, after):
+    for part in find_differences(before, after, {old.root_ref, *pages} & {new.root_ref, *new_pages} - {None}):
         if part.field is None:
             finding, text = _judge(part, is_new=part not in before)
         else:
             finding, text = _judge_field(part.key, fields.get(part.field), new_fields.get(part.field))
         found.setdefault(finding, {})[text] = None
-    if sum(not part.key for part in before) != sum(not part.key for part in after):
+    if len(pages) != len(new_pages):
         found["forbidden"] = {"pages were added or removed": None}
+    if _order_annotations(before, after) != _order_annotations(after, before):
+        found["not_explained"]["the order of annotations was changed"] = None
     if ambiguity := find_ambiguity(new, tail):
         found["not_explained"][ambiguity] = None
-    if found.keys() & _FORBIDDEN.get(permitted, set()):
+    is_field_added = any(new_fields[name].kind != "/Sig" for name in new_fields.keys() - fields.keys())
+    if found.keys() & _FORBIDDEN.get(permitted, set()) or (permitted == "fill_forms" and is_field_added):
         found["forbidden"]["its certification does not permit what was added"] = None
     if lock and any(map(lock.is_locked, found.get("form_field", ()))):
         found["forbidden"]["a form field was changed that it locks"] = None
@@ -110,15 +126,30 @@ def _judge_field(key: str, old: Field | None, new: Field | None) -> tuple[str, s
     """Returns the kind of addition with the field's name, or another finding with a sentence in our words."""
     if new is None:
         return "not_explained", "a form field was removed"
+    if key in {"/A", "/AA"}:
+        return "not_explained", "an action of a form field was added or changed"
     if old and (key not in _FILLED or (key == "/V" and old.signature is not None)):
         return "not_explained", "a form field was changed beyond filling it"
-    return _classify(new), new.name
+    return _classify(new, [*(old.widgets.values() if old else ()), *new.widgets.values()]), new.name
 
 
-def _read_parts(reader: PdfFileReader) -> tuple[dict[str, Field], dict[_Part, Any]]:
-    """Returns the form fields by name, and all that is compared, each value with everything that it refers to."""
-    fields = {field.name: field for field in walk_fields(reader.root)}
+def _order_annotations(parts: Mapping[_Part, Any], others: Container[_Part]) -> list[_Part]:
+    """Returns those that both have: later ones are drawn over earlier ones."""
+    return [part for part in parts if part.key == "/Annots" and part in others]
+
+
+def _read_parts(reader: PdfFileReader) -> tuple[dict[_Name, Field], dict[_Part, Any], list[Any]]:
+    """Returns the form fields by name, all that is compared, each value with everything that it refers to, and the
+    references of the pages."""
+    counted: Counter[Any] = Counter()
+
+    def number(key: Any) -> tuple[Any, int]:
+        counted[key] += 1
+        return key, counted[key]
+
+    fields = {number(field.name): field for field in walk_fields(reader.root)}
     parts: dict[_Part, Any] = {}
+    pages: list[Any] = []
 
     def add(entries: dict[str, Any], unseen: Container[str], *where: Any) -> None:
         parts.update({_Part(key, *where): value for key, value in entries.items() if key not in unseen})
@@ -126,47 +157,60 @@ def _read_parts(reader: PdfFileReader) -> tuple[dict[str, Field], dict[_Part, An
     trailer = read_entries(reader.trailer_view)
     document = read_entries(reader.root) | {key: trailer.get(key) for key in ("/Info", "/Encrypt")}
     add(document, _UNSEEN_OF_DOCUMENT, "the document")
-    add(read_entries(reader.root, "/AcroForm"), _UNSEEN_OF_FORM, "the form")
-    names = {reference: name for name, field in fields.items() for reference in field.widgets if reference}
+    form = read_entries(reader.root, "/AcroForm")
+    add(form, _UNSEEN_OF_FORM, "the form")
+    names: dict[Any, _Name] = {
+        reference: name for name, field in fields.items() for reference in field.widgets if reference
+    }
     for name, field in fields.items():
-        add(field.entries, _UNSEEN_OF_FIELD, "the form", None, name)
+        add(field.entries, _UNSEEN_OF_FIELD, "the form", "field", name)
+        if field.kind != "/Sig":
+            parts |= {_Part(f"{key} of the form", "the form", None, name): form.get(key) for key in _FOR_TEXT}
         for reference, widget in field.widgets.items():
-            add(read_entries(widget), _UNSEEN_OF_FIELD, "the form", reference, name)
-    for number, page in enumerate(_walk_pages(reader.root["/Pages"], {}), 1):
-        holder = f"page {number}"
-        parts[_Part("", holder)] = None  # counts it
-        add(page, _UNSEEN_OF_PAGE, holder)
+            add(widget, _UNSEEN_OF_FIELD, "the form", reference, name)
+    for index, (node, page) in enumerate(_walk_pages(read_entries(reader.root).get("/Pages"), {})):
+        if "/Kids" in page:
+            add(page, _UNSEEN_OF_NODE, "the page tree", index)
+            continue
+        pages.append(find_reference(node))
+        holder = f"page {len(pages)}"
+        contents = read_items(page.get("/Contents"))
+        page["/Contents"] = contents[0] if len(contents) == 1 else page.get("/Contents")
+        add({"/CropBox": page.get("/MediaBox"), **_DEFAULTS, **page}, _UNSEEN_OF_PAGE, holder)
         for kind, resources in read_entries(page.get("/Resources")).items():
             found = read_entries(resources)
             parts |= {_Part("/Resources", holder, (kind, resource)): found[resource] for resource in found}
-        shown = [(find_reference(one), one) for one in read_items(page.get("/Annots"))]
-        parts |= {_Part("/AP", "the form", (holder, key), names[key]): True for key, _ in shown if key in names}
-        others = [one for key, one in shown if key not in names]
-        parts |= {_Part("/Annots", holder, index): one for index, one in enumerate(others)}
-    return fields, parts
+        for one in read_items(page.get("/Annots")):
+            reference = find_reference(one)
+            is_widget = reference in names
+            place = number((holder, reference if is_widget else None))
+            parts[_Part("/Annots", holder, place, names.get(reference))] = True if is_widget else one
+    return fields, parts, pages
 
 
-def _walk_pages(node: Any, above: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the entries of each page, with those that it inherits (ISO 32000-2, 7.7.3.4)."""
-    entries = read_entries(node)
-    if "/Kids" not in entries:
-        yield {**above, **entries}
-        return
-    inheritable = {key: entries[key] for key in _INHERITED if key in entries}
-    for kid in read_items(entries["/Kids"]):
-        yield from _walk_pages(kid, {**above, **inheritable})
+def _walk_pages(node: Any, above: Mapping[str, Any], parent: Any = None) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yields each page, and each node that has /Kids, with its entries and those that it inherits (ISO 32000-2,
+    7.7.3.4)."""
+    entries = {**above, **read_kid(node, parent)}
+    yield node, entries
+    inherited = {key: entries[key] for key in _INHERITED if key in entries}
+    for kid in read_items(entries.get("/Kids")):
+        yield from _walk_pages(kid, inherited, resolve(node))
 
 
-def _classify(field: Field) -> AdditionKind:
+def _classify(field: Field, widgets: Iterable[Mapping[str, Any]]) -> AdditionKind:
+    """Classifies it by what it shows, or showed before."""
     if field.signature is None:
         return "form_field"
-    if any(map(_is_visible, field.widgets.values())):
+    if any(map(_is_visible, widgets)):
         return "visible_signature"
-    return "time_stamp" if resolve(field.signature, "/SubFilter") == "/ETSI.RFC3161" else "signature"
+    signed_data = attempt(lambda: read_signed_data(extract_contents(field.signature)))
+    return "time_stamp" if signed_data and attempt(lambda: read_tst_info(signed_data)) else "signature"
 
 
-def _is_visible(widget: Any) -> bool:
-    """Whether it has an appearance and an area, whatever its flags say, or is an annotation of another kind, too."""
-    left, bottom, right, top = (float(resolve(number)) for number in read_items(widget, "/Rect") or (0, 0, 0, 0))
+def _is_visible(widget: Mapping[str, Any]) -> bool:
+    """Whether it has an area and anything to show, whatever its flags say, or is an annotation of another kind, too."""
+    left, bottom, right, top = (float(resolve(number)) for number in read_items(widget.get("/Rect")) or (0, 0, 0, 0))
     has_area = left != right and bottom != top
-    return (has_area and "/AP" in widget) or resolve(widget, "/Subtype") not in {None, "/Widget"}
+    shows = not _SHOWING.isdisjoint(widget)
+    return (has_area and shows) or resolve(widget.get("/Subtype")) not in {None, "/Widget"}

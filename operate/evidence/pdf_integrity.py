@@ -125,12 +125,12 @@ def _check_cms(signed_data: cms.SignedData, *covered: bytes | memoryview) -> Non
     x509.load_der_x509_certificate(certificates.signer_cert.dump())  # asn1crypto accepts a malformed one
     kind = signed_data["encap_content_info"]["content_type"].native
     _, is_valid = validate_sig_integrity(signer, certificates.signer_cert, kind, computed, _Validator())
-    if not is_valid:
-        raise _NotIntact("broken", "the cryptographic signature is not valid")
     encodings = [] if attributes is core.VOID else [one.dump() for one in attributes]
     if encodings != sorted(encodings):
-        # Readers accept it; RFC 5652, 5.4, asks for a digest of the DER encoding, in which they are sorted.
-        raise _NotIntact("not_determined", "it is valid, but RFC 5652 has its attributes signed in another order")
+        # RFC 5652, 5.4, asks for a digest of the DER encoding, in which they are sorted. Readers take either order.
+        raise _NotIntact("not_determined", "its signed attributes are not in the order of RFC 5652")
+    if not is_valid:
+        raise _NotIntact("broken", "the cryptographic signature is not valid")
 
 
 def _digest_content(signed_data: cms.SignedData, algorithm: str, covered: Iterable[bytes | memoryview]) -> bytes:

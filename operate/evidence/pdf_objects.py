@@ -1,12 +1,9 @@
 """Reads objects of a PDF, and compares those of two revisions with everything that they refer to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pyhanko.pdf_utils import generic
-
-_UPWARDS = {"/Parent", "/P", "/Pg"}
-"""Keys of references to what holds an object. They are not followed."""
 
 _Pair = tuple[generic.Reference | None, generic.Reference | None]
 
@@ -44,7 +41,11 @@ def resolve(value: Any, *keys: str) -> Any:
 def read_entries(holder: Any, *keys: str) -> dict[str, Any]:
     """Returns the entries of a dictionary, which these keys lead to, or {} of anything else. Keeps references."""
     value = resolve(holder, *keys)
-    return {str(key): value.raw_get(key) for key in value} if isinstance(value, generic.DictionaryObject) else {}
+    if not isinstance(value, generic.DictionaryObject):
+        return {}
+    # The value of a signature is never encrypted (ISO 32000-2, 7.6.2).
+    raw = {"/Contents": generic.EncryptedObjAccess.RAW} if "/ByteRange" in value else {}
+    return {str(key): value.raw_get(key, raw.get(key, generic.EncryptedObjAccess.TRANSPARENT)) for key in value}
 
 
 def read_items(holder: Any, *keys: str) -> list[Any]:
@@ -57,13 +58,16 @@ def find_reference(value: Any) -> generic.Reference | None:
     return value.reference if isinstance(value, generic.IndirectObject) else None
 
 
-def find_differences[Key](old: Mapping[Key, Any], new: Mapping[Key, Any]) -> list[Key]:
-    """Returns the keys whose values differ, or refer to objects that do. Compares each pair of references once."""
+def find_differences[Key](
+    old: Mapping[Key, Any], new: Mapping[Key, Any], apart: Collection[generic.Reference]
+) -> list[Key]:
+    """Returns the keys whose values differ, or refer to objects that do. Compares each pair of references once, and
+    does not follow those to the objects that are compared apart."""
     equal: set[_Pair] = set()
-    return [key for key in {**old, **new} if not _is_same(old.get(key), new.get(key), equal)]
+    return [key for key in {**old, **new} if not _is_same(old.get(key), new.get(key), equal, apart)]
 
 
-def _is_same(old: Any, new: Any, equal: set[_Pair]) -> bool:
+def _is_same(old: Any, new: Any, equal: set[_Pair], apart: Collection[generic.Reference]) -> bool:
     """Adds the pairs of references that lead to equal objects."""
     seen: set[_Pair] = set()
     stack = [(old, new)]
@@ -74,14 +78,14 @@ def _is_same(old: Any, new: Any, equal: set[_Pair]) -> bool:
             continue
         if all(references):
             seen.add(references)
-        one, other = resolve(one), resolve(other)
-        if _is_compared_alone(one) and _is_compared_alone(other):
+        if any(reference in apart for reference in references):
             if references[0] != references[1]:
                 return False
             continue
+        one, other = resolve(one), resolve(other)
         if _read_value(one) != _read_value(other):
             return False
-        ignored = {*_UPWARDS, "/Length"} if isinstance(one, generic.StreamObject) else _UPWARDS
+        ignored = {"/Length"} if isinstance(one, generic.StreamObject) else set()
         if isinstance(one, generic.StreamObject) and one.encoded_data != other.encoded_data:
             if not _has_same_data(one, other):
                 return False
@@ -93,17 +97,14 @@ def _is_same(old: Any, new: Any, equal: set[_Pair]) -> bool:
     return True
 
 
-def _is_compared_alone(value: Any) -> bool:
-    """Whether it is a page or the catalogue, to which many objects refer."""
-    return isinstance(value, generic.DictionaryObject) and value.get("/Type") in {"/Page", "/Catalog"}
-
-
 def _read_value(value: Any) -> object:
     """Returns what equals only values of the same kind, without the contents of dictionaries, arrays and streams."""
     if isinstance(value, generic.NumberObject | generic.FloatObject):
         return float(value)
     if isinstance(value, generic.ArrayObject):
         return "array", len(value)
+    if isinstance(value, generic.TextStringObject | generic.ByteStringObject):
+        return "string", value.original_bytes
     return type(value), None if isinstance(value, generic.DictionaryObject) else str(value)
 
 

@@ -32,9 +32,10 @@ class Field:
     """A form field that has no fields below it, with the entries that it inherits (ISO 32000-2, 12.7.4)."""
 
     name: str
+    kind: Any
     entries: dict[str, Any]
-    widgets: dict[generic.Reference | None, Any]
-    """What pages show of it, which may be the field's own dictionary (12.5.6.19)."""
+    widgets: dict[generic.Reference | int | None, dict[str, Any]]
+    """The entries of what pages show of it, which may be the field's own dictionary (12.5.6.19)."""
 
     signature: Any
     """The signature dictionary that is its value, or None."""
@@ -155,28 +156,38 @@ def _read_signature(one: Field) -> Signature:
     return Signature(one.name, byte_range, contents, one.signature, one.entries.get("/Lock"))
 
 
+def read_kid(kid: Any, parent: Any) -> dict[str, Any]:
+    """Returns the entries of a dictionary that its parent led to. /Parent is True if it leads back there, from where
+    readers inherit."""
+    entries = read_entries(kid)
+    leads_back = "/Parent" in entries and resolve(entries["/Parent"]) is parent
+    return entries | {"/Parent": True} if leads_back else entries
+
+
 def walk_fields(root: Any) -> list[Field]:
     """Returns the fields of the form. One that can't be read is left out: its signature is found by its bytes."""
     found: list[Field] = []
     seen: set[int] = set()
 
-    def walk(node: Any, prefix: str, above: dict[str, Any]) -> None:
+    def walk(node: Any, prefix: str, above: dict[str, Any], parent: Any = None) -> None:
         holder = resolve(node)
         if id(holder) in seen:
             return
         seen.add(id(holder))
-        own = read_entries(holder)
+        own = read_kid(holder, parent)
         name = ".".join(filter(None, (prefix, str(resolve(own.get("/T")) or ""))))
-        entries = above | own
+        entries = above | own | {"/Parent": generic.ArrayObject([above.get("/Parent"), own.get("/Parent")])}
         kids = read_items(holder, "/Kids")
         below = [kid for kid in kids if "/T" in read_entries(kid)]  # the others are widgets
         for kid in below:
-            attempt(partial(walk, kid, name, entries))
+            attempt(partial(walk, kid, name, entries, holder))
         if own and not below:
-            widgets = {find_reference(kid): resolve(kid) for kid in kids} or {find_reference(node): holder}
+            widgets: Any = {find_reference(kid) or index: read_kid(kid, holder) for index, kid in enumerate(kids)}
+            widgets = widgets or {find_reference(node): own}
             value = resolve(entries.get("/V"))
-            is_signed = resolve(entries.get("/FT")) == "/Sig" and isinstance(value, generic.DictionaryObject)
-            found.append(Field(name, entries, widgets, value if is_signed else None))
+            kind = resolve(entries.get("/FT"))
+            is_signed = kind == "/Sig" and isinstance(value, generic.DictionaryObject)
+            found.append(Field(name, kind, entries, widgets, value if is_signed else None))
 
     for node in attempt(lambda: read_items(root, "/AcroForm", "/Fields")) or []:
         attempt(partial(walk, node, "", {}))

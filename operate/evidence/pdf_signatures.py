@@ -42,19 +42,23 @@ def _describe(document: Document, one: Signature, *, is_hidden: bool) -> Digital
     if one.byte_range:
         first, length, second, second_length = one.byte_range
         found["byte_range"] = [first + document.start, length, second + document.start, second_length]
-    found |= _describe_changes(document, one)
+    found |= _describe_changes(document, one, is_intact=integrity == "intact")
     signed_data = read_signed_data(one.contents)
     if signed_data:
-        found |= _describe_certificate(signed_data, is_intact=integrity == "intact")
+        found |= _describe_certificate(signed_data, is_intact=found["integrity"] == "intact")
         found |= attempt(lambda: _describe_time(signed_data, one, found)) or {}
     return DigitalSignature(field=one.name, is_hidden=is_hidden, **found)
 
 
-def _describe_changes(document: Document, one: Signature) -> dict[str, Any]:
+def _describe_changes(document: Document, one: Signature, *, is_intact: bool) -> dict[str, Any]:
     """Reads the signed revision as a file of its own, and compares it with the whole file."""
     revision = document.read_revision(one.end)
     fields = attempt(lambda: read_signatures(revision.root)) if revision else None
-    signed = next((other for other in fields or [] if other == one), None)
+    same = [other for other in fields or [] if other == one]
+    signed = next((other for other in same if one.name in {None, other.name}), None)
+    if is_intact and same and not signed:
+        reason = "it was made for another form field"
+        return {"integrity": "not_determined", "integrity_reason": reason, "changes_reason": reason}
     if revision is None or signed is None or read_gap(document.content, one.byte_range) != one.contents:
         return {"coverage": "part", "changes_reason": "it does not cover a whole revision of the PDF"}
     tail = document.content[one.end :]

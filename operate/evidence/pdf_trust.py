@@ -41,7 +41,12 @@ def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts) -> Tr
     Fetches nothing, so revocation is not looked up. Raises anything for a hostile certificate.
     """
     (signer,) = signed_data["signer_infos"]
-    if signer["digest_algorithm"]["algorithm"].native in _WEAK:
+    enclosed = signed_data["encap_content_info"]
+    is_time_stamp = enclosed["content_type"].native == "tst_info"
+    used = {signer["digest_algorithm"]["algorithm"].native}
+    if is_time_stamp:
+        used.add(enclosed["content"].parsed["message_imprint"]["hash_algorithm"]["algorithm"].native)
+    if used & _WEAK or len(enclosed["content"].native or b"") == 20:  # SHA-1 (adbe.pkcs7.sha1)
         return "weak_algorithm"
     # Each has its own context, to which the certificates that it holds are added.
     context = ValidationContext(trust_manager=make_trust_manager(), allow_fetching=False)
@@ -54,7 +59,6 @@ def find_trust(signed_data: cms.SignedData, certificates: SignedDataCerts) -> Tr
         return "expired"
     except DisallowedAlgorithmError:
         return "weak_algorithm"
-    is_time_stamp = signed_data["encap_content_info"]["content_type"].native == "tst_info"
     return _find_purpose(certificates.signer_cert, {"time_stamping"} if is_time_stamp else _DOCUMENTS)
 
 

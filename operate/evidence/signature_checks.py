@@ -137,7 +137,7 @@ def _describe(one: DigitalSignature) -> Iterable[Check]:
         return
     yield _describe_changes(one, name)
     if one.trust:
-        state = confirm if one.trust == "trusted" else leave_open
+        state = confirm if {one.trust, one.time_trust or one.trust} == {"trusted"} else leave_open
         yield state("signer", f"{_describe_signer(one, name)}, issued by {quote(one.issuer)}, is {_TRUST[one.trust]}.")
     if one.time_integrity == "broken":
         yield contradict("time", f"The time stamp within the {name} is broken.")
@@ -150,7 +150,9 @@ def _describe_signer(one: DigitalSignature, name: str) -> str:
     if one.time_source == "claim":
         time += " by their own clock"
     elif one.kind == "signature" and time:
-        time += f", as a time stamp of {quote(one.time_authority)} says"
+        trust = _TRUST[one.time_trust or "not_established"]
+        doubt = "" if one.time_trust == "trusted" else f", whose certificate is {trust},"
+        time += f", as a time stamp of {quote(one.time_authority)}{doubt} says"
     return f"{quote(one.signer)} made the {name}{time}. Their certificate"
 
 

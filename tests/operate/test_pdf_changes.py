@@ -10,17 +10,27 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from pyhanko.sign.fields import FieldMDPAction, MDPPerm
 
 from operate.evidence import pdf_changes, pdf_integrity, pdf_trust
-from operate.evidence.checks import contradict
+from operate.evidence.checks import contradict, leave_open
 from operate.evidence.signature_checks import check_signatures
 from tests.support import signed_pdf as pdfs
-from tests.support.forged_pdf import change_reason
+from tests.support.forged_pdf import change_reason, drop_appearance
 from tests.support.pdf_signatures import DOCUMENT_STAMP, FORBIDDEN, OTHER_DIGEST, added, found, inspect, make_trusted  # noqa: F401
 from tests.support.signed_pdf import append, fill, form, read, sign, unsigned
 
 NOTE = b"<</Type/Annot/Subtype/FreeText/Rect[1 1 9 9]>>"
 DSS = b"<</Type/DSS/VRI<</Type/VRI/%s<<>>>>>>" % (b"A" * 40)
+DEFAULTS = {"/Rotate": b"0", "/UserUnit": b"1.0", "/CropBox": b"[0 0 300 300]"}
+TREE = "attributes of the page tree were changed"
+BEYOND_FILLING = "a form field was changed beyond filling it"
 UNLISTED = b"\n3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 1 1]>>\nendobj\n"
 NOT_PERMITTED = "its certification does not permit what was added"
+
+
+def form_object(number: int) -> bytes:
+    return form().partition(b"%d 0 obj\n" % number)[2].partition(b"\nendobj")[0]
+
+
+SAME_NAME = {5: form_object(5).replace(b"Alice", b"Mallory"), 20: form_object(5)}
 
 
 def fill_name(content: bytes) -> bytes:
@@ -51,6 +61,12 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
         (lambda c: append(c, {}, free=[10]), {"coverage": "whole_revision"}),
         (lambda c: pdfs.change_page(c, {"/PieceInfo": b"<<>>"}), added("metadata")),
         (lambda c: append(c, {}, trailer=b"/Info 99 0 R"), {"coverage": "whole_revision"}),
+        (lambda c: pdfs.change_page(c, DEFAULTS), {"coverage": "whole_revision"}),
+        (lambda c: append(c, change_form(c, "/Fields", b" 20 0 R]") | SAME_NAME), added(("form_field", ["Name"]))),
+        (
+            lambda c: fill(c, 6, b"/Kids[7 0 R]", b"/V(Street)/Kids[7 0 R<</V null>>]"),
+            added(("form_field", ["Address"])),
+        ),
         (lambda c: append(c, pdfs.replace_entry(c, "/DSS", DSS)), added("validation_data")),
         (lambda c: append(c, pdfs.replace_entry(c, "/StructTreeRoot", b"<<>>")), added("structure")),
         (annotate, added("annotation")),
@@ -67,8 +83,29 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
             lambda c: append(c, pdfs.replace_entry(c, "/OpenAction", b"<</S/JavaScript/JS(1)>>")),
             unexplained("attributes of the document were changed"),
         ),
-        (lambda c: fill(c, 8, b"(blue)", b"(green)"), unexplained("a form field was changed beyond filling it")),
-        (change_reason, unexplained("a form field was changed beyond filling it")),
+        (lambda c: fill(c, 8, b"(blue)", b"(green)"), unexplained(BEYOND_FILLING)),
+        (change_reason, unexplained(BEYOND_FILLING)),
+        (lambda c: append(c, change_form(c, "/DA", b"(/Helv 0 Tf 1 g)")), unexplained(BEYOND_FILLING)),
+        (
+            lambda c: append(c, {7: form_object(7).replace(b"6 0 R", b"20 0 R"), 20: form_object(6)}),
+            unexplained(BEYOND_FILLING),
+        ),
+        (
+            lambda c: add_text_field(c, b"/AA<</PO<</S/JavaScript/JS(1)>>>>"),
+            unexplained("an action of a form field was added or changed", ("form_field", ["New"])),
+        ),
+        (
+            lambda c: pdfs.change_page(c, {"/Annots": b"[7 0 R 5 0 R 8 0 R 9 0 R 12 0 R]"}),
+            unexplained("the order of annotations was changed"),
+        ),
+        (
+            lambda c: fill(c, 2, b"/Count 1", b"/Count 2"),
+            unexplained(TREE),
+        ),
+        (
+            lambda c: append(c, pdfs.replace_page(c, {"/Parent": b"20 0 R"}) | {20: form_object(2)}),
+            unexplained("attributes of page 1 were changed"),
+        ),
         (
             lambda c: append(c, change_form(c, "/NeedAppearances", b"true")),
             unexplained("attributes of the form were changed"),
@@ -96,6 +133,19 @@ FONTS = two_pages(b"<</Type/Font/Name/A>>", b"<</F 5 0 R>>", first=b"/Resources<
 STREAM = b"<</Length %d%s>>\nstream\n%s\nendstream"
 PACKED = zlib.compress(b"q Q")
 CONTENT = two_pages(STREAM % (3, b"", b"q Q"), first=b"/Contents 5 0 R")
+TYPED = two_pages(STREAM % (3, b"/Type/Page", b"q Q"), first=b"/Contents 5 0 R")
+GLYPHS = two_pages(b"<</CharProcs<</P 7 0 R>>>>", b"<</F 5 0 R>>", b"(A)", first=b"/Resources<</Font 6 0 R>>")
+KID = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 9 9]/Contents 5 0 R%s>>"
+WITH_KIDS = {3: KID % (2, b"/Kids[20 0 R]"), 20: KID % (3, b"")}
+CONTENT_AS_PAGE = {2: b"<</Type/Pages/Kids[5 0 R 4 0 R]/Count 2>>", 5: KID % (2, b"")}
+NESTED = sign(
+    pdfs.assemble(
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
+        *(b"<</Type/Pages/Kids[3 0 R]/Count 1>>", b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"),
+        *(b"<</FT/Tx/T(A)/V(1)/Kids[5 0 R]>>", b"<</T(B)/Parent 4 0 R/Kids[6 0 R]>>", b"<</T(C)/Parent 5 0 R>>"),
+    )
+)
+OTHER_PARENT = {5: b"<</T(B)/Parent 20 0 R/Kids[6 0 R]>>", 20: b"<</FT/Tx/T(A)/V(2)/Kids[5 0 R]>>"}
 WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
 
 
@@ -107,6 +157,13 @@ WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
         (append(CONTENT, {5: STREAM % (len(PACKED), b"/Filter/FlateDecode", PACKED)}), {"coverage": "whole_revision"}),
         (append(FONTS, {5: b"<</Type/Font/Name/B>>"}), FORBIDDEN),
         (append(FONTS, {6: b"<</F 5 0 R/G 5 0 R>>"}), unexplained("resources of page 1 were added")),
+        (pdfs.change_page(CONTENT, {"/Contents": b"[5 0 R]"}), {"coverage": "whole_revision"}),
+        (append(TYPED, {5: STREAM % (3, b"/Type/Page", b"q q")}), FORBIDDEN),
+        (append(GLYPHS, {7: b"(\xfe\xff\0A)"}), FORBIDDEN),
+        (append(CONTENT, WITH_KIDS), unexplained(TREE, ("signature", ["Seal"]))),
+        (append(CONTENT, CONTENT_AS_PAGE), FORBIDDEN),
+        (append(NESTED, OTHER_PARENT), unexplained(BEYOND_FILLING)),
+        (drop_appearance(sign(unsigned(), box=(0, 0, 99, 99))), added(("visible_signature", ["Seal"]))),
         (annotate(WITHOUT_WIDGET, b"9 0 R"), added(("form_field", ["Amount.1"]))),
     ],
 )
@@ -128,13 +185,22 @@ def add_field(content: bytes, number: int, entries: bytes, shown: bytes) -> byte
         (20, b"/Subtype/FreeText/Rect[0 0 9 9]", b" 20 0 R", "visible_signature"),
         (20, b"/Kids[<</Subtype/Widget>>]", NOTE, "annotation"),
         (10, b"/Subtype/Widget", b"", "annotation"),
+        (20, b"/Subtype/Widget/Rect[0 0 9 9]/MK<</BG[1]>>", b" 20 0 R", "visible_signature"),
     ],
-    ids=["the field is an annotation", "neither has a reference", "it has the number of an annotation"],
+    ids=["the field is an annotation", "neither has a reference", "it has the number of an annotation", "background"],
 )
 def test_a_field_hides_no_annotation(number: int, entries: bytes, shown: bytes, kind: str) -> None:
     signed = sign(append(form(), {10: NOTE} | pdfs.replace_page(form(), {}, b" 10 0 R")))
     one = next(one for one in inspect(add_field(signed, number, entries, shown)) if one.field == "Seal")
     assert kind in {addition.kind for addition in one.additions}
+
+
+def claim_to_stamp(content: bytes) -> bytes:
+    return pdfs.sign_by_hand(content, entries=b"/Type/DocTimeStamp/SubFilter/ETSI.RFC3161")
+
+
+def add_text_field(content: bytes, entries: bytes = b"") -> bytes:
+    return append(content, change_form(content, "/Fields", b" 20 0 R]") | {20: b"<</FT/Tx/T(New)%s>>" % entries})
 
 
 @pytest.mark.parametrize(
@@ -145,6 +211,8 @@ def test_a_field_hides_no_annotation(number: int, entries: bytes, shown: bytes, 
         (MDPPerm.FILL_FORMS, fill_name, "form_field", ("explained", None)),
         (MDPPerm.NO_CHANGES, fill_name, "form_field", ("forbidden", NOT_PERMITTED)),
         (MDPPerm.NO_CHANGES, pdfs.sign_by_hand, "signature", ("forbidden", NOT_PERMITTED)),  # pyHanko would refuse
+        (MDPPerm.NO_CHANGES, claim_to_stamp, "signature", ("forbidden", NOT_PERMITTED)),
+        (MDPPerm.FILL_FORMS, add_text_field, "form_field", ("forbidden", NOT_PERMITTED)),
         (MDPPerm.NO_CHANGES, pdfs.stamp, "time_stamp", ("explained", None)),
         (MDPPerm.NO_CHANGES, pdfs.add_validation_data, "validation_data", ("explained", None)),
     ],
@@ -237,6 +305,15 @@ def test_a_broken_time_stamp_leaves_the_signature_intact() -> None:
     (one,) = inspect(content)
     assert one.model_dump() == found(time_integrity="broken")
     assert contradict("time", 'The time stamp within the signature "Seal" is broken.') in check_signatures(content)[1]
+
+
+def test_a_time_stamp_by_an_authority_that_is_not_trusted_confirms_no_time() -> None:
+    checks = check_signatures(sign(unsigned(), is_stamped=True, stamper=pdfs.FORMER))[1]
+    stamper, seal, issuer = (f'"{name}"' for name in (pdfs.subject(pdfs.FORMER), pdfs.subject(pdfs.SEAL), pdfs.ISSUER))
+    time = f"2026-06-05 11:42:10 UTC, as a time stamp of {stamper}, whose certificate is not valid at present, says"
+    trust = "issued for signing by an authority that this machine trusts"
+    sentence = f'{seal} made the signature "Seal" at {time}. Their certificate, issued by {issuer}, is {trust}.'
+    assert leave_open("signer", sentence) in checks
 
 
 @pytest.mark.parametrize(

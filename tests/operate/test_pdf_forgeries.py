@@ -41,6 +41,17 @@ def test_a_signature_that_the_last_revision_hides_is_found(hide: Callable[[bytes
     assert [(one.field, one.integrity) for one in hidden] == [("Seal", "broken" if is_broken else "intact")]
 
 
+def test_a_field_with_the_value_of_another_one_is_not_signed() -> None:
+    seal, chairman = inspect(forged_pdf.share_value(sign(unsigned())))
+    assert (seal.field, seal.integrity, chairman.field, chairman.integrity) == (
+        "Seal",
+        "intact",
+        "Chairman",
+        "not_determined",
+    )
+    assert chairman.integrity_reason == "it was made for another form field"
+
+
 def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:
     """The first revision can't be read any more, and the last one does not refer to it."""
     signed = sign(unsigned())

@@ -36,6 +36,11 @@ NO_DIGITS = dict.fromkeys(("integrity", "changes"), "not_determined") | {
     "trust": None,
 }
 
+OTHER_ORDER = {
+    "integrity": "not_determined",
+    "integrity_reason": "its signed attributes are not in the order of RFC 5652",
+    "trust": None,
+}
 NO_BEGINNING = {
     "integrity": "not_determined",
     "integrity_reason": "it does not cover the beginning of the file",
@@ -72,10 +77,20 @@ def describe(content: bytes) -> list[dict[str, Any]]:
         (lambda base: sign(base) + b"\0" * 1100, [found()]),
         (lambda base: b"\xef\xbb\xbf\n" + sign(base), [found(byte_range=[4, ANY, ANY, ANY])]),
         (lambda base: sign(base, md_algorithm="sha1"), [found(trust="weak_algorithm")]),
+        (
+            lambda base: pdfs.sign_by_hand(base, make_cms=pdfs.enclose_sha1),
+            [found(**UNCLAIMED, trust="weak_algorithm")],
+        ),
+        (
+            lambda base: pdfs.sign_by_hand(base, make_cms=pdfs.stamp_sha1),
+            [found(**DOCUMENT_STAMP | dict.fromkeys(("trust", "time_trust"), "weak_algorithm") | {"field": "Seal"})],
+        ),
         (lambda base: sign(base, name=pdfs.FORMER), [found(signer=subject(pdfs.FORMER), trust="expired")]),
         (lambda base: sign(base, name=pdfs.WEB_SITE), [found(signer=subject(pdfs.WEB_SITE), trust="web_site_only")]),
         (lambda base: sign(base, name=TIME_STAMPER), [found(signer=subject(TIME_STAMPER), trust="other_purpose")]),
         (lambda base: pdfs.sign_by_hand(base, edges=(0, 1)), [found(**UNCLAIMED)]),
+        (lambda base: pdfs.reverse_attributes(sign(base)), [found(**OTHER_ORDER)]),
+        (lambda base: sign(pdfs.encrypt(base, "")), [found()]),
         (lambda base: pdfs.sign_by_hand(base, delimiters=b"()"), [found(**UNCLAIMED, **NO_DIGITS)]),
         (lambda base: pdfs.sign_by_hand(base, edges=(1, 0)), [found(**UNCLAIMED, **NO_BEGINNING)]),
         (lambda base: pdfs.sign_by_hand(base, entries=pdfs.USAGE_RIGHTS), []),

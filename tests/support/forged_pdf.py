@@ -82,11 +82,22 @@ def empty_fields(content: bytes) -> bytes:
 
 def _change_field(content: bytes, changed: dict[str, bytes]) -> bytes:
     field = read(content).root["/AcroForm"]["/Fields"].raw_get(0)
-    return append(content, {field.idnum: write_dictionary(read_entries(field.get_object()) | changed)})
+    entries = read_entries(field.get_object()) | changed
+    return append(content, {field.idnum: write_dictionary({key: entries[key] for key in entries if entries[key]})})
 
 
 drop_value = partial(_change_field, changed={"/V": b"null"})
 rename = partial(_change_field, changed={"/T": b"(Other)"})
+drop_appearance = partial(_change_field, changed={"/AP": b""})
+
+
+def share_value(content: bytes) -> bytes:
+    """Adds a field with the value of the signature."""
+    form, number = read(content).root["/AcroForm"], next_number(content)
+    field = write_dictionary(read_entries(form["/Fields"][0]) | {"/T": b"(Chairman)"})
+    fields = write_object(form["/Fields"])[:-1] + b" %d 0 R]" % number
+    changed = write_dictionary(read_entries(form) | {"/Fields": fields})
+    return append(content, replace_entry(content, "/AcroForm", changed) | {number: field})
 
 
 def append_unsigned(content: bytes) -> bytes:

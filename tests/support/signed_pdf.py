@@ -44,7 +44,8 @@ _DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 @cache
 def _make_key(name: str) -> Any:
     # pyHanko's test authority for time stamps has RSA keys only.
-    return rsa.generate_private_key(65537, 2048) if name == TIME_STAMPER else ec.generate_private_key(ec.SECP256R1())
+    is_stamper = name in {TIME_STAMPER, FORMER}
+    return rsa.generate_private_key(65537, 2048) if is_stamper else ec.generate_private_key(ec.SECP256R1())
 
 
 def _issue(name: str, until: datetime, extension: x509.ExtensionType) -> x509.Certificate:
@@ -81,8 +82,8 @@ def subject(name: str) -> str:
 ISSUER = subject(AUTHORITY)
 
 
-def time_stamper() -> DummyTimeStamper:
-    found = signer(TIME_STAMPER)
+def time_stamper(name: str = TIME_STAMPER) -> DummyTimeStamper:
+    found = signer(name)
     return DummyTimeStamper(found.signing_cert, found.signing_key, fixed_dt=STAMPED_AT)
 
 
@@ -105,14 +106,16 @@ def with_xref_stream() -> bytes:
 @cache
 def sign(content: bytes, field: str = "Seal", name: str = SEAL, *, is_stamped: bool = False, **options: Any) -> bytes:
     """Adds a signature, which permits later ones. With a `box`, it shows something on the page. `lock` is an action and
-    the names of form fields. Other options are pyHanko's."""
-    box, lock = options.pop("box", None), options.pop("lock", ())
+    the names of form fields. `stamper` makes the time stamp. Other options are pyHanko's."""
+    box, lock, authority_name = options.pop("box", None), options.pop("lock", ()), options.pop("stamper", TIME_STAMPER)
     metadata = signers.PdfSignatureMetadata(field, **{"md_algorithm": "sha256"} | options)
     locked = FieldMDPSpec(lock[0], list(lock[1:])) if lock else None
     spec = SigFieldSpec(field, box=box, field_mdp_spec=locked) if box or lock else None
-    stamper = time_stamper() if is_stamped else None
+    stamper = time_stamper(authority_name) if is_stamped else None
     pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=stamper, new_field_spec=spec)
     writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
+    if writer.prev.encrypted:
+        writer.encrypt("")  # type: ignore[no-untyped-call]
     return bytes(pdf_signer.sign_pdf(writer).getvalue())
 
 
@@ -134,6 +137,25 @@ def sign_bytes(covered: bytes) -> bytes:
 
 def stamp_bytes(covered: bytes) -> bytes:
     return bytes(asyncio.run(time_stamper().async_timestamp(hashlib.sha256(covered).digest(), "sha256")).dump())
+
+
+def enclose_sha1(covered: bytes) -> bytes:
+    """Signs the SHA-1 of the covered bytes with SHA-256."""
+    return _enclose(SEAL, hashlib.sha1(covered, usedforsecurity=False).digest())
+
+
+def stamp_sha1(covered: bytes) -> bytes:
+    """Makes a time stamp with SHA-256 over the SHA-1 of the covered bytes."""
+    info = cms.ContentInfo.load(stamp_bytes(covered))["content"]["encap_content_info"]["content"].parsed
+    info["message_imprint"]["hash_algorithm"]["algorithm"] = "sha1"
+    info["message_imprint"]["hashed_message"] = hashlib.sha1(covered, usedforsecurity=False).digest()
+    content = cms.ParsableOctetString(info.dump(force=True))
+    return _enclose(TIME_STAMPER, cms.EncapsulatedContentInfo({"content_type": "tst_info", "content": content}))
+
+
+def _enclose(name: str, content: Any) -> bytes:
+    made = signer(name).async_sign_general_data(content, "sha256", detached=False)
+    return bytes(asyncio.run(made).dump())
 
 
 def sign_by_hand(
@@ -253,6 +275,13 @@ def change_cms(content: bytes, change: Callable[[Any], object]) -> bytes:
     return content[:start] + changed.ljust(stop - start, b"0") + content[stop:]
 
 
+def reverse_attributes(content: bytes) -> bytes:
+    """Stores the attributes of the signature in another order than they were signed in."""
+    signed_data = read(content).embedded_signatures[0].signed_data
+    attributes = [one.dump().hex().upper().encode() for one in signed_data["signer_infos"][0]["signed_attrs"]]
+    return content.replace(b"".join(attributes), b"".join(reversed(attributes)))
+
+
 def break_stamp(content: bytes) -> bytes:
     """Changes the last digit of the time stamp's own signature, which is the last value in that of the PDF."""
     start = content.index(b"/Contents <")
@@ -272,13 +301,13 @@ def assemble(*objects: bytes, origin: int = 0) -> bytes:
     return whole + table + trailer
 
 
-def encrypt(content: bytes, *, is_for_recipients: bool = False) -> bytes:
+def encrypt(content: bytes, user: str = "user", *, is_for_recipients: bool = False) -> bytes:
     writer, output = copy_into_new_writer(read(content)), io.BytesIO()
     if is_for_recipients:
         policy = RecipientEncryptionPolicy(ignore_key_usage=True)
         writer.encrypt_pubkey([signer(TIME_STAMPER).signing_cert], policy=policy)
     else:
-        writer.encrypt("owner", "user")  # type: ignore[no-untyped-call]
+        writer.encrypt("owner", user)  # type: ignore[no-untyped-call]
     writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()
 
