@@ -132,6 +132,13 @@ LINKED = two_pages(LINK % 3, first=b"/Annots[5 0 R]")
 FONTS = two_pages(b"<</Type/Font/Name/A>>", b"<</F 5 0 R>>", first=b"/Resources<</Font 6 0 R>>")
 STREAM = b"<</Length %d%s>>\nstream\n%s\nendstream"
 PACKED = zlib.compress(b"q Q")
+ROWS = zlib.compress(b"\1q\xaf1")  # "q Q" as a row of the kind "Sub", as its difference from the left
+PREDICTED = b"/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 3>>"
+UNCOMPARED = {
+    "coverage": "whole_revision",
+    "changes": "not_determined",
+    "changes_reason": "the revisions can't be compared (NotImplementedError)",
+}
 CONTENT = two_pages(STREAM % (3, b"", b"q Q"), first=b"/Contents 5 0 R")
 TYPED = two_pages(STREAM % (3, b"/Type/Page", b"q Q"), first=b"/Contents 5 0 R")
 GLYPHS = two_pages(b"<</CharProcs<</P 7 0 R>>>>", b"<</F 5 0 R>>", b"(A)", first=b"/Resources<</Font 6 0 R>>")
@@ -155,6 +162,8 @@ WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
         (append(LINKED, {5: LINK % 4}), added("annotation")),
         (append(CONTENT, {5: STREAM % (3, b"", b"q q")}), FORBIDDEN),
         (append(CONTENT, {5: STREAM % (len(PACKED), b"/Filter/FlateDecode", PACKED)}), {"coverage": "whole_revision"}),
+        (append(CONTENT, {5: STREAM % (len(ROWS), PREDICTED, ROWS)}), UNCOMPARED),
+        (append(CONTENT, {5: STREAM % (4, b"/Filter/RunLengthDecode", b"\2q Q")}), UNCOMPARED),
         (append(FONTS, {5: b"<</Type/Font/Name/B>>"}), FORBIDDEN),
         (append(FONTS, {6: b"<</F 5 0 R/G 5 0 R>>"}), unexplained("resources of page 1 were added")),
         (pdfs.change_page(CONTENT, {"/Contents": b"[5 0 R]"}), {"coverage": "whole_revision"}),

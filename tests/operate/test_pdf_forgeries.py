@@ -12,8 +12,9 @@ from operate.evidence.signature_checks import check_signatures, judge_signatures
 from tests.support import forged_pdf
 from tests.support import signed_pdf as pdfs
 from tests.support.examples import given
+from tests.support.forged_pdf import OTHER, append_stream, simple, update
 from tests.support.pdf_signatures import OTHER_DIGEST, SOMETHING_ELSE, found, inspect, make_trusted  # noqa: F401
-from tests.support.signed_pdf import change_byte, sign, stamp, unsigned
+from tests.support.signed_pdf import append, change_byte, sign, stamp, unsigned
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,58 @@ def test_lengths_that_the_file_states_prove_nothing(forge: Callable[[bytes], byt
     shown = next(one for one in inspect(forged) if not one.is_hidden)
     assert (shown.integrity, shown.integrity_reason, shown.changes) == ("broken", reason, "not_determined")
     assert judge_signatures(forged) == "signaturesBroken"
+
+
+DELETED = "readers may not agree on whether an object was deleted"
+ELSEWHERE = "a cross-reference leads to something else"
+FOLLOWED = "something follows the last end of the PDF"
+REPEATED = "a dictionary has two values for a key"
+TABLE = "a cross-reference table is malformed"
+PACKED = "an object stream is malformed"
+UNLISTED = "it has objects that no cross-reference table lists"
+PAGE = pdfs.write_dictionary(pdfs.read_entries(pdfs.read(simple()).root["/Pages"]["/Kids"][0]))
+SHADOW = b"2 0 obj\n<</Type/Pages/Kids[]/Count 0>>\nendobj\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (update(objects={3: PAGE[:-2] + b"/MediaBox[0 0 9 9]>>"}), REPEATED),
+        (update(trailer=b"/Root 1 0 R"), REPEATED),
+        (update(b"00001 f", b"00002 f", free=[3]), DELETED),
+        (update(b"00001 f", b"00000 f", free=[3]), DELETED),
+        (
+            update(b"00000 n", b"00001 n", {3: OTHER}).replace(b"\n3 0 obj\n%s" % OTHER, b"\n3 1 obj\n%s" % OTHER),
+            DELETED,
+        ),
+        (update(b"%%EOF\n", b"", {3: OTHER}), FOLLOWED),
+        (simple() + b"<!-- generated in 0.2 s -->", FOLLOWED),
+        (update(b"3 1\n", b"9 1\n", {3: OTHER}), ELSEWHERE),
+        (update(b"obj\n<<", b"abc\n<<", {3: PAGE}), ELSEWHERE),
+        (update(b"0 1\n0000000000 65535 f", b"0 1\n0000000000 65535 f \n0 1\n0000000000 65535 f"), TABLE),
+        (update(b"/Root", b"/Boot"), "its trailer is malformed"),
+        (append(simple(SHADOW), {}), UNLISTED),
+        (simple(SHADOW) + b"\0" * 1100, UNLISTED),
+        (append(simple() + SHADOW.replace(b" ", b" %\n", 2), {}), UNLISTED),
+        (append_stream(b"3 0 4 0 " + PAGE, {3: b"\2\0\x14\1"}), PACKED),
+        (append_stream(b"3 0 3 0 " + PAGE, {3: b"\2\0\x14\0"}), PACKED),
+        (append_stream(b"9 0 " + OTHER, {3: b"\0\0\0\2"}), DELETED),
+    ],
+)
+def test_what_readers_may_read_in_another_way_is_not_explained(content: bytes, reason: str) -> None:
+    (one,) = inspect(content)
+    assert (one.integrity, one.changes, one.changes_reason) == ("intact", "not_explained", reason)
+
+
+@pytest.mark.parametrize("is_hybrid", [True, False])
+def test_an_update_by_a_cross_reference_stream_changes_nothing(*, is_hybrid: bool) -> None:
+    (one,) = inspect(append_stream(b"3 0 " + PAGE, {3: b"\2\0\x14\0"}, is_hybrid=is_hybrid))
+    assert (one.changes, one.coverage) == ("none", "whole_revision")
+
+
+def test_rows_that_pyhanko_decodes_wrongly_are_not_read() -> None:
+    (one,) = inspect(append_stream(b"3 0 " + OTHER, {3: b"\2\0\x14\0"}, kind=0))
+    assert (one.changes, one.changes_reason) == ("not_determined", "the last revision of the PDF can't be read")
 
 
 @pytest.mark.parametrize("is_broken", [True, False])

@@ -1,6 +1,8 @@
 """Forges signed PDFs: changes what they show, or hides their signatures, as an attacker would."""
 
+import zlib
 from functools import partial
+from typing import Any
 
 from tests.support.signed_pdf import (
     append,
@@ -108,3 +110,59 @@ def append_unsigned(content: bytes) -> bytes:
 def sign_again(content: bytes) -> bytes:
     """Hides the signature, and lets a stranger sign."""
     return sign(drop_form(content), "Seal", "Stranger")
+
+
+# ── updates that readers read in different ways ──────────────────────────────────────────────────────────────────────
+
+OTHER = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"
+"""What another reader may show as the page, which is object 3."""
+
+
+def simple(shadow: bytes = b"") -> bytes:
+    """A signed PDF of one page. `shadow` is an object before its cross-reference table, which does not list it."""
+    page = OTHER.replace(b"9 9", b"300 300")
+    plain = assemble(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page)
+    body, _, table = plain.partition(b"xref\n0 4")
+    table = table.replace(b"startxref\n%d" % len(body), b"startxref\n%d" % len(body + shadow))
+    return sign(body + shadow + b"xref\n0 4" + table)
+
+
+def update(old: bytes = b"", new: bytes = b"", objects: dict[int, bytes] | None = None, **options: Any) -> bytes:
+    """An update of `simple`, in which the last `old` became `new`."""
+    content = simple()
+    changed = append(content, objects or {}, **options)
+    start = changed.rindex(old)
+    assert start >= len(content)
+    return changed[:start] + new + changed[start + len(old) :]
+
+
+def append_stream(packed: bytes, entries: dict[int, bytes], kind: int = 2, *, is_hybrid: bool = False) -> bytes:
+    """An update of `simple` by a cross-reference stream, whose `entries` are of 4 bytes: kind, object stream (20) and
+    index. Object 20 holds what is `packed`. The rows are of this kind of predictor."""
+    content = simple()
+    whole, rows = content + b"\n", dict(entries)
+    rows[20] = b"\1" + len(whole).to_bytes(2) + b"\0"
+    first = packed.index(b"<")
+    stream = b"%d 0 obj\n<</Type/%s/Length %d%s>>\nstream\n%s\nendstream\nendobj\n"
+    whole += stream % (
+        20,
+        b"ObjStm",
+        len(packed),
+        b"/N %d/First %d" % (len(packed[:first].split()) // 2, first),
+        packed,
+    )
+    plain, above = [rows[number] for number in sorted(rows)], bytes(4)
+    data = b""
+    for row in plain:
+        data += bytes([kind]) + (bytes((a - b) % 256 for a, b in zip(row, above, strict=True)) if kind == 2 else row)
+        above = row
+    index = b" ".join(b"%d 1" % number for number in sorted(rows))
+    reader = read(content)
+    root = b"/Root 1 0 R/Size 22/Prev %d" % reader.last_startxref
+    entries_ = b"/W[1 2 1]/Index[%s]%s/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 4>>" % (index, root)
+    data, start = zlib.compress(data), len(whole)
+    whole += stream % (21, b"XRef", len(data), entries_, data)
+    if is_hybrid:
+        table = b"xref\n0 1\n0000000000 65535 f \ntrailer\n<<%s/XRefStm %d>>\n" % (root, start)
+        start, whole = len(whole), whole + table
+    return whole + b"startxref\n%d\n%%%%EOF\n" % start
