@@ -29,7 +29,7 @@ _KINDS: dict[str, AdditionKind] = {
 }
 _DEFAULTS = {"/Rotate": generic.NumberObject(0), "/UserUnit": generic.NumberObject(1)}  # type: ignore[no-untyped-call]
 _UNSEEN_OF_DOCUMENT = {"/AcroForm", "/Pages"}
-_UNSEEN_OF_NODE = {"/Kids", *_INHERITED}
+_UNSEEN_OF_NODE = {"/Kids", "/ITXT", *_INHERITED}
 _UNSEEN_OF_PAGE = {"/Tabs", "/StructParents", "/Annots", "/Resources"}
 _FOR_TEXT = ("/DR", "/DA", "/Q")
 """What fields without their own inherit from the form. Software that signs adds it to a form without text fields."""
@@ -152,7 +152,7 @@ def _read_parts(reader: PdfFileReader) -> tuple[dict[_Name, Field], dict[_Part, 
     pages: list[Any] = []
 
     def add(entries: dict[str, Any], unseen: Container[str], *where: Any) -> None:
-        parts.update({_Part(key, *where): value for key, value in entries.items() if key not in unseen})
+        parts.update({_Part(key, *where): entries[key] for key in entries if _is_seen(key, entries, unseen)})
 
     trailer = read_entries(reader.trailer_view)
     document = read_entries(reader.root) | {key: trailer.get(key) for key in ("/Info", "/Encrypt")}
@@ -186,6 +186,11 @@ def _read_parts(reader: PdfFileReader) -> tuple[dict[_Name, Field], dict[_Part, 
             place = number((holder, reference if is_widget else None))
             parts[_Part("/Annots", holder, place, names.get(reference))] = True if is_widget else one
     return fields, parts, pages
+
+
+def _is_seen(key: str, entries: Mapping[str, Any], unseen: Container[str]) -> bool:
+    """A stream is always seen: it may be a resource of this name, too."""
+    return key not in unseen or isinstance(resolve(entries[key]), generic.StreamObject)
 
 
 def _walk_pages(node: Any, above: Mapping[str, Any], parent: Any = None) -> Iterator[tuple[Any, dict[str, Any]]]:

@@ -78,11 +78,12 @@ def _is_same(old: Any, new: Any, equal: set[_Pair], apart: Collection[generic.Re
             continue
         if all(references):
             seen.add(references)
-        if any(reference in apart for reference in references):
+        one, other = resolve(one), resolve(other)
+        is_stream = isinstance(one, generic.StreamObject) or isinstance(other, generic.StreamObject)
+        if not is_stream and any(reference in apart for reference in references):
             if references[0] != references[1]:
                 return False
             continue
-        one, other = resolve(one), resolve(other)
         if _read_value(one) != _read_value(other):
             return False
         ignored = {"/Length"} if isinstance(one, generic.StreamObject) else set()

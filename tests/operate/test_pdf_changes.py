@@ -145,6 +145,8 @@ GLYPHS = two_pages(b"<</CharProcs<</P 7 0 R>>>>", b"<</F 5 0 R>>", b"(A)", first
 KID = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 9 9]/Contents 5 0 R%s>>"
 WITH_KIDS = {3: KID % (2, b"/Kids[20 0 R]"), 20: KID % (3, b"")}
 CONTENT_AS_PAGE = {2: b"<</Type/Pages/Kids[5 0 R 4 0 R]/Count 2>>", 5: KID % (2, b"")}
+STREAM_PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 3 0 R/Length 3>>\nstream\n%s\nendstream"
+SHOWS_ITSELF = sign(pdfs.assemble(b"<</Type/Catalog/Pages 2 0 R>>", form_object(2), STREAM_PAGE % b"q Q"))
 NESTED = sign(
     pdfs.assemble(
         b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
@@ -171,6 +173,7 @@ WITHOUT_WIDGET = sign(form().replace(b" 9 0 R]/Piece", b"      ]/Piece"))
         (append(GLYPHS, {7: b"(\xfe\xff\0A)"}), FORBIDDEN),
         (append(CONTENT, WITH_KIDS), unexplained(TREE, ("signature", ["Seal"]))),
         (append(CONTENT, CONTENT_AS_PAGE), FORBIDDEN),
+        (append(SHOWS_ITSELF, {3: STREAM_PAGE % b"q q"}), FORBIDDEN),
         (append(NESTED, OTHER_PARENT), unexplained(BEYOND_FILLING)),
         (drop_appearance(sign(unsigned(), box=(0, 0, 99, 99))), added(("visible_signature", ["Seal"]))),
         (annotate(WITHOUT_WIDGET, b"9 0 R"), added(("form_field", ["Amount.1"]))),
