@@ -117,9 +117,7 @@ class Holds:
                     self._switch(version, wanted=True)
             raise CannotRun("another run has changed its holds. See `hold list`, and run the command again.")
         if counts.keys() <= {"changed", "unchanged"}:
-            completed = f"{record}{_COMPLETED}"
-            if not self._archive.create_object(completed, json.dumps(counts).encode()):
-                raise CannotRun(f"{completed} is there already.")
+            self._archive.create_object(f"{record}{_COMPLETED}", json.dumps(counts).encode())
         return counts
 
     def _switch(self, version: tuple[str, str], wanted: bool) -> str:  # noqa: FBT001

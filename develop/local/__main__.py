@@ -5,7 +5,7 @@ import shlex
 import signal
 import socket
 import sys
-import threading
+import time
 from contextlib import suppress
 
 from develop.environment import drop_user_settings
@@ -36,7 +36,8 @@ def main() -> None:
         local_service(in_processes, arguments.host, arguments.port, with_reference, seconds) as running,
     ):
         announce(running)
-        threading.Event().wait()
+        while True:  # another thread may receive the signal, which does not wake this one
+            time.sleep(0.5)
 
 
 def require_free(host: str, port: int) -> None:

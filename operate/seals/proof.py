@@ -66,6 +66,8 @@ def find_proofs(seals: Iterable[Seal], key: str) -> list[Proof]:
         if found and seal.stamp.problem:
             continue
         earlier = found[:-1] if len(found) > 1 and seal.stamp.time < found[-2].stamp.ends else found
+        if found and found[0].stamp.problem:  # a trusted seal may have it, too
+            earlier = []
         last = earlier[-1] if earlier else None
         wanted = name_object(last.seal, "tst") if last else key
         token = hashlib.sha256(last.stamp.token).hexdigest() if last else None

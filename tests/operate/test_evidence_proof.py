@@ -117,6 +117,13 @@ def test_a_renewal_is_renewed(archive: Case) -> None:
     assert run_readme() == 0
 
 
+def test_a_certificate_that_only_an_untrusted_seal_had_is_sealed_again(archive: Case) -> None:
+    seal(archive, TimeStampAuthority())
+    seal(archive, hours=12, renew=True)
+    time = SEALED_AT + timedelta(hours=12)
+    assert find_check(archive, "seal") == ("confirmed", f'Sealed at {time:%Y-%m-%d %H:%M:%S} UTC by "{NAME}".')
+
+
 @pytest.mark.threat("wrong-bytes")
 def test_a_seal_that_took_the_place_of_a_renewed_one_confirms_nothing(archive: Case) -> None:
     """Even if someone can make its authority's time stamps."""
