@@ -109,10 +109,14 @@ def _read_value(value: Any) -> object:
     return type(value), None if isinstance(value, generic.DictionaryObject) else str(value)
 
 
+class UnknownData(Exception):
+    """pyHanko can't decode the data of a stream, or decodes it wrongly."""
+
+
 def _has_same_data(one: Any, other: Any) -> bool:
-    """Raises an error if that is not known."""
+    """Raises UnknownData."""
     parameters = [read_entries(stream, "/DecodeParms") or read_items(stream, "/DecodeParms") for stream in (one, other)]
     is_same = attempt(lambda: bool(one.data == other.data))
     if any(parameters) or (is_same is None and resolve(one, "/Filter") != resolve(other, "/Filter")):
-        raise NotImplementedError
+        raise UnknownData
     return bool(is_same)

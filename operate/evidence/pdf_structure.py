@@ -1,7 +1,7 @@
-"""Finds what other readers may read in another way than pyHanko: comparing what pyHanko reads then proves nothing.
+"""Finds where other readers may read a PDF differently from pyHanko.
 
-Readers differ where a PDF breaks the rules of its structure (ISO 32000-2, 7.5). Many repair it, and take the last
-object of each number in the file.
+A comparison of what pyHanko reads then proves nothing. Readers differ where a PDF breaks the rules of its structure (ISO
+32000-2, 7.5). Many repair it, and take the last object of each number in the file.
 """
 
 import re
@@ -14,7 +14,7 @@ from pyhanko.pdf_utils import filters, generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import ObjStreamRef, XRefSectionType, parse_xref_table
 
-from operate.evidence.pdf_objects import attempt_with_error
+from operate.evidence.pdf_objects import UnknownData, attempt_with_error
 
 repeated_keys: list[str] = []
 """What pyHanko warns of since the list was cleared: it takes the first of two entries with a key, others the last."""
@@ -36,7 +36,7 @@ def _decode(self: Any, data: bytes, parameters: Any, limit: int | None) -> Any:
     if isinstance(parameters, generic.DictionaryObject) and parameters.get("/Predictor", 1) != 1:
         kinds = set(_decode_flate(self, data, None, limit)[:: parameters["/Columns"] + 1])
         if kinds - {2} or parameters.get("/Colors", 1) != 1 or parameters.get("/BitsPerComponent", 8) != 8:
-            raise NotImplementedError
+            raise UnknownData
     return _decode_flate(self, data, parameters, limit)
 
 

@@ -35,8 +35,16 @@ def free_ports() -> int:
     raise AssertionError("no free ports")
 
 
-WITH_SHORT_LIVES = "from develop.local import __main__ as run; run.TOKEN_SECONDS['oauth'] = 5; run.main()"
-"""Starts `make run` with access tokens that live for seconds."""
+WITH_SHORT_LIVES = """\
+import signal
+from develop.local import __main__ as run
+def announce(running, announce=run.announce):
+    announce(running)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+run.announce, run.TOKEN_SECONDS['oauth'] = announce, 5
+run.main()
+"""
+"""Starts `make run` with access tokens that live for seconds. Another thread than the main one receives Ctrl-C."""
 
 
 @pytest.fixture

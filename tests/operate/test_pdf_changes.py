@@ -137,7 +137,7 @@ PREDICTED = b"/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 3>>"
 UNCOMPARED = {
     "coverage": "whole_revision",
     "changes": "not_determined",
-    "changes_reason": "the revisions can't be compared (NotImplementedError)",
+    "changes_reason": "the revisions can't be compared (UnknownData)",
 }
 CONTENT = two_pages(STREAM % (3, b"", b"q Q"), first=b"/Contents 5 0 R")
 TYPED = two_pages(STREAM % (3, b"/Type/Page", b"q Q"), first=b"/Contents 5 0 R")

@@ -127,7 +127,7 @@ FACTS: dict[str, Any] = {"key": "prj_1/1.pdf", "version": "v", "size": 5, "sha25
         ),
     ],
 )
-def test_a_list_in_another_form_is_no_seal_whoever_stamped_it(lines: list[bytes]) -> None:
+def test_a_stamped_list_in_another_form_is_not_a_seal(lines: list[bytes]) -> None:
     def parse(lines: list[bytes]) -> Seal | None:
         return Seal.parse(1, write_list(lines, stamp_once(find_root(lines)[0]).token), trust(AUTHORITY()))
 
