@@ -1,7 +1,7 @@
 """Finds where other readers may read a PDF differently from pyHanko.
 
-A comparison of what pyHanko reads then proves nothing. Readers differ where a PDF breaks the rules of its structure (ISO
-32000-2, 7.5). Many repair it, and take the last object of each number in the file.
+A comparison of what pyHanko reads then proves nothing. Readers differ where a PDF breaks the rules of its structure
+(ISO 32000-2, 7.5). Many repair it, and take the last object of each number in the file.
 """
 
 import re

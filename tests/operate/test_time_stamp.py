@@ -117,6 +117,19 @@ def test_a_time_stamp_that_is_not_valid_is_refused(options: Any, make_body: Answ
         assert request(server.url, authority) == FAILED.format(message)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("http://tsa.example", ("http", 80, "/")),
+        ("http://tsa.example:443/a", ("http", 443, "/a")),
+        ("https://tsa.example/?a=http://b.example", ("https", 443, "/?a=http://b.example")),
+    ],
+)
+def test_the_url_of_an_authority_may_be_http(text: str, found: tuple[str, int, str]) -> None:
+    url = parse_url(text)
+    assert (url.scheme, url.port, url.target) == found
+
+
 def drip(seconds: float) -> Response:
     return raw(b"HTTP/1.1 200 OK\r\nX: ", *[b"x"] * 100, pause=seconds / 100)
 
