@@ -23,7 +23,7 @@ def render_page(page: str, results: Results, day: date) -> str:
 
 def _goals(results: Results) -> str:
     rows = [
-        [words, f"{value:.2f}{unit}", f"{limit:g}{unit}", "met" if value <= limit else "missed"]
+        [words, f"{value:.3g}{unit}", f"{limit:g}{unit}", "met" if value <= limit else "missed"]
         for words, value, limit, unit in goals(results)
     ]
     return _table(["this service", "measured", "at most", "goal"], rows)
