@@ -97,7 +97,7 @@ def repeating(step: Callable[[], object], seconds: float) -> Iterator[None]:
         while not stopped.wait(seconds):
             try:
                 step()
-            except Exception:  # noqa: BLE001 - the function died: its messages return after the visibility time-out
+            except Exception:  # noqa: BLE001 - the function died: its messages return after the visibility timeout
                 traceback.print_exc()
 
     thread = threading.Thread(target=repeat, daemon=True)

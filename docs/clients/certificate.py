@@ -231,7 +231,7 @@ def get(url: str, key: str, headers: dict[str, str]) -> Response:
             response = read(session, url, headers)
         except requests.RequestException as error:
             response = Response(NO_RESPONSE, {}, str(error).encode())
-    return Response(NO_RESPONSE, {}, b"time-out") if adapter.has_ended else response
+    return Response(NO_RESPONSE, {}, b"timeout") if adapter.has_ended else response
 
 
 def read(session: Session, url: str, headers: dict[str, str]) -> Response:

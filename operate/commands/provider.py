@@ -51,7 +51,7 @@ REFRESH_ADVICE |= {
     "token_type_unsupported": "Only tokens of the type Bearer can be used: ask the provider for one.",
 }
 INVOKE = CallLimits(read_seconds=75, attempts=1)
-"""Longer than a function's start and its time-out; a second attempt would invoke it again while it runs."""
+"""Longer than a function's start and its timeout; a second attempt would invoke it again while it runs."""
 
 IN_THE_LOG = "See credential_refresh_failed in the log of the refresh function."
 

@@ -81,7 +81,7 @@ class ExecutionEnvironments:
 
 def warm_up(instance: ExecutionEnvironment) -> None:
     """Sends an event that neither function knows, so no other service is called. Repeats a start that exceeds the
-    function's time-out."""
+    function's timeout."""
     for _ in range(10):
         if b"timed out" not in instance(b"{}"):
             return

@@ -100,7 +100,7 @@ def _limit_attempts[Client: BaseClient](client: Client, limits: CallLimits) -> C
 
 
 def client_config(limits: CallLimits) -> Config:
-    """Sets time-outs and attempts, and turns off what costs CPU and gains nothing here: a new user agent for each
+    """Sets timeouts and attempts, and turns off what costs CPU and gains nothing here: a new user agent for each
     request, and checks of parameters against the model."""
     return Config(
         connect_timeout=CONNECT_SECONDS,

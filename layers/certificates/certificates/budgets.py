@@ -1,6 +1,6 @@
 """How long everything may take, in seconds, and how often it is tried.
 
-    API Gateway's 29 > the download function's time-out > PROVIDER_SECONDS + ARCHIVE_SECONDS
+    API Gateway's 29 > the download function's timeout > PROVIDER_SECONDS + ARCHIVE_SECONDS
 
 An outer budget is computed from the inner ones. tests/service/template/test_functions.py compares them with the
 template.

@@ -38,7 +38,7 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 def run_within[T](seconds: float, work: Callable[["Exchange"], T]) -> T:
-    """Runs `work` for at most `seconds` in a thread of its own: socket time-outs bound neither name resolution nor a
+    """Runs `work` for at most `seconds` in a thread of its own: socket timeouts bound neither name resolution nor a
     server that sends a byte now and then. Raises ProviderFailed: timed_out, and the errors of `work`."""
     exchange = Exchange(time.monotonic() + seconds)
     worker = ThreadPoolExecutor(max_workers=1)

@@ -85,7 +85,7 @@ def test_a_killed_execution_environment_leaves_one_correct_object_or_none(
 def test_an_execution_environment_that_times_out_is_killed_and_the_next_request_succeeds(
     cloud: Cloud, stack: Stack
 ) -> None:
-    """An S3 that sends a byte now and then never exceeds the read time-out."""
+    """An S3 that sends a byte now and then never exceeds the read timeout."""
     id_ = signature_id("out-of-time")
     cloud.tables.put_signature(id_)
     cloud.archive(id_, PDF)

@@ -1,4 +1,4 @@
-"""The clients of AWS: time-outs, attempts and pauses, and the time that an attempt needs."""
+"""The clients of AWS: timeouts, attempts and pauses, and the time that an attempt needs."""
 
 from collections.abc import Callable
 from functools import partial

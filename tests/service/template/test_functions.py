@@ -53,7 +53,7 @@ def test_inner_timeouts_end_before_outer_ones(stack: Stack) -> None:
     timeout = stack.resources[DOWNLOAD]["Properties"]["Timeout"]
     assert budgets.PROVIDER_SECONDS + budgets.ARCHIVE_SECONDS < timeout < 29
     assert budgets.PROVIDER_CONNECT_SECONDS + budgets.SHORTEST_TRY_SECONDS < budgets.PROVIDER_SECONDS
-    # One fetch and its write, after the other calls of a message, which `limit_calls` ends before the time-out.
+    # One fetch and its write, after the other calls of a message, which `limit_calls` ends before the timeout.
     calls = (budgets.DYNAMODB, budgets.S3, budgets.SECRETS_MANAGER, budgets.SQS)
     seconds = budgets.PROVIDER_SECONDS + sum(limits.call_seconds for limits in calls)
     assert seconds < stack.resources[ARCHIVE]["Properties"]["Timeout"]
