@@ -153,6 +153,7 @@ def test_the_limit_itself_is_accepted() -> None:
     assert fetch(reply(body=pdf(50_000)), most=50_000)[0] == pdf(50_000)
 
 
+@pytest.mark.fault("provider-no-id")
 @pytest.mark.parametrize("request_id", [".", ".."])
 def test_a_dot_segment_is_not_an_id(request_id: str) -> None:
     with ScriptedServer(reply(body=PDF)) as server, pytest.raises(ProviderFailed) as failure:
