@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from develop.fakes.cloud import Cloud, Script
-from develop.fakes.memory import etag
+from develop.fakes.memory import etag, sha256
 from tests.support.execution_environments import ExecutionEnvironments, Outcome, download_event, invoke
 from tests.support.log import Line
 from tests.support.pdf import pdf
@@ -25,16 +25,15 @@ def signature_id(name: str) -> str:
 @dataclass(frozen=True)
 class Fault:
     """A fault during one download. `asked` lists all operations that the download may cost. The client gets `refusal`
-    or the certificate: `served` has its content and entity tag if it is not the archived one. `settings` are those of
-    an execution environment that differs from the others."""
+    or the certificate: the archived one, or `unarchived` after a failed write. `settings` are those of an execution
+    environment that differs from the others."""
 
     asked: str
     script: Script
     refusal: Mapping[str, Any] | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
     is_archived: bool = True
-    is_write_failure: bool = False
-    served: tuple[bytes, str] | None = None
+    unarchived: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -76,8 +75,10 @@ class FaultResult:
     def expected(self) -> dict[str, Any]:
         """The value of `seen`. Once the fault is over, the next request gets what is archived."""
         fault, lines = self.fault, list[Line]()
+        content = self.archived or fault.unarchived or b""
+        tag = f'"{sha256(content)}"' if fault.unarchived else etag(content)
         metrics: dict[str, dict[str, str]] = {} if fault.is_archived else {"ProviderMilliseconds": {}}
-        if fault.is_write_failure:
+        if fault.unarchived:
             lines.append({"level": "ERROR", "message": "archive_write_failed", "detail": fault.detail})
             metrics["ArchiveWriteFailures"] = {}
         if fault.refusal:
@@ -86,8 +87,7 @@ class FaultResult:
             lines.append(line | {"code": code, "detail": fault.detail})
             metrics |= {"RequestsRefused": {"code": code}} | ({"UpstreamFailures": {}} if reply == UPSTREAM else {})
         else:
-            content = self.archived or b""
-            reply = whole(*(fault.served or (content, etag(content))), self.signature_id)
+            reply = whole(content, tag, self.signature_id)
             source = {"source": "archive" if fault.is_archived else "provider"}
             lines.append({"level": "INFO", "message": "certificate_served", "status": 200} | source)
             metrics["CertificatesServed"] = source
@@ -96,7 +96,7 @@ class FaultResult:
             "lines": lines,
             "metrics": {name: [dimensions | SERVICE] for name, dimensions in metrics.items()},
             "asked": fault.asked,
-            "is archived": fault.is_archived or not (fault.refusal or fault.served),
+            "is archived": fault.is_archived or not (fault.refusal or fault.unarchived),
             "after": whole(self.kept, etag(self.kept), self.signature_id),
         }
 

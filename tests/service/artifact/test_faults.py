@@ -92,11 +92,9 @@ def first(asked: str, *puts: Response, **fault: Any) -> Fault:
     return Fault(f"{GET} GetObject Certificate {asked}", script, is_archived=False, **fault)
 
 
-SERVED_UNARCHIVED = {"is_write_failure": True, "served": (PDF, f'"{sha256(PDF)}"')}
+READ_TIMED_OUT = {"cause": "ReadTimeoutError"}
 WRITES: Faults = {
-    "s3-write-slow": first(
-        "PutObject PutObject GetObject", SLOW, detail={"cause": "ReadTimeoutError"}, **SERVED_UNARCHIVED
-    ),
+    "s3-write-slow": first("PutObject PutObject GetObject", SLOW, detail=READ_TIMED_OUT, unarchived=PDF),
     "s3-409-once": first("PutObject PutObject", s3_error(409, "ConditionalRequestConflict"), succeed),
     "s3-write-answer-lost": first("PutObject PutObject GetObject", lose_response, succeed),
 }

@@ -9,11 +9,10 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 import psutil
 
-from develop.fakes.cloud import Cloud, Script, s3_error
+from develop.fakes.cloud import Cloud, s3_error
 from develop.fakes.memory import etag
 from develop.fakes.server import raw, reply
 from develop.template import Stack
@@ -24,7 +23,6 @@ from tests.support.pdf import pdf
 REQUESTS = int(os.environ.get("REQUESTS", "60"))
 """Every quarter of them holds every kind."""
 CONTENT, LARGE = pdf(200_000), pdf(4_500_001)
-CUT = raw(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 9999\r\n\r\n%PDF-')
 
 
 def count_held(process: psutil.Process) -> tuple[int, int, int]:
@@ -34,24 +32,24 @@ def count_held(process: psutil.Process) -> tuple[int, int, int]:
 
 def requests(cloud: Cloud) -> list[tuple[int, Callable[[], bytes]]]:
     """The status of every kind of request, and the function that makes its event."""
-
-    def put(name: str, script: Script | None = None, **attributes: Any) -> str:
-        id_ = signature_id(f"soak-{name}")
-        cloud.tables.put_signature(id_, **attributes)
-        cloud.script(id_, script or {})
-        return id_
+    archived, large = signature_id("soak-archived"), signature_id("soak-large")
+    unavailable, broken = signature_id("soak-unavailable"), signature_id("soak-broken")
+    denied, html, cut = signature_id("soak-denied"), signature_id("soak-html"), signature_id("soak-cut")
+    for id_ in (archived, large, denied, html, cut):
+        cloud.tables.put_signature(id_)
+    cloud.tables.put_signature(unavailable, certificateUrl={"NULL": True})
+    cloud.tables.put_signature(broken, status={"S": "unheard-of"})
+    cloud.archive(archived, CONTENT)
+    cloud.archive(large, LARGE)
+    cloud.script(denied, {"GetObject": [s3_error(403, "AccessDenied")]})
+    cloud.script(html, {"Certificate": [reply(body=b"<html>")]})
+    cloud.script(cut, {"GetObject": [raw(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 9999\r\n\r\n%PDF-')]})
 
     def first() -> bytes:
         id_ = str(uuid.uuid4())
         cloud.tables.put_signature(id_)
         return download_event(id_)
 
-    archived, large = put("archived"), put("large")
-    unavailable, broken = put("unavailable", certificateUrl={"NULL": True}), put("broken", status={"S": "unheard-of"})
-    denied, cut = put("denied", {"GetObject": [s3_error(403, "AccessDenied")]}), put("cut", {"GetObject": [CUT]})
-    html = put("html", {"Certificate": [reply(body=b"<html>")]})
-    cloud.archive(archived, CONTENT)
-    cloud.archive(large, LARGE)
     return [
         (200, lambda: download_event(archived)),
         (200, first),
