@@ -7,15 +7,10 @@ from types import FunctionType, ModuleType
 import pytest
 
 from develop.template import ROOT
-from tests.service.artifact import (
-    test_archive_faults,
-    test_execution_environment_faults,
-    test_faults,
-    test_provider_faults,
-)
+from tests.service.artifact import test_execution_environment_faults, test_faults, test_provider_faults
 from tests.support.markers import ids_marked
 
-MODULES = [test_archive_faults, test_faults, test_provider_faults, test_execution_environment_faults]
+MODULES = [test_faults, test_provider_faults, test_execution_environment_faults]
 ROWS = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE)
 
 

@@ -13,7 +13,6 @@ from develop.template import ACCOUNT
 
 _CREDENTIAL = re.compile(r"Credential=(?P<who>[^/]+)/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _S3_OPERATIONS = {"GET": "GetObject", "PUT": "PutObject"}
-_S3_ACTIONS = {"GetObject": "s3:GetObject", "PutObject": "s3:PutObject"}
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -60,7 +59,7 @@ def _calls(environ: dict[str, Any], body: bytes, status: str) -> Iterable[Call]:
         bucket, _, key = unquote(environ["PATH_INFO"]).removeprefix("/").partition("/")
         if key:
             operation = _S3_OPERATIONS[environ["REQUEST_METHOD"]]
-            yield Call(match["who"], _S3_ACTIONS[operation], f"arn:aws:s3:::{bucket}/{key}", operation)
+            yield Call(match["who"], f"s3:{operation}", f"arn:aws:s3:::{bucket}/{key}", operation)
             # S3 tells a missing key (404) from a forbidden one (403) only to those who may list the bucket.
             if status.startswith("404"):
                 yield Call(match["who"], "s3:ListBucket", f"arn:aws:s3:::{bucket}", operation)

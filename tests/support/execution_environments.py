@@ -12,23 +12,13 @@ from develop.local import seeds
 from develop.local.emulator import ExecutionEnvironment, find_built
 from develop.local.stack import DOWNLOAD
 from tests.support.log import Line, Metrics, parse_log
-from tests.support.responses import REQUEST_ID
+from tests.support.responses import get
 
 SECRETS = ("canary", seeds.KEY, seeds.PROVIDER_SECRET, seeds.api_keys()[0]["keyHash"]["S"])
 
 
 def download_event(signature_id: str, key: str = seeds.KEY, **headers: str) -> bytes:
-    """Makes the event of a GET. `if_match='"a"'` is the header If-Match."""
-    event = seeds.event("download_archived")
-    lines = {name.replace("_", "-").title(): value for name, value in headers.items()}
-    lines = {"Authorization": f"Bearer {key}"} | lines
-    changes = {
-        "headers": lines,
-        "multiValueHeaders": {name: [value] for name, value in lines.items()},
-        "pathParameters": {"id": signature_id},
-        "requestContext": event["requestContext"] | {"requestId": REQUEST_ID},
-    }
-    return json.dumps(event | changes).encode()
+    return json.dumps(get(signature_id, key, **headers)).encode()
 
 
 @dataclass(frozen=True)

@@ -76,12 +76,8 @@ def linked(
     with ScriptedServer(*(files or [reply(body=PDF)])) as store:
         link = link.format(files=f"http://localhost:{store.port}", port=store.port)
         body = document.format(link=json.dumps(link)[1:-1]).encode(errors="surrogateescape")
-        with ScriptedServer(reply(body=body)) as api:
-            try:
-                service = provider_at(api.url, link_field=field, link_hosts=hosts)
-                return service.fetch("req_1", 5).content, api, store
-            except ProviderFailed as failure:
-                return failure, api, store
+        content, api = fetch(reply(body=body), seconds=5, link_field=field, link_hosts=hosts)
+        return content, api, store
 
 
 def redirected(

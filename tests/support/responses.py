@@ -1,16 +1,32 @@
-"""Complete replies of the download function."""
+"""Requests to the download function, and its complete replies."""
 
 import json
 from base64 import b64encode
 from typing import Any
 
 from develop.fakes.memory import sha256
+from develop.local import seeds
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 COMMON = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": REQUEST_ID}
 JSON = COMMON | {"Content-Type": "application/json"}
 PDF = COMMON | {"Content-Type": "application/pdf", "Accept-Ranges": "bytes"}
+
+
+def get(signature_id: str = ID, key: str | None = seeds.KEY, **headers: str) -> dict[str, Any]:
+    """The event of a GET. `if_match='"a"'` is the header If-Match."""
+    lines = {name.replace("_", "-").title(): [value] for name, value in headers.items()}
+    if key is not None:
+        lines.setdefault("Authorization", [f"Bearer {key}"])
+    event = seeds.event("download_archived")
+    context = event["requestContext"] | {"requestId": REQUEST_ID}
+    return event | {
+        "headers": {name: values[-1] for name, values in lines.items()},
+        "multiValueHeaders": lines,
+        "pathParameters": {"id": signature_id},
+        "requestContext": context,
+    }
 
 
 def _name(signature_id: str) -> dict[str, str]:
@@ -59,8 +75,22 @@ def refusal(status: int, code: str, message: str, **headers: str) -> dict[str, A
     }
 
 
+def outside(size: int) -> dict[str, Any]:
+    text = f"The completion certificate has {size} bytes."
+    return refusal(416, "range_not_satisfiable", text, Content_Range=f"bytes */{size}")
+
+
+def too_large(size: int) -> dict[str, Any]:
+    text = (
+        f"The completion certificate has {size} bytes. Ask for it in ranges of at most 4500000 bytes, "
+        "the first with the header Range: bytes=0-4499999."
+    )
+    return refusal(413, "content_too_large", text, Accept_Ranges="bytes")
+
+
 UNAUTHORIZED = refusal(401, "unauthorized", "Missing or invalid API key.")
 NOT_FOUND = refusal(404, "not_found", "No such signature request in this project.")
+PRECONDITION_FAILED = refusal(412, "precondition_failed", "The certificate does not match If-Match.")
 INTERNAL = refusal(500, "internal", "Something went wrong on our side.")
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import urllib3
 from moto.moto_server import threaded_moto_server, werkzeug_app
 from moto.s3.models import s3_backends
 
@@ -30,21 +29,6 @@ from tests.support.faults import Fault, FaultResult, GetResult, run_fault
 from tests.support.pdf import pdf
 from tests.support.refresh import ASSERTING, ROTATING, issue
 from tests.support.stack import OAUTH
-
-
-@dataclass(frozen=True)
-class Client:
-    """A program that calls the endpoint."""
-
-    running: LocalService
-    http: urllib3.PoolManager
-
-    def get(self, path: str, method: str = "GET", **headers: str) -> urllib3.BaseHTTPResponse:
-        return self.http.request(method, self.running.url + path, headers=headers, redirect=False)
-
-    def certificate(self, signature_id: str, **headers: str) -> urllib3.BaseHTTPResponse:
-        authorization = {"Authorization": f"Bearer {seeds.KEY}"}
-        return self.get(f"/v1/signatures/{signature_id}/certificate", **authorization | headers)
 
 
 def put_signature_request(running: LocalService, id_: str, provider_request_id: str = "req_first") -> None:
@@ -82,12 +66,6 @@ def running(recorder: Recorder) -> Iterator[LocalService]:  # noqa: ARG001 - mus
     """The local service, for these tests only: other tests empty the AWS of this process."""
     with local_service(Emulator) as stack:
         yield stack
-
-
-@pytest.fixture
-def client(running: LocalService) -> Iterator[Client]:
-    with urllib3.PoolManager(retries=False) as http:
-        yield Client(running, http)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from develop.local import seeds
 from develop.local.stack import LocalService
 from tests.service.artifact.conftest import read_archived
-from tests.support.clients import FOLDER, NODE, Client
+from tests.support.clients import FOLDER, NODE
 
 
 def commands_of_the_page(first: str) -> str:
@@ -31,16 +31,6 @@ def run_commands(commands: str, folder: Path, environment: dict[str, str]) -> st
     ).stdout
 
 
-def url(running: LocalService, situation: str) -> str:
-    return running.url + str(seeds.event(situation)["path"])
-
-
-def test_a_large_certificate_comes_in_ranges(running: LocalService, tmp_path: Path) -> None:
-    client = Client("python", tmp_path)
-    assert client.run(url(running, "download_large")) == (0, f"{client.file} downloaded\n")
-    assert client.file.read_bytes() == read_archived(running, "download_large")
-
-
 def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_path: Path) -> None:
     """Run in order, each finds the copy of the previous one."""
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
@@ -51,6 +41,7 @@ def test_the_commands_of_the_page_say_what_it_says(running: LocalService, tmp_pa
 
 
 def test_the_loop_of_the_page_gets_a_large_certificate(running: LocalService, tmp_path: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "CRAFTKIT_API_KEY": seeds.KEY, "URL": url(running, "download_large")}
+    url = running.url + str(seeds.event("download_large")["path"])
+    environment = {"PATH": os.environ["PATH"], "CRAFTKIT_API_KEY": seeds.KEY, "URL": url}
     run_commands(commands_of_the_page("key"), tmp_path, environment)
     assert (tmp_path / "certificate.pdf").read_bytes() == read_archived(running, "download_large")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import strategies as st
 
-from certificates import models
 from develop.local import seeds
 from develop.local.stack import LocalService
 from develop.template import ROOT
@@ -23,25 +22,13 @@ ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 ETAG = '"5d41402abc4b2a76b9719d911017c592"'
 
 CERTIFICATE = {200, 206, 304, 412, 416}
-# The statuses that a request with the project's key may get, by id. Every other id is 404.
-STATUSES = {
-    ID: CERTIFICATE,
-    **{
-        seeds.signature_id(f"download_{name}"): statuses
-        for name, statuses in {
-            "first": CERTIFICATE,
-            "archived": CERTIFICATE,
-            "large": CERTIFICATE - {200} | {413},
-            **{status: {409} for status in models.STATUSES},
-            "other_project": {404},
-            "unknown_id": {404},
-            "malformed_id": {404},
-            "broken_item": {500},
-            "provider_unknown": {502},
-            "provider_html": {502},
-        }.items()
-    },
+# The statuses that a request with the project's key may get, by that of its situation.
+MAY_GET = {200: CERTIFICATE, 413: CERTIFICATE - {200} | {413}} | {status: {status} for status in (404, 409, 500, 502)}
+# The same by id. Every other id is 404.
+STATUSES = {ID: CERTIFICATE} | {
+    seeds.signature_id(one.event): MAY_GET[one.status] for one in seeds.SITUATIONS if one.status in MAY_GET
 }
+
 # Every other header is in the file.
 OF_HTTP = {"connection", "content-length", "content-type", "date"}
 

@@ -1,4 +1,4 @@
-"""Execution environments of the built artifact that are killed, that race, and that outlive a key.
+"""Execution environments of the built artifact that are killed and that race.
 
 docs/reliability.md has a row for each fault.
 """
@@ -8,9 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from email.message import Message
-from typing import Any
 
 import pytest
 
@@ -24,7 +22,7 @@ from develop.local.stack import DOWNLOAD
 from develop.template import Stack
 from tests.support.execution_environments import ExecutionEnvironments, download_event, invoke, warm_up
 from tests.support.faults import PDF, SERVICE, signature_id
-from tests.support.responses import UNAUTHORIZED, whole
+from tests.support.responses import whole
 
 KILLED: dict[str, tuple[Callable[[Response, Response], Script], int]] = {
     "while-fetching": (lambda kill, _: {"Certificate": [kill]}, 0),
@@ -120,44 +118,3 @@ def test_fifty_first_downloads_at_once_are_one_certificate(cloud: Cloud, instanc
     sources = Counter(outcome.metrics["CertificatesServed"][0]["source"] for outcome in outcomes)
     assert sources == {"provider": instances.number, "archive": 50 - instances.number}
     assert cloud.asked[id_].count("Certificate") == instances.number
-
-
-@pytest.mark.fault("key-revoked")
-def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(
-    cloud: Cloud, instances: ExecutionEnvironments
-) -> None:
-    id_ = signature_id("revoked-meanwhile")
-    key = "ck_test_RevokedMeanwhile"
-
-    def revoke(connection: socket.socket) -> None:
-        cloud.tables.put_key(key, revokedAt={"S": "2026-11-25T00:00:00.000Z"})
-        cloud.respond()(connection)
-
-    cloud.tables.put_key(key)
-    cloud.tables.put_signature(id_)
-    cloud.script(id_, {"Certificate": [revoke]})
-    with instances.borrow() as instance:
-        running = invoke(instance, download_event(id_, key))
-        cloud.script(id_, {})
-        after = invoke(instance, download_event(id_, key))
-    content = cloud.archived(id_) or b""
-    assert running.reply == whole(content, etag(content), id_)
-    assert after.reply == UNAUTHORIZED
-    assert after.metrics == {"RequestsRefused": [{"code": "unauthorized"} | SERVICE]}
-    assert cloud.asked[id_] == ["BatchGetItem"]
-
-
-@pytest.mark.fault("key-expired")
-def test_a_key_expires_by_the_clock_of_the_execution_environment(
-    cloud: Cloud, instances: ExecutionEnvironments
-) -> None:
-    id_ = signature_id("clock")
-    cloud.tables.put_signature(id_)
-
-    def status_of_key_expiring_in(seconds: int) -> Any:
-        end = datetime.now(UTC) + timedelta(seconds=seconds)
-        key = f"ck_test_KeyEndsInSeconds{seconds}"
-        cloud.tables.put_key(key, expiresAt={"S": f"{end:%Y-%m-%dT%H:%M:%S}.000Z"})
-        return instances(download_event(id_, key)).reply["statusCode"]
-
-    assert [status_of_key_expiring_in(seconds) for seconds in (-1, 60)] == [401, 200]

@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from develop.fakes.cloud import Script, secret, succeed
-from develop.fakes.memory import etag
+from develop.fakes.cloud import Script, succeed
 from develop.fakes.server import Response, chunked, hang, raw, reply, reset
-from tests.support.faults import PDF, Fault, Faults, GetResult, refusal_line, served_line, signature_id
+from tests.support.faults import PDF, Fault, Faults, GetResult, signature_id
 from tests.support.pdf_kinds import linearize, plain
-from tests.support.responses import UPSTREAM, whole
+from tests.support.responses import UPSTREAM
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CUT = raw(HEAD + b"Content-Length: 2001\r\n\r\n" + PDF)
@@ -18,11 +17,11 @@ CANARY = b"<html>canary</html>"
 LINEARIZED = linearize()
 
 
-def first(asked: str, certificate: Response = succeed, *, reason: str = "", **detail: object) -> Fault:
+def first(asked: str, certificate: Response = succeed, *, reason: str, **detail: object) -> Fault:
     """A fault during the first download of a certificate, which is fetched from the provider."""
     script = {"Certificate": [certificate]}
     words = {"reason": reason, "transient": False} | detail
-    return Fault(f"BatchGetItem GetObject {asked}", script, is_archived=False, detail=words)
+    return Fault(f"BatchGetItem GetObject {asked}", script, UPSTREAM, words, is_archived=False)
 
 
 # ── The provider ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,44 +85,22 @@ LINK: Faults = {
     "link-no-pdf": linked(f"{ONCE} File", {"File": [reply(body=CANARY)]}, "not_a_pdf"),
 }
 
-# ── The secret ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def secret_fault(name: str, asked: str, *responses: Response, reason: str = "") -> Faults:
-    """A fault of the secret, in an execution environment that has not read it yet."""
-    fault = first(asked, reason=reason)
-    settings = {"PROVIDER_SECRET_NAME": signature_id(name)}
-    return {name: replace(fault, script={"GetSecretValue": responses}, settings=settings)}
-
-
-READ = "GetSecretValue"
-DENIED = reply(400, b'{"__type": "AccessDeniedException", "message": "canary"}')
 SECRET: Faults = {
-    **secret_fault("secret-slow", f"{READ} {READ}", hang(10), reason="secret_unavailable"),
-    **secret_fault("secret-reset", f"{READ} {READ}", reset, reason="secret_unavailable"),
-    **secret_fault("secret-denied", READ, DENIED, reason="secret_unavailable"),
-    **secret_fault("secret-empty", READ, secret(""), reason="secret_malformed"),
+    "secret-slow": replace(
+        first("GetSecretValue GetSecretValue", reason="secret_unavailable"),
+        script={"GetSecretValue": [hang(10)]},
+        settings={"PROVIDER_SECRET_NAME": signature_id("secret-slow")},  # the other environments have read theirs
+    ),
 }
-
-REFUSED = PROVIDER | LINK | SECRET
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_failure_of_the_provider_is_502_and_nothing_is_archived(name: str, get_result: GetResult) -> None:
-    got = get_result(name)
-    line = refusal_line(REFUSED[name], got, 502, "upstream_error")
-    metrics = {"ProviderMilliseconds": {}, "RequestsRefused": {"code": "upstream_error"}, "UpstreamFailures": {}}
-    assert got.seen == got.expect(REFUSED[name], UPSTREAM, line, **metrics)
-    assert got.archived is None
-
 
 LENGTH = b"Content-Length : %d\r\n\r\n%s" % (len(PDF), PDF)
 WHOLE = HEAD + LENGTH
 
 
 def transient(asked: str, *certificates: Response) -> Fault:
-    fault = first(f"{asked} PutObject")
-    return replace(fault, script={"Certificate": [*certificates, succeed]})
+    """A fault that is retried once, unseen by the client."""
+    script = {"Certificate": [*certificates, succeed]}
+    return Fault(f"BatchGetItem GetObject {asked} PutObject", script, is_archived=False)
 
 
 TRANSIENT: Faults = {
@@ -133,35 +110,12 @@ TRANSIENT: Faults = {
     "provider-429-for-a-second": transient(TWICE, reply(429, CANARY, {"Retry-After": "1"})),
     "provider-hangs-up-once": transient(TWICE, reset),
     "provider-cut-once": transient(TWICE, CUT),
-    **secret_fault("secret-rotated", f"{READ} {ONCE} {READ} {ONCE} PutObject", secret("revoked-canary"), succeed),
 }
 
-
-@pytest.mark.parametrize("name", TRANSIENT)
-def test_a_transient_failure_is_retried_once_unseen_by_the_client(name: str, get_result: GetResult) -> None:
-    got = get_result(name)
-    content = got.archived or b""
-    reply, line = whole(content, etag(content), got.signature_id), served_line(got, "provider")
-    metrics = {"ProviderMilliseconds": {}, "CertificatesServed": {"source": "provider"}}
-    assert got.seen == got.expect(TRANSIENT[name], reply, line, **metrics)
-    if name == "provider-429-for-a-second":
-        assert got.outcome.lines[0]["milliseconds"] >= 1000
+FAULTS = PROVIDER | LINK | SECRET | TRANSIENT
 
 
-ARCHIVED: Faults = {
-    "archived-without-provider": Fault(
-        "BatchGetItem GetObject",
-        {ONCE: [reset], READ: [reset]},
-        settings={"PROVIDER_SECRET_NAME": signature_id("archived-without-provider")},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", ARCHIVED)
-def test_what_is_archived_needs_neither_the_provider_nor_its_secret(name: str, get_result: GetResult) -> None:
-    got = get_result(name)
-    reply, line = whole(PDF, etag(PDF), got.signature_id), served_line(got, "archive")
-    assert got.seen == got.expect(ARCHIVED[name], reply, line, CertificatesServed={"source": "archive"})
-
-
-FAULTS = REFUSED | TRANSIENT | ARCHIVED
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_provider_has_its_outcome_and_leaves_nothing_behind(name: str, get_result: GetResult) -> None:
+    result = get_result(name)
+    assert result.seen == result.expected

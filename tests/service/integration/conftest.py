@@ -39,27 +39,12 @@ from tests.support.deployed import DYNAMODB, S3, deployed
 from tests.support.log import Line, Metrics, parse_log
 from tests.support.pdf import pdf
 from tests.support.refresh import KMS, SECRETS, STATIC, Refresh, issue
-from tests.support.responses import ID, REQUEST_ID
+from tests.support.responses import ID
 from tests.support.stack import OAUTH, PARAMETERS
 
 PROJECT = seeds.PROJECT
 KEY = seeds.KEY
 OTHER = "22222222-2222-4222-8222-222222222222"
-
-
-def get(signature_id: str = ID, key: str | None = KEY, **headers: str) -> dict[str, Any]:
-    """The event of a GET. `if_match='"a"'` is the header If-Match."""
-    lines = {name.replace("_", "-").title(): [value] for name, value in headers.items()}
-    if key is not None:
-        lines.setdefault("Authorization", [f"Bearer {key}"])
-    event = seeds.event("download_archived")
-    context = event["requestContext"] | {"requestId": REQUEST_ID}
-    return event | {
-        "headers": {name: values[-1] for name, values in lines.items()},
-        "multiValueHeaders": lines,
-        "pathParameters": {"id": signature_id},
-        "requestContext": context,
-    }
 
 
 class StandardOutput(io.TextIOBase):
@@ -83,14 +68,8 @@ class Service:
 
     def seed(self, *, project: str = PROJECT, signature_id: str = ID, **attributes: Any) -> None:
         """A signature request whose certificate is available. None removes an attribute."""
-        url = f"https://api.craftkit.example/v1/signatures/{signature_id}/certificate"
-        item = {
-            "id": {"S": signature_id},
-            "projectId": {"S": project},
-            "status": {"S": "completed"},
-            "certificateUrl": {"S": url},
-            "providerRequestId": {"S": "req_1"},
-        } | attributes
+        item = seeds.signature(signature_id, "completed", "req_1", is_available=True)
+        item |= {"projectId": {"S": project}} | attributes
         present = {name: value for name, value in item.items() if value is not None}
         DYNAMODB.put_item(TableName=self.stack.physical_id("SignaturesTable"), Item=present)
 
@@ -106,11 +85,9 @@ class Service:
         return response["ETag"]
 
     def archived(self, *, project: str = PROJECT, signature_id: str = ID) -> bytes | None:
-        listed = S3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
         key = f"{project}/{signature_id}.pdf"
-        if key not in [entry["Key"] for entry in listed]:
-            return None
-        return S3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        is_archived = S3.list_objects_v2(Bucket=self.bucket, Prefix=key)["KeyCount"]
+        return S3.get_object(Bucket=self.bucket, Key=key)["Body"].read() if is_archived else None
 
     def output(self) -> str:
         """Standard output and error since the last call."""
@@ -244,18 +221,26 @@ def no_thread_is_left() -> Iterator[None]:
 
 connect_kms_once, connect_secrets_manager_once = cache(connect_kms), cache(connect_secrets_manager)
 generate_once = cache(rsa.generate_private_key)
-"""moto's KMS generates a key of its own for each test, which would take most of its time."""
+
+
+@pytest.fixture
+def reused_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New clients, and a key that moto's KMS generates for each test, would take most of the refresh tests' time."""
+    monkeypatch.setattr(rsa, "generate_private_key", generate_once)
+    monkeypatch.setattr(refresh, "connect_kms", connect_kms_once)
+    monkeypatch.setattr(refresh, "connect_secrets_manager", connect_secrets_manager_once)
 
 
 @pytest.fixture(name="run")
-def refreshing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Refresh]:
+def refreshing(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    reused_clients: None,  # noqa: ARG001
+) -> Iterator[Refresh]:
     """The function after a deployment, with the credentials of STATIC and the access token `access-0`."""
     monkeypatch.setattr(logger.registered_handler, "stream", StandardOutput())
     monkeypatch.setattr(logger, "service", "refresh_credential")
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-    monkeypatch.setattr(rsa, "generate_private_key", generate_once)
-    monkeypatch.setattr(refresh, "connect_kms", connect_kms_once)
-    monkeypatch.setattr(refresh, "connect_secrets_manager", connect_secrets_manager_once)
     with moto.mock_aws(config={"core": {"reset_boto3_session": False}}), ScriptedServer(issue()) as endpoint:
         key = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
         values = {"PROVIDER_TOKEN_URL": f"{endpoint.url}/oauth/token", "PROVIDER_SIGNING_KEY_ARN": key}

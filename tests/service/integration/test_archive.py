@@ -4,6 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from moto.core.utils import unix_time_millis
 
 from certificates import budgets
 from certificates.aws import connect_sqs
-from certificates.errors import ArchiveUnavailable, ProviderFailed
+from certificates.errors import ProviderFailed
 from certificates.telemetry import logger
 from certificates.urls import UrlTemplate
-from develop.fakes.server import ScriptedServer, raw, reply, reset
+from develop.fakes.cloud import dynamodb_error, s3_error
+from develop.fakes.server import Response, ScriptedServer, raw, reply, reset
 from develop.local.resources import create_queues
 from develop.local.runtime import Context
 from develop.template import Stack
@@ -22,7 +24,8 @@ from functions.archive_certificate import handler as archive
 from functions.archive_certificate.archiving import Services, archive_certificate
 from functions.archive_certificate.delays import Pace, delay_before_next_try
 from functions.archive_certificate.settings import ArchiveSettings
-from tests.service.integration.conftest import PROJECT, Service
+from functions.download_certificate import handler as download
+from tests.service.integration.conftest import PROJECT, ScriptAws, Service
 from tests.support.deployed import AWS, S3, SQS
 from tests.support.pdf import pdf
 from tests.support.responses import ID
@@ -53,19 +56,14 @@ def receive(service: Service, queue_url: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(logger, "service", "archive_certificate")
     logger.thread_safe_clear_keys()  # of the download function's tests
 
-    def run(*bodies: str, receives: int = 1) -> Any:
+    def run(*bodies: str) -> Any:
         for body in bodies:
             SQS.send_message(QueueUrl=queue_url, MessageBody=body)
         messages = SQS.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
-        records = [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": {"ApproximateReceiveCount": str(receives)},
-                "eventSource": "aws:sqs",
-            }
-            for message in messages
+        attributes = {"eventSource": "aws:sqs", "attributes": {"ApproximateReceiveCount": "1"}}
+        records: list[dict[str, Any]] = [
+            attributes | {"messageId": one["MessageId"], "receiptHandle": one["ReceiptHandle"], "body": one["Body"]}
+            for one in messages
         ]
         if not records:
             return []
@@ -144,7 +142,7 @@ def test_a_certificate_that_cannot_be_fetched_is_tried_later(
 
 
 @pytest.mark.parametrize(("response", "detail", "delay"), FAILED)
-@pytest.mark.fault("archive-provider-fails")
+@pytest.mark.fault("archive-provider-fails", "archive-provider-503")
 def test_every_failure_of_the_provider_is_tried_later(
     service: Service, receive: Receive, response: Any, detail: dict[str, Any], delay: int | None
 ) -> None:
@@ -244,37 +242,69 @@ def test_a_fetch_ends_in_time_for_the_write(service: Service) -> None:
         archive_certificate(ID, archive.SERVICES, lambda: next(left))
 
 
-@pytest.mark.fault("archive-s3-412")
-def test_a_download_that_came_first_wins(service: Service, receive: Receive) -> None:
-    """Another copy is archived between our read and our write, and is kept."""
-    service.seed()
+DENIED, MISSING = s3_error(403, "AccessDenied"), s3_error(404, "NoSuchKey")
+CONFLICT, EXISTS = s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")
 
-    def render(connection: Any) -> None:
-        service.archive(pdf(seed=1))
-        reply(body=pdf(seed=2))(connection)
 
-    service.provider.responses = [render]
-    assert receive(message()) == []
-    assert service.archived() == pdf(seed=1)
+def later(error: str, cause: str) -> dict[str, Any]:
+    return {"level": "ERROR", "message": "archive_later", "error": error, "detail": {"cause": cause}}
 
 
 @pytest.mark.parametrize(
-    ("error", "failures"), [(RuntimeError("canary"), {}), (ArchiveUnavailable("SlowDown"), {"ArchiveWriteFailures"})]
+    ("aws", "responses", "logged"),
+    [
+        (
+            "DYNAMODB",
+            [dynamodb_error(400, "AccessDeniedException")],
+            later("RecordsUnavailable", "AccessDeniedException"),
+        ),
+        ("S3", [DENIED], later("ArchiveUnavailable", "AccessDenied")),
+        ("S3", [s3_error(404, "NoSuchBucket")], later("ArchiveUnavailable", "NoSuchBucket")),
+        ("S3", [MISSING, DENIED], later("ArchiveUnavailable", "AccessDenied")),
+        ("S3", [MISSING, EXISTS], {"level": "INFO", "message": "already_archived"}),
+        (
+            "S3",
+            [MISSING, CONFLICT, reply(200, headers={"ETag": '"a"'})],
+            {"level": "INFO", "message": "certificate_archived"},
+        ),
+    ],
 )
-@pytest.mark.fault("archive-defect")
-def test_a_defect_and_a_fault_of_the_archive_are_tried_later_too(
-    service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch, error: Exception, failures: set[str]
+@pytest.mark.fault("archive-dynamodb-denied", "archive-s3-denied", "archive-s3-no-bucket", "archive-s3-write-denied")
+@pytest.mark.fault("archive-s3-409-once", "archive-s3-412")
+def test_a_message_that_meets_a_fault_of_aws_is_tried_later_unless_the_certificate_is_archived(  # noqa: PLR0913
+    service: Service,
+    receive: Receive,
+    script: ScriptAws,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    aws: str,
+    responses: list[Response],
+    logged: dict[str, Any],
 ) -> None:
+    service.seed()
+    script(aws, *responses)
+    scripted = replace(archive.SERVICES, records=download.SERVICES.records, archive=download.SERVICES.archive)
+    monkeypatch.setattr(archive, "SERVICES", scripted)
+    error = logged.get("error")
+    assert receive(message()) == ([message()] if error else [])
+    (line,), metrics = service.written()
+    assert {name: line[name] for name in ("level", "message", "error", "detail") if name in line} == logged
+    assert metrics.get("ArchiveRetries") == ([{"error": error} | SERVICE] if error else None)
+    assert metrics.get("ArchiveWriteFailures") == ([SERVICE] if error == "ArchiveUnavailable" else None)
+    assert len(service.provider.requests) == (responses[0] is MISSING)
+
+
+@pytest.mark.fault("archive-defect")
+def test_a_defect_is_tried_later_too(service: Service, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise error
+        raise RuntimeError("canary")
 
     monkeypatch.setattr(archive, "archive_certificate", fail)
     assert receive(message()) == [message()]
     (line,), metrics = service.written()
-    assert (line["level"], line["error"]) == ("ERROR", type(error).__name__)
-    assert line["detail"].items() >= ({"cause": "SlowDown"} if failures else {"error": "RuntimeError"}).items()
+    assert (line["level"], line["error"], line["detail"]["error"]) == ("ERROR", "RuntimeError", "RuntimeError")
     assert "canary" not in json.dumps(line)
-    assert metrics.keys() == {"ArchiveRetries", *failures}
+    assert metrics.keys() == {"ArchiveRetries"}
 
 
 @pytest.mark.fault("archive-no-delay")

@@ -4,26 +4,27 @@ certificates of a stand-in that enforces what the provider documents."""
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from certificates import budgets
+from certificates.provider import Provider, Secret
 from develop.local import seeds
 from develop.local.runtime import Context
 from develop.local.stack import DOWNLOAD, REFRESH
 from develop.template import ROOT, Stack, translated
 from functions.download_certificate import handler as download
+from functions.download_certificate.failures import Failures
 from functions.download_certificate.settings import DownloadSettings
 from functions.refresh_credential import grants
 from functions.refresh_credential import handler as refresh
 from functions.refresh_credential.settings import RefreshSettings
-from tests.service.integration.conftest import Service, get
+from tests.service.integration.conftest import Service, connect_secrets_manager_once
 from tests.support.refresh import KMS, SECRETS
+from tests.support.responses import get
 from tests.support.stack import OAUTH, PARAMETERS
 from tests.support.token_provider import HOUR, PDF, Documented, StandIn
 
@@ -54,7 +55,6 @@ PROVIDERS = {
         "/oauth/v2/token",
         REFRESHING | {"client_id": "CLIENT_ID", "client_secret": "CLIENT_SECRET"},
         scheme="Zoho-oauthtoken",
-        tokens_in_ten_minutes=10,
     ),
     "Adobe Acrobat Sign": Documented(
         "/api/rest/v6/agreements/a%2F1/auditTrail",
@@ -100,43 +100,24 @@ def credentials(name: str) -> dict[str, Any]:
     return dict(json.loads(section.partition("```json\n")[2].partition("```")[0]))
 
 
-@dataclass
-class Deployment:
-    """A deployment with a provider's parameters, and that provider."""
-
-    service: Service
-    standin: StandIn
-
-    def refresh(self) -> dict[str, Any]:
-        return refresh.handler(seeds.event(seeds.REFRESH_EVENT), Context(60))  # type: ignore[arg-type]
-
-    def put(self, document: dict[str, Any]) -> None:
-        SECRETS.put_secret_value(SecretId=OAUTH["ProviderOAuthSecretName"], SecretString=json.dumps(document))
-
-    def download(self) -> int:
-        """Downloads a certificate that is not archived yet, and returns the status."""
-        id_ = str(uuid.uuid4())
-        self.service.seed(signature_id=id_, providerRequestId={"S": "a/1"})
-        status = int(self.service(get(id_))["statusCode"])
-        assert self.service.archived(signature_id=id_) == (PDF if status == 200 else None)
-        return status
+def test_the_page_and_the_stand_ins_name_the_same_providers() -> None:
+    assert list(rows()) == list(PROVIDERS)
 
 
-Deploy = Callable[[str], Deployment]
-
-
-@pytest.fixture
-def deploy(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
-    """Deploys with the page's parameters and credentials. Only the provider's hosts are replaced."""
-    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
-    running: list[StandIn] = []
-
-    def run(name: str) -> Deployment:
-        key = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-        standin = StandIn(PROVIDERS[name], KMS.get_public_key(KeyId=key)["PublicKey"])
-        running.append(standin)
-        standin.__enter__()
-        parameters = {key: re.sub(r"^https://[^/]+", standin.url, value) for key, value in rows()[name].items()}
+@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.usefixtures("short_pauses", "reused_clients")
+def test_certificates_are_archived_while_the_access_token_is_refreshed(
+    service: Service, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A deployment accepts the page's parameters and credentials. Only the provider's hosts are replaced."""
+    documented, page, rules = PROVIDERS[name], rows()[name], translated()["Parameters"]
+    assert [one for one, value in page.items() if not re.fullmatch(rules[one]["AllowedPattern"], value)] == []
+    assert int(page["ProviderTokenMinutes"]) <= documented.lifetime // 60 // 3
+    token_host = urlsplit(page["ProviderTokenUrl"]).hostname
+    assert credentials(name).get("audience", token_host) == token_host
+    key = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    with StandIn(documented, KMS.get_public_key(KeyId=key)["PublicKey"]) as standin:
+        parameters = {one: re.sub(r"^https://[^/]+", standin.url, value) for one, value in page.items()}
         if parameters["ProviderLinkHosts"]:
             parameters["ProviderLinkHosts"] = f"localhost:{standin.port}"
         stack = Stack(service.stack.name, PARAMETERS | OAUTH | parameters | {"ProviderSigningKeyArn": key})
@@ -145,60 +126,34 @@ def deploy(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
         monkeypatch.setattr(refresh, "SETTINGS", settings)
         monkeypatch.setattr(refresh, "SERVICES", refresh.connect(settings))
         downloading = DownloadSettings.model_validate(stack.environment(DOWNLOAD))
-        monkeypatch.setattr(download, "SERVICES", download.connect(downloading))
+        secret = Secret(connect_secrets_manager_once, downloading.provider_secret_name)
+        services = replace(service.services, provider=Provider(downloading, secret), failures=Failures())
+        monkeypatch.setattr(download, "SERVICES", services)
         SECRETS.delete_secret(SecretId=PARAMETERS["ProviderSecretName"], ForceDeleteWithoutRecovery=True)
         SECRETS.create_secret(Name=PARAMETERS["ProviderSecretName"])
-        SECRETS.create_secret(Name=OAUTH["ProviderOAuthSecretName"], SecretString=json.dumps(credentials(name)))
-        return Deployment(service, standin)
+        oauth, text = OAUTH["ProviderOAuthSecretName"], json.dumps(credentials(name))
+        SECRETS.create_secret(Name=oauth, SecretString=text)
 
-    yield run
-    for standin in running:
-        standin.__exit__()
+        def run_refresh() -> str | None:
+            """Returns the reason of a failure."""
+            return refresh.handler(seeds.event(seeds.REFRESH_EVENT), Context(60)).get("reason")  # type: ignore[arg-type]
 
+        def fetch() -> int:
+            """Downloads a certificate that is not archived yet, and returns the status."""
+            id_ = str(uuid.uuid4())
+            service.seed(signature_id=id_, providerRequestId={"S": "a/1"})
+            status = int(service(get(id_))["statusCode"])
+            assert service.archived(signature_id=id_) == (PDF if status == 200 else None)
+            return status
 
-def test_the_page_and_the_stand_ins_name_the_same_providers() -> None:
-    assert list(rows()) == list(PROVIDERS)
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_a_deployment_accepts_the_parameters_of_the_page(name: str) -> None:
-    rules = translated()["Parameters"]
-    for parameter, value in rows()[name].items():
-        assert re.fullmatch(rules[parameter]["AllowedPattern"], value), parameter
-    assert int(rows()[name]["ProviderTokenMinutes"]) <= PROVIDERS[name].lifetime // 60 // 3
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_certificates_are_archived_while_the_access_token_is_refreshed(deploy: Deploy, name: str) -> None:
-    deployment = deploy(name)
-    assert deployment.download() == 502
-    for _ in range(3):
-        assert "reason" not in deployment.refresh()
-        deployment.standin.now += deployment.standin.documented.lifetime // 3
-        assert deployment.download() == 200
-    deployment.standin.now += deployment.standin.documented.lifetime
-    assert deployment.download() == 502
-    deployment.refresh()
-    assert deployment.download() == 200
-    deployment.put(credentials(name))
-    assert deployment.refresh().get("reason") == ("invalid_grant" if PROVIDERS[name].rotates else None)
-
-
-def test_an_assertion_names_the_token_endpoint_and_is_signed_by_the_uploaded_key(deploy: Deploy) -> None:
-    name = "DocuSign, JWT grant"
-    assert credentials(name)["audience"] == urlsplit(rows()[name]["ProviderTokenUrl"]).hostname
-    deployment = deploy(name)
-    other = KMS.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    settings = refresh.SETTINGS.model_copy(update={"provider_signing_key_arn": other})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(refresh, "SERVICES", refresh.connect(settings))
-        assert deployment.refresh()["reason"] == "invalid_grant"
-    assert "reason" not in deployment.refresh()
-
-
-def test_the_last_access_token_outlives_a_limit_on_new_ones(deploy: Deploy) -> None:
-    deployment = deploy("Zoho Sign")
-    assert ["reason" in deployment.refresh() for _ in range(11)] == [False] * 10 + [True]
-    assert deployment.download() == 200
-    deployment.standin.now += 600
-    assert "reason" not in deployment.refresh()
+        assert fetch() == 502
+        for _ in range(3):
+            assert run_refresh() is None
+            standin.now += documented.lifetime // 3
+            assert fetch() == 200
+        standin.now += documented.lifetime
+        assert fetch() == 502
+        assert run_refresh() is None
+        assert fetch() == 200
+        SECRETS.put_secret_value(SecretId=oauth, SecretString=text)
+        assert run_refresh() == ("invalid_grant" if documented.rotates else None)

@@ -3,17 +3,17 @@
 import gzip
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-from certificates import budgets
 from certificates.errors import ProviderFailed
 from develop.fakes.server import Response, ScriptedServer, chunked, reply
 from develop.template import ROOT, translated
 from tests.support.pdf import pdf
 from tests.support.provider import provider_at
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 PDF = pdf(5000)
 LINK = "http://localhost:{port}/files/audit%20log.pdf?X-Signature=a%2Bb"
@@ -85,8 +85,6 @@ PROVIDERS = {
     ),
 }
 
-Ask = Callable[..., tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]]
-
 
 def rows() -> dict[str, list[str]]:
     """The page's table: URL, header, link field and link hosts by provider."""
@@ -100,36 +98,26 @@ def test_the_page_and_the_stubs_name_the_same_providers() -> None:
     assert list(rows()) == list(PROVIDERS)
 
 
+def ask(name: str, response: Response | str) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
+    """Fetches `a/1` with only the provider's host replaced by a stub."""
+    url, header, link_field, link_hosts = rows()[name]
+    with ScriptedServer(reply(body=PDF)) as files:
+        if isinstance(response, str):
+            response = reply(body=response.replace("{port}", str(files.port)).encode())
+        with ScriptedServer(response) as api:
+            hosts = "localhost" if link_hosts == "see below" else link_hosts
+            target = re.sub(r"^https://[^/]+", "", url)
+            provider = provider_at(api.url, target=target, header=header, link_field=link_field, link_hosts=hosts)
+            try:
+                return provider.fetch("a/1", 10).content, api, files
+            except ProviderFailed as failure:
+                return failure, api, files
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_a_deployment_accepts_the_parameters_of_the_page(name: str) -> None:
+def test_a_ready_certificate_is_fetched_with_parameters_that_a_deployment_accepts(name: str) -> None:
     for parameter, value in zip(("ProviderCertificateUrl", "ProviderAuthHeader"), rows()[name], strict=False):
         assert re.fullmatch(translated()["Parameters"][parameter]["AllowedPattern"], value)
-
-
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Fetches `a/1` with only the provider's host replaced by a stub."""
-    monkeypatch.setattr(budgets, "PROVIDER_PAUSE", 0.001)
-
-    def run(name: str, response: Response | str) -> tuple[bytes | ProviderFailed, ScriptedServer, ScriptedServer]:
-        url, header, link_field, link_hosts = rows()[name]
-        with ScriptedServer(reply(body=PDF)) as files:
-            if isinstance(response, str):
-                response = reply(body=response.replace("{port}", str(files.port)).encode())
-            with ScriptedServer(response) as api:
-                hosts = "localhost" if link_hosts == "see below" else link_hosts
-                target = re.sub(r"^https://[^/]+", "", url)
-                provider = provider_at(api.url, target=target, header=header, link_field=link_field, link_hosts=hosts)
-                try:
-                    return provider.fetch("a/1", 10).content, api, files
-                except ProviderFailed as failure:
-                    return failure, api, files
-
-    return run
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_a_ready_certificate_is_fetched(ask: Ask, name: str) -> None:
     documented = PROVIDERS[name]
     content, api, files = ask(name, documented.ready)
     assert content == PDF
@@ -146,7 +134,7 @@ def test_a_ready_certificate_is_fetched(ask: Ask, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_a_certificate_that_is_not_ready_and_a_throttled_request_are_failures(ask: Ask, name: str) -> None:
+def test_a_certificate_that_is_not_ready_and_a_throttled_request_are_failures(name: str) -> None:
     failure, _, files = ask(name, PROVIDERS[name].not_ready)
     assert isinstance(failure, ProviderFailed)
     assert (failure.reason, files.connections) == (PROVIDERS[name].reason, 0)

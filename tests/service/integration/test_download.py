@@ -1,23 +1,20 @@
 """Whole responses for every row of the contract's table. test_parts.py has ranges and conditions."""
 
 import hashlib
-import threading
 import uuid
-from base64 import b64decode
 from typing import Any
 
 import pytest
 
 from certificates import budgets
-from certificates.archive import Archive
 from certificates.models import STATUSES
 from develop.fakes.server import reply
 from develop.local import seeds
 from functions.download_certificate.download import INLINE_LIMIT
-from tests.service.integration.conftest import KEY, OTHER, PROJECT, Service, get
+from tests.service.integration.conftest import KEY, OTHER, PROJECT, Service
 from tests.support.deployed import DYNAMODB
 from tests.support.pdf import pdf
-from tests.support.responses import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UPSTREAM, refusal, whole
+from tests.support.responses import ID, INTERNAL, NOT_FOUND, REQUEST_ID, UNAUTHORIZED, UPSTREAM, get, refusal, whole
 
 SERVED = whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')
 
@@ -41,36 +38,8 @@ def test_an_archived_certificate_up_to_the_inline_limit_needs_no_provider(servic
     assert service.provider.requests == []
 
 
-def test_the_loser_of_a_race_serves_the_archived_bytes(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two concurrent first downloads fetch different bytes. Both serve those that were archived first."""
-    create, one_at_a_time = Archive.create, threading.Lock()
-
-    def create_alone(*arguments: Any) -> Any:
-        with one_at_a_time:  # moto checks If-None-Match and writes in two steps
-            return create(*arguments)
-
-    monkeypatch.setattr(Archive, "create", create_alone)
-    service.seed()
-    both_are_fetching = threading.Barrier(2)
-    renderings = iter((pdf(seed=1), pdf(seed=2)))
-
-    def render(connection: Any) -> None:
-        body = next(renderings)
-        both_are_fetching.wait(60)
-        reply(body=body)(connection)
-
-    service.provider.responses = [render]
-    responses: list[dict[str, Any]] = []
-    threads = [threading.Thread(target=lambda: responses.append(service(get()))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    archived = service.archived()
-    assert archived in {pdf(seed=1), pdf(seed=2)}
-    assert [b64decode(response["body"]) for response in responses] == [archived, archived]
-    assert responses[0] == responses[1]
-    assert len(service.provider.requests) == 2
+def put_key(service: Service, **attributes: Any) -> None:
+    DYNAMODB.put_item(TableName=service.stack.physical_id("ApiKeysTable"), Item=seeds.api_keys()[0] | attributes)
 
 
 # ── 401, 404, 409 ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,16 +57,17 @@ def test_no_key_and_every_wrong_key_get_the_same_response(service: Service) -> N
 
 
 @pytest.mark.threat("API2")
-def test_a_revoked_key_is_refused_at_once(service: Service) -> None:
+@pytest.mark.fault("key-revoked")
+def test_a_key_revoked_during_a_download_is_refused_from_the_next_on(service: Service) -> None:
     service.seed()
-    service.archive(pdf())
-    assert service(get())["statusCode"] == 200
-    DYNAMODB.update_item(
-        TableName=service.stack.physical_id("ApiKeysTable"),
-        Key={"keyHash": {"S": hashlib.sha256(KEY.encode()).hexdigest()}},
-        UpdateExpression="SET revokedAt = :now",
-        ExpressionAttributeValues={":now": {"S": "2099-01-01T00:00:00.000Z"}},
-    )
+
+    def revoke(connection: Any) -> None:
+        put_key(service, revokedAt={"S": "2099-01-01T00:00:00.000Z"})
+        reply(body=pdf())(connection)
+
+    service.provider.responses = [revoke]
+    assert service(get()) == SERVED
+    assert service.archived() == pdf()
     assert service(get()) == UNAUTHORIZED
 
 
@@ -147,12 +117,12 @@ def test_an_item_that_breaks_the_rules_is_a_defect_and_breaks_nothing_else(servi
     ],
 )
 @pytest.mark.threat("API2")
+@pytest.mark.fault("key-expired")
 def test_a_broken_or_expired_key_opens_nothing(
     service: Service, attribute: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     service.seed()
-    item = seeds.api_keys()[0] | attribute
-    DYNAMODB.put_item(TableName=service.stack.physical_id("ApiKeysTable"), Item=item)
+    put_key(service, **attribute)
     assert service(get()) == expected
 
 

@@ -10,9 +10,9 @@ import pytest
 from certificates.models import SignatureRequest
 from develop.fakes.server import reply
 from functions.download_certificate import failures
-from tests.service.integration.conftest import OTHER, PROJECT, Service, get
+from tests.service.integration.conftest import OTHER, PROJECT, Service
 from tests.support.pdf import pdf
-from tests.support.responses import ID, UPSTREAM, upstream, whole
+from tests.support.responses import ID, UPSTREAM, get, upstream, whole
 
 SERVED = whole(pdf(), f'"{hashlib.md5(pdf(), usedforsecurity=False).hexdigest()}"')
 

@@ -13,10 +13,10 @@ from develop.fakes.cloud import dynamodb_error, s3_error
 from develop.fakes.server import Response, raw, reply, reset
 from develop.local import seeds
 from develop.local.runtime import Context
-from tests.service.integration.conftest import OTHER, PROJECT, ScriptAws, Service, get
+from tests.service.integration.conftest import OTHER, ScriptAws, Service
 from tests.support.deployed import DYNAMODB
 from tests.support.pdf import pdf
-from tests.support.responses import ID, INTERNAL, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE
+from tests.support.responses import ID, INTERNAL, REQUEST_ID, UNAUTHORIZED, UNAVAILABLE, get
 
 PDF = pdf()
 
@@ -24,13 +24,7 @@ PDF = pdf()
 
 KEYS, SIGNATURES = "craftkit-test-ApiKeysTable", "craftkit-test-SignaturesTable"
 KEY_ITEM = seeds.api_keys()[0]
-SIGNATURE_ITEM = {
-    "id": {"S": ID},
-    "projectId": {"S": PROJECT},
-    "status": {"S": "completed"},
-    "certificateUrl": {"S": f"https://api.craftkit.example/v1/signatures/{ID}/certificate"},
-    "providerRequestId": {"S": "req_1"},
-}
+SIGNATURE_ITEM = seeds.signature(ID, "completed", "req_1", is_available=True)
 
 
 def batch(responses: dict[str, Any], unprocessed: dict[str, Any] | None = None) -> Response:
@@ -73,7 +67,7 @@ MALFORMED: list[dict[str, Any]] = [
         *((batch(responses), "MalformedAnswer", 1) for responses in MALFORMED),
     ],
 )
-@pytest.mark.fault("dynamodb-malformed")
+@pytest.mark.fault("dynamodb-malformed", "dynamodb-another-item")
 def test_dynamodb_away_is_503(service: Service, script: ScriptAws, response: Response, cause: str, tries: int) -> None:
     """Never 500, 401 or another certificate."""
     service.archive(PDF, signature_id=OTHER)
@@ -141,29 +135,21 @@ def test_keys_that_stay_unprocessed_are_503_and_never_401(service: Service, scri
 
 
 @pytest.mark.parametrize(
-    "response", [reset, reply(400, b'{"__type": "ResourceNotFoundException"}'), reply(500, b"canary")]
+    ("response", "tries"),
+    [(reset, 2), (reply(400, b'{"__type": "AccessDeniedException"}'), 1), (reply(500, b"canary"), 2)],
 )
+@pytest.mark.fault("secret-reset", "secret-denied", "archived-without-provider")
 def test_secrets_manager_away_is_502_and_archived_certificates_are_served(
-    service: Service, script: ScriptAws, response: Response
+    service: Service, script: ScriptAws, response: Response, tries: int
 ) -> None:
     service.seed()
-    script("SECRETS_MANAGER", response)
+    server = script("SECRETS_MANAGER", response)
     assert service(get())["statusCode"] == 502
     (line,), _ = service.written()
     assert line["detail"] == {"reason": "secret_unavailable", "transient": False}
     service.archive(PDF)
     assert service(get())["statusCode"] == 200
-
-
-class Defect(dict[str, Any]):
-    """An event that makes the function raise an exception with this text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-    def get(self, *_: object) -> Any:
-        raise ValueError(self.text)
+    assert (len(server.requests), service.provider.requests) == (tries, [])
 
 
 @pytest.mark.threat("API3", "leaks-to-logs")
@@ -205,7 +191,7 @@ def test_nothing_secret_is_ever_written(service: Service, script: ScriptAws) -> 
         get(canary, key=key),
         get(key=key, if_match=canary, if_none_match=canary, range=canary, if_range=canary),
         {"headers": {canary: 7}, "requestContext": canary},
-        Defect(canary),
+        type(canary, (), {})(),  # the exception names its class
     ]
     replies += [service(event) for event in events]
     script("S3", s3_error(403, "AccessDenied"), s3_error(403, "AccessDenied"))

@@ -19,9 +19,9 @@ from certificates.aws import OutOfTime
 from develop.fakes.memory import Bucket, answer, etag
 from develop.fakes.server import reply
 from functions.download_certificate import handler as download
-from tests.service.integration.conftest import PROJECT, World, get
+from tests.service.integration.conftest import PROJECT, World
 from tests.support.pdf import pdf
-from tests.support.responses import ID, UNAVAILABLE
+from tests.support.responses import ID, UNAVAILABLE, get
 
 UNDER_WAY = "409 again and again"
 KEY = f"{PROJECT}/{ID}.pdf"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from certificates import budgets
 from develop.fakes.memory import etag
 from develop.fakes.server import raw
-from tests.service.integration.conftest import PROJECT, World, get
+from tests.service.integration.conftest import PROJECT, World
 from tests.support.examples import given
 from tests.support.pdf import pdf
-from tests.support.responses import ID, UPSTREAM, whole
+from tests.support.responses import ID, UPSTREAM, get, whole
 
 # Two revisions, each with an end marker.
 CONTENT = pdf(600) + pdf(600, seed=1).removeprefix(b"%PDF-1.7\n")

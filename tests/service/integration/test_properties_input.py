@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from certificates.models import STATUSES
 from develop.fakes.memory import Item, etag
 from develop.local import seeds
-from tests.service.integration.conftest import KEY, OTHER, PROJECT, World, get
+from tests.service.integration.conftest import KEY, OTHER, PROJECT, World
 from tests.support.examples import given
 from tests.support.pdf import pdf
-from tests.support.responses import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, refusal, whole
+from tests.support.responses import ID, INTERNAL, NOT_FOUND, UNAUTHORIZED, get, refusal, whole
 
 URL = "https://api.craftkit.example/v1/signatures/{}/certificate"
 SERVED = whole(pdf(), etag(pdf()))

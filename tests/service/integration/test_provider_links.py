@@ -155,10 +155,6 @@ def test_a_number_is_the_index_of_an_array_and_the_name_of_an_objects_field(fiel
     assert linked(field=field, document=document)[0] == PDF
 
 
-def test_a_listed_ip_address_is_connected_to() -> None:
-    assert linked("http://127.0.0.1:{port}/c", hosts="*.example.com, 127.0.0.1")[0] == PDF
-
-
 def test_a_link_document_may_be_large_but_not_huge() -> None:
     content, _, _ = linked(document='{{"data": {{"url": "{link}"}}, "events": "' + "e" * 8_000_000 + '"}}')
     assert content == PDF

@@ -25,6 +25,7 @@ def test_the_secret_is_read_on_first_use_and_kept() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.fault("secret-rotated")
 def test_a_rotated_secret_is_read_again_and_one_that_stays_wrong_is_not_retried(status: int) -> None:
     vault = Vault("old", "new")
     content, server = fetch(reply(status), reply(body=PDF), vault=vault)
@@ -63,6 +64,7 @@ def test_without_a_second_try_only_a_rotated_secret_is_tried_again() -> None:
 
 @pytest.mark.parametrize("secret", ["", " ", "two\r\nlines", "trailing\n", " s", "s ", "tab\t", "\u00e9", "nul\0"])
 @pytest.mark.threat("provider-secret")
+@pytest.mark.fault("secret-empty")
 def test_a_secret_that_cannot_stand_in_a_header_is_refused(secret: str) -> None:
     assert refusal(reply(body=PDF), vault=Vault(secret)) == ("secret_malformed", None, 0)
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from develop.fakes.server import Response, reply
 from functions.refresh_credential import handler as refresh
 from tests.support.refresh import ASSERTING, CLIENT, KMS, ROTATING, SECRETS, SERVICE, STATIC, Refresh, issue
-from tests.support.stack import OAUTH, PARAMETERS
+from tests.support.stack import OAUTH
 
 AWS_CALL: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -48,13 +48,6 @@ def test_client_credentials_become_an_access_token(run: Refresh) -> None:
     assert (line["message"], line["level"]) == ("credential_refreshed", "INFO")
     assert {name: line[name] for name in fields} == fields
     assert metrics == {"CredentialsRefreshed": [SERVICE]}
-
-
-def test_an_empty_secret_gets_its_first_access_token(run: Refresh) -> None:
-    SECRETS.delete_secret(SecretId=PARAMETERS["ProviderSecretName"], ForceDeleteWithoutRecovery=True)
-    SECRETS.create_secret(Name=PARAMETERS["ProviderSecretName"])
-    run()
-    assert run.token() == "access-1"
 
 
 def test_a_refresh_token_that_stays_is_not_written_again(run: Refresh) -> None:

@@ -1,5 +1,6 @@
 """Faults of S3 while a first download is archived, played by a scripted server."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,13 +9,14 @@ from develop.fakes.cloud import s3_error
 from develop.fakes.memory import etag, sha256
 from develop.fakes.server import Response, raw, reply, reset
 from develop.local.runtime import Context
-from tests.service.integration.conftest import PROJECT, ScriptAws, Service, get
+from tests.service.integration.conftest import PROJECT, ScriptAws, Service
 from tests.support.pdf import pdf
-from tests.support.responses import ID, REQUEST_ID, UNAVAILABLE, UPSTREAM, digest, not_modified, whole
+from tests.support.responses import ID, REQUEST_ID, UNAVAILABLE, UPSTREAM, digest, get, not_modified, whole
 
 PDF = pdf()
 SHA256 = sha256(PDF)
 OTHER = pdf(seed=9)
+META = "x-amz-meta-"
 MISSING = s3_error(404, "NoSuchKey")
 DENIED, SLOW_DOWN = s3_error(403, "AccessDenied"), s3_error(503, "SlowDown")
 CONFLICT, EXISTS = s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")
@@ -26,17 +28,42 @@ def found(body: bytes = PDF) -> Response:
     return reply(200, body, {"ETag": etag(body)})
 
 
+def now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize(
+    ("request_id", "stored"),
+    [
+        ({"S": "a/1 b"}, "a%2F1%20b"),
+        ({"N": "1234567"}, "1234567"),
+        ({"S": "a\r\nx-amz-meta-b: c"}, "a%0D%0Ax-amz-meta-b%3A%20c"),
+        ({"S": "\u00fc\u202e\x00\U0001f58a"}, "%C3%BC%E2%80%AE%00%F0%9F%96%8A"),
+        ({"S": "x" * 1024}, "x" * 1024),
+        ({"S": "x" * 1025}, None),  # there is no room for it
+        ({"S": "\u00fc" * 171}, None),
+    ],
+)
 @pytest.mark.threat("wrong-bytes")
-def test_a_certificate_is_only_ever_created(service: Service, script: ScriptAws) -> None:
-    service.seed()
-    server = script("S3", MISSING, WRITTEN)
+def test_a_certificate_is_only_ever_created_with_its_origin_and_digest(
+    service: Service, script: ScriptAws, request_id: dict[str, str], stored: str | None
+) -> None:
+    """The metadata says when and from which of the provider's requests it was fetched. No response shows that."""
+    service.seed(providerRequestId=request_id)
+    server, before = script("S3", MISSING, WRITTEN), now()
     assert service(get()) == SERVED
     _, put = server.requests
     assert (put.method, put.target) == ("PUT", f"/craftkit-test-certificatesbucket/{PROJECT}/{ID}.pdf")
-    assert put.headers["if-none-match"] == "*"
-    assert put.headers["content-type"] == "application/pdf"
-    assert put.headers["x-amz-checksum-sha256"] == SHA256
-    assert put.headers["x-amz-meta-repr-digest"] == digest(PDF)
+    expected = {
+        "if-none-match": "*",
+        "content-type": "application/pdf",
+        "x-amz-checksum-sha256": SHA256,
+        "x-amz-storage-class": "INTELLIGENT_TIERING",
+    }
+    assert put.headers.items() >= expected.items()
+    metadata = {name.removeprefix(META): text for name, text in put.headers.items() if name.startswith(META)}
+    assert before <= metadata.pop("fetched-at") <= now()
+    assert metadata == {"repr-digest": digest(PDF)} | ({"provider-request-id": stored} if stored else {})
 
 
 @pytest.mark.parametrize(
@@ -50,6 +77,7 @@ def test_a_certificate_is_only_ever_created(service: Service, script: ScriptAws)
         ([*[CONFLICT] * 3, MISSING], UNAVAILABLE, "OtherCopyMissing"),
     ],
 )
+@pytest.mark.fault("s3-412", "s3-409-then-412", "s3-412-unreadable", "s3-409-unreadable")
 def test_when_another_copy_won_ours_is_not_served(
     service: Service, script: ScriptAws, responses: list[Response], expected: dict[str, Any], cause: str | None
 ) -> None:
@@ -83,7 +111,7 @@ UNREADABLE = (DENIED, SLOW_DOWN, reset, NO_SUCH_BUCKET, reply(404), reply(200, P
         *(([DENIED], "AccessDenied", (read, UNAVAILABLE)) for read in UNREADABLE),
     ],
 )
-@pytest.mark.fault("s3-write-unreadable")
+@pytest.mark.fault("s3-write-denied", "s3-write-slowdown", "s3-write-reset", "s3-write-unreadable")
 def test_after_a_write_of_unknown_outcome_ours_is_served_only_if_the_archive_certainly_holds_no_other(
     service: Service, script: ScriptAws, responses: list[Response], cause: str, after: tuple[Response, dict[str, Any]]
 ) -> None:

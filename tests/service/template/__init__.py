@@ -1,0 +1,1 @@
+import tests.support.stack  # noqa: F401 - the handlers read their environment when they are imported

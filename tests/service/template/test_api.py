@@ -63,6 +63,7 @@ def test_the_api_is_regional_and_throttled_and_caches_nothing(stack: Stack) -> N
 def test_both_addresses_of_the_api_need_tls_1_2() -> None:
     """Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html"""
     stack = Stack("s", PARAMETERS | {"DomainName": "api.example.com"}).resources
+    assert "CustomDomainMapping" in stack
     for name in ("CertificatesApi", "CustomDomain"):
         properties = stack[name]["Properties"]
         floor = properties["SecurityPolicy"], properties["EndpointAccessMode"]
@@ -102,43 +103,41 @@ def test_the_gateway_responds_in_the_envelope_and_the_words_of_the_function(api:
     assert responses["DEFAULT_5XX"]["responseTemplates"]["application/json"] == ours
 
 
-def test_a_domain_and_a_firewall_are_created_on_demand_only(stack: Stack) -> None:
-    on_demand = {"CustomDomain", "CustomDomainMapping", "WebAcl", "WebAclAssociation"}
-    assert not on_demand & stack.resources.keys()
-    demanded = {"DomainName": "api.example.com", "WafRequestsPerAddress": "2000"}
-    assert on_demand <= Stack("s", PARAMETERS | demanded).resources.keys()
+@pytest.fixture
+def firewalled() -> Stack:
+    return Stack("s", PARAMETERS | {"WafRequestsPerAddress": "2000"})
 
 
 @pytest.mark.threat("API4")
-def test_the_firewall_limits_addresses_and_keeps_no_header() -> None:
-    stack = Stack("s", PARAMETERS | {"WafRequestsPerAddress": "2000"})
-    (acl,) = stack.of_type("AWS::WAFv2::WebACL").values()
+def test_the_firewall_limits_addresses_and_keeps_no_header(stack: Stack, firewalled: Stack) -> None:
+    """It and a domain are created on demand only."""
+    assert not stack.resources.keys() & {"CustomDomain", "CustomDomainMapping", "WebAcl", "WebAclAssociation"}
+    (acl,) = firewalled.of_type("AWS::WAFv2::WebACL").values()
     rate, known = acl["Rules"]
     limit = rate["Statement"]["RateBasedStatement"]
     assert limit == {"AggregateKeyType": "IP", "Limit": "2000", "EvaluationWindowSec": 300}
     assert known["Statement"]["ManagedRuleGroupStatement"]["Name"] == "AWSManagedRulesKnownBadInputsRuleSet"
     assert not any(part["VisibilityConfig"]["SampledRequestsEnabled"] for part in (acl, rate, known))
-    (association,) = stack.of_type("AWS::WAFv2::WebACLAssociation").values()
+    (association,) = firewalled.of_type("AWS::WAFv2::WebACLAssociation").values()
     assert association["ResourceArn"].endswith("::/restapis/s-CertificatesApi/stages/s-CertificatesApiliveStage")
 
 
 @pytest.mark.threat("leaks-to-logs")
-def test_the_firewall_logs_what_it_blocks_without_the_key() -> None:
-    stack = Stack("s", PARAMETERS | {"WafRequestsPerAddress": "2000"})
-    (logging,) = stack.of_type("AWS::WAFv2::LoggingConfiguration").values()
-    group = stack.resources["WebAclLogGroup"]["Properties"]
+def test_the_firewall_logs_what_it_blocks_without_the_key(firewalled: Stack) -> None:
+    (logging,) = firewalled.of_type("AWS::WAFv2::LoggingConfiguration").values()
+    group = firewalled.resources["WebAclLogGroup"]["Properties"]
     assert group["LogGroupName"] == "aws-waf-logs-s"  # WAF requires the prefix
     blocked = [{"ActionCondition": {"Action": "BLOCK"}}]
     assert logging == {
-        "ResourceArn": stack.resolve({"Fn::GetAtt": ["WebAcl", "Arn"]}),
-        "LogDestinationConfigs": [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{stack.physical_id('WebAclLogGroup')}"],
+        "ResourceArn": firewalled.resolve({"Fn::GetAtt": ["WebAcl", "Arn"]}),
+        "LogDestinationConfigs": [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:s-WebAclLogGroup"],
         "RedactedFields": [{"SingleHeader": {"Name": "authorization"}}],
         "LoggingFilter": {
             "DefaultBehavior": "DROP",
             "Filters": [{"Behavior": "KEEP", "Requirement": "MEETS_ANY", "Conditions": blocked}],
         },
     }
-    statements = stack.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    statements = firewalled.resources["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
     (logs,) = [one for one in statements if one["Principal"].get("Service", "").startswith("logs.")]
     allowed = logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
     assert [arn.partition(":log-group:")[2] for arn in allowed] == ["s-*", group["LogGroupName"]]

@@ -1,12 +1,15 @@
-"""Archiving ahead of the first download: both triggers, the queue, the pipe."""
+"""Archiving ahead of the first download: both triggers, the queue, the pipe. The event after it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
+from samtranslator.yaml_helper import yaml_parse
 
 from develop.local.events import pipe_messages, rule_messages
-from develop.template import ACCOUNT, Stack
+from develop.template import ACCOUNT, ROOT, Stack
 from functions.archive_certificate.handler import BATCH_SIZE
 from functions.archive_certificate.message import parse_message
 from tests.service.template.conftest import ARCHIVE
@@ -97,3 +100,33 @@ def test_an_existing_table_uses_its_own_stream_or_none() -> None:
     labelled = Stack("s", existing | {"SignaturesTableStreamLabel": "2026-06-01T00:00:00.000"})
     (pipe,) = labelled.of_type("AWS::Pipes::Pipe").values()
     assert pipe["Source"].endswith(":table/signatures/stream/2026-06-01T00:00:00.000")
+
+
+# Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+OBJECT_CREATED: dict[str, Any] = {
+    "version": "0",
+    "detail-type": "Object Created",
+    "source": "aws.s3",
+    "resources": ["arn:aws:s3:::CERTIFICATES_BUCKET"],
+    "detail": {
+        "version": "0",
+        "bucket": {"name": "CERTIFICATES_BUCKET"},
+        "object": {"key": "p/1.pdf", "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184", "sequencer": "617f0829"},
+        "reason": "PutObject",
+    },
+}
+
+
+def test_the_rule_of_the_docs_sends_the_key_of_each_archived_certificate(stack: Stack) -> None:
+    notifications = stack.resources["CertificatesBucket"]["Properties"]["NotificationConfiguration"]
+    assert notifications["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    (text,) = [text for text in re.findall(r"(?ms)^```yaml\n(.*?)^```$", page) if "ArchivedRule" in text]
+    rule = yaml_parse(text)["Resources"]["ArchivedRule"]["Properties"]
+    others: list[dict[str, Any]] = [{"object": {"key": ".seals/2026-12-01.json"}}, {"bucket": {"name": "another"}}]
+    events: list[Any] = [OBJECT_CREATED | {"detail": OBJECT_CREATED["detail"] | change} for change in ({}, *others)]
+    pattern = EventPattern.load(json.dumps(rule["EventPattern"]))
+    assert [pattern.matches_event(event) for event in events] == [True, False, False]
+    transformer = rule["Targets"][0]["InputTransformer"]
+    assert transformer["InputPathsMap"] == {"key": "$.detail.object.key"}
+    assert json.loads(transformer["InputTemplate"].replace("<key>", '"p/1.pdf"')) == {"key": "p/1.pdf"}

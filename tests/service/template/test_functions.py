@@ -132,30 +132,25 @@ CANARIES = {DOWNLOAD: ["CanaryErrorsAlarm", "CanaryInternalErrorsAlarm"], ARCHIV
 
 
 @pytest.mark.parametrize(("function", "alarms"), CANARIES.items())
-def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm(
+def test_a_new_version_gets_traffic_gradually_and_loses_it_on_an_alarm_that_is_new_for_each_version(
     stack: Stack, function: str, alarms: list[str]
 ) -> None:
+    """CodeDeploy stops a deployment whose alarm is red, even if it was red before, because of the version that the
+    deployment replaces. CloudFormation replaces an alarm whose name changes, and a new alarm has no state.
+
+    Sources: https://github.com/aws/serverless-application-model/issues/716 and, for the dimensions,
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
     group = stack.resources[f"{function}DeploymentGroup"]["Properties"]
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     assert group["AutoRollbackConfiguration"]["Enabled"] is True
     assert group["AlarmConfiguration"]["Alarms"] == [{"Name": stack.physical_id(alarm)} for alarm in alarms]
     assert group["ServiceRoleArn"].endswith("DeploymentRole")
-
-
-@pytest.mark.parametrize(("function", "alarms"), CANARIES.items())
-def test_the_alarms_of_a_deployment_are_new_for_each_version_and_look_at_nothing_else(
-    function: str, alarms: list[str]
-) -> None:
-    """CodeDeploy stops a deployment whose alarm is red, even if it was red before, because of the version that the
-    deployment replaces. CloudFormation replaces an alarm whose name changes, and a new alarm has no state.
-    Sources: https://github.com/aws/serverless-application-model/issues/716 and, for the dimensions,
-    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
     template = translated()["Resources"]
     (version,) = (name for name in template if name.startswith(f"{function}Version"))
-    group = json.dumps(template[f"{function}DeploymentGroup"]["Properties"]["AlarmConfiguration"])
+    listed = json.dumps(template[f"{function}DeploymentGroup"]["Properties"]["AlarmConfiguration"])
     for alarm in alarms:
+        assert f'{{"Ref": "{alarm}"}}' in listed
         properties = template[alarm]["Properties"]
-        assert f'{{"Ref": "{alarm}"}}' in group
         assert properties["AlarmName"]["Fn::Sub"].endswith(f"-${{{version}.Version}}")
         dimensions = {one["Name"]: one["Value"] for one in properties["Dimensions"]}
         number = dimensions.get("ExecutedVersion") or dimensions.get("version")

@@ -71,8 +71,3 @@ def test_two_authorization_headers_are_no_key() -> None:
 
 def test_lines_of_a_list_header_are_one_list() -> None:
     assert parse(multiValueHeaders={"If-None-Match": ['"a"', '"b"']}).if_none_match == '"a", "b"'
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", None])
-def test_the_method_is_that_of_the_event(method: str | None) -> None:
-    assert parse(httpMethod=method).method == method
