@@ -37,15 +37,9 @@ NO_ANSWER = "AWS gave no usable response"
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ([QUERY_DENIED], 'AWS refused DescribeLogGroups with "AccessDeniedException"'),
-        ([groups(), QUERY_DENIED], 'AWS refused StartQuery with "AccessDeniedException"'),
         ([groups(), STARTED, QUERY_DENIED], 'AWS refused GetQueryResults with "AccessDeniedException"'),
         ([groups(), STARTED, results(status="Failed")], "the query ended as Failed"),
         ([groups(), STARTED, results(status="Running")], "the query ended as Running"),
-        (
-            [groups(), STARTED, results(), STARTED, results(status="Running")],
-            "the query ended as Running",
-        ),
         ([reply(200, b'{"logGroups": []}')], "a log group does not exist any more"),
         ([reply(200, b"<html/>")], NO_ANSWER),
         ([groups(), reply(200, b"{}")], NO_ANSWER),
@@ -92,8 +86,6 @@ def test_a_second_copy_whose_checksum_can_not_be_read_is_not_determined(case: Ca
     sentence = 'The second copy could not be read: AWS refused HeadObject with "403".'
     assert case.check("second copy") == [leave_open("second copy", sentence)]
 
-
-# ── texts from outside ───────────────────────────────────────────────────────────────────────────────────────────────
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e<b>**\u5951\U0001f58a" + "x" * 5000
 
