@@ -9,7 +9,7 @@ from tests.support import signed_pdf
 from tests.support.evidence import Case, make_case, make_cases, run_readme, write_sums  # noqa: F401
 from tests.support.signed_pdf import sign, sign_by_hand, stamp, unsigned
 
-SIGNED = stamp(signed_pdf.add_validation_data(sign(sign(unsigned()), "Seal 2", is_stamped=True)))
+SIGNED = stamp(signed_pdf.add_validation_data(sign(sign(unsigned()), "Seal 2", stamper=signed_pdf.TIME_STAMPER)))
 
 
 def change(name: str, position: int) -> None:
