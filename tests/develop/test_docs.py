@@ -22,11 +22,10 @@ NAMED = re.compile(
 )
 
 
-def typed(program: str) -> dict[str, Path]:
+def typed(program: str) -> list[str]:
     """The program's arguments in code blocks, with a word for each <placeholder> and without comments."""
-    blocks = {page: re.sub("<[^>]*>", "X", "\n".join(FENCE.findall(page.read_text()))) for page in PAGES}
-    command = re.compile(rf"^(?:\w+=\$\()?{program} ([^#)\n]+)", re.MULTILINE)
-    return {arguments: page for page, block in blocks.items() for arguments in command.findall(block)}
+    blocks = "\n".join(block for page in PAGES for block in FENCE.findall(page.read_text()))
+    return re.findall(rf"^(?:\w+=\$\()?{program} ([^#)\n]+)", re.sub("<[^>]*>", "X", blocks), re.MULTILINE)
 
 
 @cache

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -23,12 +24,12 @@ OK = {"statusCode": 200, "headers": {}, "body": "", "isBase64Encoded": False}
 Ask = Callable[..., tuple[int, dict[str, str], bytes]]
 
 
+@dataclass
 class Function:
     """Returns one reply for each event, and keeps the event."""
 
-    def __init__(self) -> None:
-        self.reply: Any = OK
-        self.event: dict[str, Any] = {}
+    reply: dict[str, Any]
+    event: dict[str, Any]
 
     def __call__(self, event: bytes) -> bytes:
         self.event = json.loads(event)
@@ -37,7 +38,7 @@ class Function:
 
 @pytest.fixture
 def function() -> Function:
-    return Function()
+    return Function(OK, {})
 
 
 @pytest.fixture

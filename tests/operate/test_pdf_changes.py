@@ -92,10 +92,7 @@ def unexplained(reason: str, *additions: Any) -> dict[str, Any]:
             lambda c: pdfs.change_page(c, {"/Annots": b"[7 0 R 5 0 R 8 0 R 9 0 R 12 0 R]"}),
             unexplained("the order of annotations was changed"),
         ),
-        (
-            lambda c: fill(c, 2, b"/Count 1", b"/Count 2"),
-            unexplained(TREE),
-        ),
+        (lambda c: fill(c, 2, b"/Count 1", b"/Count 2"), unexplained(TREE)),
         (
             lambda c: append(c, pdfs.replace_page(c, {"/Parent": b"20 0 R"}) | {20: pdfs.form_object(2)}),
             unexplained("attributes of page 1 were changed"),

@@ -32,8 +32,6 @@ def key(number: int) -> str:
 
 
 class Sealing:
-    """An archive, and an authority."""
-
     def __init__(self, operate: Operator) -> None:
         self.operate = operate
         self.bucket = operate.name("CertificatesBucket")
@@ -50,10 +48,6 @@ class Sealing:
     def names(self) -> list[str]:
         listed = S3.list_object_versions(Bucket=self.bucket, Prefix=".seals/")
         return [one["Key"].removeprefix(".seals/") for one in listed.get("Versions", [])]
-
-    def delete(self, key: str) -> None:
-        (version,) = S3.list_object_versions(Bucket=self.bucket, Prefix=key)["Versions"]
-        S3.delete_object(Bucket=self.bucket, Key=key, VersionId=version["VersionId"], BypassGovernanceRetention=True)
 
 
 @pytest.fixture(name="seal")

@@ -90,7 +90,6 @@ class Client:
         return {path.name: path.read_bytes() for path in self.folder.glob("certificate.pdf*")}
 
     def run(self, url: str) -> tuple[int, str]:
-        """Returns the exit code and the output."""
         command = [*self.command, url, str(self.file)]
         result = subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS, check=False

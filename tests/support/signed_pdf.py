@@ -124,7 +124,6 @@ def certify(content: bytes) -> bytes:
 
 @cache
 def stamp(content: bytes) -> bytes:
-    """Adds a document time stamp."""
     pdf_stamper = signers.PdfTimeStamper(time_stamper(), field_name="Stamp")
     return bytes(pdf_stamper.timestamp_pdf(IncrementalPdfFileWriter(io.BytesIO(content)), "sha256").getvalue())
 
