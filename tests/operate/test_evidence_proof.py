@@ -16,7 +16,7 @@ from operate.holds import Holds
 from operate.seals.seals import Seals
 from operate.stack import find_deployed
 from tests.support.deployed import S3
-from tests.support.evidence import ARCHIVED_AT, Case, make_case, make_cases, run_readme, write_sums  # noqa: F401
+from tests.support.evidence import ARCHIVED_AT, Case, forge, make_case, make_cases, run_readme  # noqa: F401
 from tests.support.signed_pdf import unsigned
 from tests.support.stack import STACK
 from tests.support.time_stamp_authority import stamp, trust
@@ -96,10 +96,7 @@ def test_a_sealed_certificate_is_proven_from_its_own_bytes_by_openssl(
     ]
     assert "secret-id" not in "".join(file.read_text(errors="replace") for file in Path("out").iterdir())
     assert run_readme() == 0
-    changed, readme = unsigned() + b"%", Path("out/README.txt")
-    Path("out", facts["file"]).write_bytes(changed)
-    readme.write_text(readme.read_text().replace(facts["sha256Computed"], hashlib.sha256(changed).hexdigest()))
-    write_sums()
+    forge(Path("out", facts["file"]), unsigned() + b"%")
     assert run_readme() != 0
 
 

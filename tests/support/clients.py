@@ -54,7 +54,6 @@ class Client:
     """One of the programs, which saves a certificate in `folder` as `file`."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
         self.command = PROGRAMS[name]
         self.folder = folder
         self.file = folder / "certificate.pdf"
