@@ -13,19 +13,7 @@ from operate.evidence.record import make_schema
 from tests.support import evidence as support
 from tests.support import signed_pdf
 from tests.support.deployed import S3
-from tests.support.evidence import (  # noqa: F401
-    ORIGIN,
-    REFUSED,
-    REQUEST_ID,
-    SERVED,
-    STARTED,
-    Case,
-    groups,
-    make_case,
-    make_cases,
-    results,
-    row,
-)
+from tests.support.evidence import ORIGIN, REFUSED, SERVED, STARTED, Case, groups, make_case, make_cases, results, row  # noqa: F401
 from tests.support.operator import NO_URL, WRONG_STATUS, before, signature_id
 from tests.support.signed_pdf import sign, unsigned
 from tests.support.stack import STACK
@@ -33,7 +21,7 @@ from tests.support.stack import STACK
 
 def test_the_evidence_about_an_intact_certificate(case: Case) -> None:
     content = signed_pdf.add_validation_data(sign(unsigned(), stamper=signed_pdf.TIME_STAMPER))
-    case.seed(providerRequestId=REQUEST_ID, name={"S": "Contract"}, secret={"S": "canary"})
+    case.seed(providerRequestId=support.REQUEST_ID, name={"S": "Contract"}, secret={"S": "canary"})
     case.archive(content, Metadata=ORIGIN)
     case.copy(content)
     served = SERVED | {"bytes": str(len(content))}

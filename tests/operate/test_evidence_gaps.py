@@ -9,7 +9,7 @@ from develop.fakes.server import Response, reply
 from operate.evidence import logs as evidence_logs
 from operate.evidence.checks import leave_open
 from tests.support import evidence as support
-from tests.support.evidence import ORIGIN, SERVED, STARTED, Case, groups, make_case, make_cases, results  # noqa: F401
+from tests.support.evidence import SERVED, STARTED, Case, groups, make_case, make_cases, results  # noqa: F401
 from tests.support.signed_pdf import encrypt, unsigned
 
 ENCRYPTED = "it is encrypted, and can't be opened without a password or key"

@@ -129,17 +129,13 @@ def test_a_run_before_which_others_seal_each_time_says_so(seal: Sealing, monkeyp
 
 
 def test_an_authority_must_be_named(seal: Sealing) -> None:
-    def last_line(result: Result) -> tuple[int, str]:
-        return result.exit_code, result.stderr.splitlines()[-1]
-
-    words = "Error: Give the URL of a time-stamping authority: --tsa URL."
-    assert last_line(seal.operate("archive", "seal")) == (2, words)
-    assert last_line(seal(url="ftp://tsa.example.com")) == (
-        2,
-        "Error: Invalid value for '--tsa': must be an http or https URL with the name of a host",
-    )
     Path("root.pem").write_text("nothing")
-    assert last_line(seal()) == (2, "Error: Invalid value for --tsa-ca: It has no certificates in PEM.")
+    for result, words in (
+        (seal.operate("archive", "seal"), "Give the URL of a time-stamping authority: --tsa URL."),
+        (seal(url="ftp://a.b"), "Invalid value for '--tsa': must be an http or https URL with the name of a host"),
+        (seal(), "Invalid value for --tsa-ca: It has no certificates in PEM."),
+    ):
+        assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {words}")
 
 
 def test_the_local_service_has_an_authority(seal: Sealing) -> None:
