@@ -46,6 +46,7 @@ class Ports:
 
     running: LocalService
     calls: list[str]
+    s3: Any
 
     def address(self, port: str) -> str:
         urls = {"gateway": self.running.url, "aws": self.running.aws_url}
@@ -63,7 +64,7 @@ class Ports:
         return response
 
     def state(self) -> Any:
-        provider, listed = self.running.provider, self.running.client("s3").list_objects_v2(Bucket=BUCKET)
+        provider, listed = self.running.provider, self.s3.list_objects_v2(Bucket=BUCKET)
         objects = [(entry["Key"], entry["LastModified"]) for entry in listed["Contents"]]
         return [*self.calls], [*provider.asked], provider.is_stopped, [*provider.documents], objects
 
@@ -83,7 +84,7 @@ def ports() -> Iterator[Ports]:
 
     # moto has one AWS per process: mock_aws empties it before and after.
     with moto.mock_aws(), local_service(start, before=with_reference) as running:
-        yield Ports(running, calls)
+        yield Ports(running, calls, running.client("s3"))
 
 
 def test_programs_and_the_ports_own_page_are_served(ports: Ports) -> None:
