@@ -4,13 +4,13 @@ import importlib.util
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
 
 from develop.fakes.server import Response, ScriptedServer, reply
 from develop.local import seeds
-from tests.support.clients import DAMAGED, FOLDER, PDF, cut, digest, error, wait, whole
+from tests.support.clients import DAMAGED, FOLDER, PDF, cut, error, wait, whole
+from tests.support.responses import digest
 
 UNRELATED = r"The parts do not belong together\."
 FLIPPED = PDF.replace(b"7", b"6")
@@ -70,14 +70,6 @@ def test_a_download_can_be_interrupted_twice(client: ModuleType, file: Path) -> 
     assert saved(file) == COPY
 
 
-def test_parts_that_were_changed_are_not_continued(client: ModuleType, file: Path) -> None:
-    file.with_name(f"{file.name}.begun").write_bytes(PDF[:4])
-    with ScriptedServer(whole()) as server:
-        assert client.update(file, server.url, seeds.KEY)
-    assert ranges(server) == [(None, None)]
-    assert saved(file) == COPY
-
-
 @pytest.mark.parametrize(
     "response", [error(404), part(5, 15, ETag='"b"'), whole(Repr_Digest=""), part(5, 15, b"x" * 15)]
 )
@@ -105,12 +97,9 @@ PARTS = {
     "failures between parts": ([cut(206), part(0, 5), error(503), cut(206), part(5, 15)], None),
     "whole instead of the next part": ([part(0, 5), whole()], None),
     "a flipped byte in the second of three": ([part(0, 5), part(5, 10, FLIPPED), part(10, 15)], DAMAGED),
-    "no digest": ([part(0, 5), part(5, 15, Repr_Digest="")], DAMAGED),
     "whole with another digest": ([part(0, 5), whole(Repr_Digest=digest(b""))], DAMAGED),
     "too large for ever": ([error(413)], r"HTTP 413 some_code: No\."),
-    "none instead of the next part": ([part(0, 5), error(404)], r"HTTP 404 some_code: No\."),
     "with a weak tag": ([part(0, 15, ETag='W/"a"')], UNRELATED),
-    "another tag": ([part(0, 5), part(5, 15, ETag='"b"')], UNRELATED),
     "another size": ([part(0, 5), part(5, 15, Content_Range="bytes 5-14/16")], UNRELATED),
     "a gap between parts": ([part(0, 5), part(6, 15)], UNRELATED),
     "an empty part": ([part(0, 5), part(5, 5)], UNRELATED),
@@ -192,17 +181,6 @@ def test_each_retry_after_is_read(client: ModuleType, monkeypatch: pytest.Monkey
     with ScriptedServer(*responses, whole()) as server:
         assert client.download(server.url, seeds.KEY) == (PDF, '"a"')
     assert pauses == [pause for pair in RETRY_AFTER.values() for pause in pair]
-
-
-def test_a_program_resumes_what_it_has_kept(client: ModuleType) -> None:
-    kept: list[Any] = []
-    responses = TOO_LARGE, part(0, 5), part(5, 9), error(503)
-    with ScriptedServer(*responses) as server, pytest.raises(client.Unavailable):
-        client.download(server.url, seeds.KEY, keep=kept.append)
-    assert kept == [(PDF[:5], '"a"'), (PDF[:9], '"a"')]
-    with ScriptedServer(part(9, 15)) as server:
-        assert client.resume(server.url, seeds.KEY, kept[-1], kept.append) == (PDF, '"a"')
-    assert len(kept) == 2
 
 
 def test_a_copy_is_verified_by_its_content(client: ModuleType, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from develop.fakes.server import Response, ScriptedServer, raw, reply, reset
 from develop.local import seeds
-from tests.support.clients import DAMAGED, LARGE, PDF, PROGRAMS, Client, cut, digest, error, wait, whole
+from tests.support.clients import DAMAGED, LARGE, PDF, PROGRAMS, Client, cut, error, wait, whole
+from tests.support.responses import digest
 
 HOSTILE = "x[$(touch x)]"
 GIVEN_UP = [error(503, "Not now.")] * 5
@@ -52,7 +53,7 @@ def test_each_response_is_handled_alike(client: Client, row: str) -> None:
         assert re.fullmatch(says, output.splitlines()[-1])
     assert client.pauses == pauses
     assert len(server.requests) == len(responses)
-    # Nothing of the user's settings: ~/.netrc and ~/.curlrc change nothing.
+    # Of the user's settings, ~/.netrc, ~/.curlrc and a proxy change nothing.
     headers = server.requests[0].headers
     names = ("authorization", "accept", "range", "if-none-match")
     assert [headers.get(name) for name in names] == [f"Bearer {seeds.KEY}", "application/pdf", None, None]
@@ -116,10 +117,3 @@ def test_an_invalid_key_or_an_url_of_another_machine_is_never_used(
     with ScriptedServer(whole(), host="0.0.0.0") as server:  # noqa: S104
         assert client.run(url.format(port=server.port)) == (1, f"{says}\n")
     assert server.connections == 0
-
-
-def test_no_proxy_gets_the_key_by_plain_http(client: Client) -> None:
-    with ScriptedServer(error(404)) as proxy, ScriptedServer(whole()) as server:
-        client.environment |= dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), proxy.url)
-        assert client.run(server.url) == (0, f"{client.file} downloaded\n")
-    assert proxy.connections == 0

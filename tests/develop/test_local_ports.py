@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,14 +40,13 @@ REQUESTS: dict[str, tuple[str, str, dict[str, str]]] = {
 """Port and path, with method, body and headers. Each gets 200."""
 
 
+@dataclass(frozen=True)
 class Ports:
-    """The local service, and the number of calls of its functions."""
+    """The local service, and the calls of its function for downloads."""
 
-    def __init__(self, running: LocalService, calls: list[str]) -> None:
-        self.running = running
-        self._calls = calls
-        self._s3 = running.client("s3")
-        self._http = urllib3.PoolManager(retries=False)
+    running: LocalService
+    calls: list[str]
+    s3: Any
 
     def address(self, port: str) -> str:
         urls = {"gateway": self.running.url, "aws": self.running.aws_url}
@@ -58,14 +58,15 @@ class Ports:
         return self.ask(method, port, path, given | headers, body)
 
     def ask(self, method: str, port: str, path: str, headers: dict[str, str], body: str = "") -> Any:
-        response = self._http.request(method, f"http://{self.address(port)}{path}", headers=headers, body=body)
+        url = f"http://{self.address(port)}{path}"
+        response = urllib3.request(method, url, headers=headers, body=body, retries=False)
         assert [name for name in response.headers if name.lower().startswith("access-control-")] == []
         return response
 
     def state(self) -> Any:
-        provider, objects = self.running.provider, self._s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-        objects = [(entry["Key"], entry["LastModified"]) for entry in objects]
-        return [*self._calls], [*provider.asked], provider.is_stopped, [*provider.documents], objects
+        provider, listed = self.running.provider, self.s3.list_objects_v2(Bucket=BUCKET)
+        objects = [(entry["Key"], entry["LastModified"]) for entry in listed["Contents"]]
+        return [*self.calls], [*provider.asked], provider.is_stopped, [*provider.documents], objects
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def ports() -> Iterator[Ports]:
 
     # moto has one AWS per process: mock_aws empties it before and after.
     with moto.mock_aws(), local_service(start, before=with_reference) as running:
-        yield Ports(running, calls)
+        yield Ports(running, calls, running.client("s3"))
 
 
 def test_programs_and_the_ports_own_page_are_served(ports: Ports) -> None:

@@ -3,16 +3,15 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from samcli.lib.config.samconfig import SamConfig
 
 from develop.template import ROOT, TEMPLATE, Stack
+from tests.support.checkout import Checkout
 from tests.support.stack import PARAMETERS
 
 SAM = """\
@@ -46,53 +45,37 @@ CHECK = "provider check --parameters samconfig.local.toml --env"
 DEPLOY = "deploy --config-file samconfig.local.toml --config-env"
 
 
-@dataclass(frozen=True)
-class Clone:
-    folder: Path
-
-    def make(self, *arguments: str, **environment: str) -> str:
-        result = self.run(*arguments, **environment)
-        result.check_returncode()
-        return result.stdout
-
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        variables = {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}", **environment}
-        command = ["make", "PYTHON=true", *arguments]
-        return subprocess.run(command, cwd=self.folder, env=variables, check=False, capture_output=True, text=True)
-
-    def add_program(self, name: str, script: str) -> None:
-        (self.folder / name).write_text(f"#!/bin/sh\n{script}")
-        (self.folder / name).chmod(0o755)
-
-    def read(self, name: str) -> str:
-        return (self.folder / name).read_text()
-
-    def asked(self) -> list[str]:
-        return self.read("asked").splitlines()
-
-
 @pytest.fixture
-def clone(tmp_path: Path) -> Clone:
-    for name in ("Makefile", "samconfig.toml", "template.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("functions", "layers/dependencies", "develop/build", ".uv", ".venv"):
-        (tmp_path / name).mkdir(parents=True)
-    # What `make build` needs; the environments, which it would create, are the newest.
-    needed = (
-        "requirements-uv.txt",
-        "requirements-dev.txt",
-        "pyproject.toml",
-        ".python-version",
-        "layers/dependencies/requirements.txt",
-    )
-    (tmp_path / ".uv" / "ready").write_text(str(tmp_path.resolve()))
-    for name in (*needed, "develop/build/trim.py", ".uv/ready", ".venv/ready"):
-        (tmp_path / name).touch()
-    (tmp_path / "built.yaml").write_text(BUILT)
-    clone = Clone(tmp_path)
-    clone.add_program("sam", SAM)
-    clone.add_program("certificates", 'echo "$*" >>asked')
-    return clone
+def clone(checkout: Checkout) -> Checkout:
+    """What `make build` needs. The environments, which it would create, are the newest."""
+    checkout.copy("samconfig.toml", "template.yaml")
+    needed = ["requirements-uv.txt", "requirements-dev.txt", "pyproject.toml", ".python-version"]
+    needed += ["layers/dependencies/requirements.txt", "develop/build/trim.py"]
+    files = dict.fromkeys(needed, "") | {"built.yaml": BUILT, ".uv/ready": str(checkout.folder.resolve())}
+    for name, text in (files | {".venv/ready": ""}).items():
+        checkout.write(name, text)
+    add_program(checkout, "sam", SAM)
+    add_program(checkout, "certificates", 'echo "$*" >>asked')
+    return checkout
+
+
+def add_program(clone: Checkout, name: str, script: str) -> None:
+    clone.write(name, f"#!/bin/sh\n{script}", 0o755)
+
+
+def run(clone: Checkout, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{clone.folder}{os.pathsep}{os.environ['PATH']}"
+    return clone.run("make", "PYTHON=true", *arguments, PATH=path, **environment)
+
+
+def make(clone: Checkout, *arguments: str, **environment: str) -> str:
+    result = run(clone, *arguments, **environment)
+    result.check_returncode()
+    return result.stdout
+
+
+def asked(clone: Checkout) -> list[str]:
+    return clone.read("asked").splitlines()
 
 
 def release(template: str) -> str:
@@ -100,22 +83,22 @@ def release(template: str) -> str:
     return str(name)
 
 
-def test_the_built_template_accepts_only_the_architecture_it_was_built_for(clone: Clone) -> None:
+def test_the_built_template_accepts_only_the_architecture_it_was_built_for(clone: Checkout) -> None:
     for architecture, other in (("arm64", "x86_64"), ("x86_64", "arm64")):
-        clone.make("build", f"ARCH={architecture}")
+        make(clone, "build", f"ARCH={architecture}")
         template = BUILT.replace("Default: arm64", f"Default: {architecture}").replace(f"    - {other}\n", "")
         assert clone.read(".aws-sam/build/template.yaml") == template
-    assert clone.asked() == [f"build --parameter-overrides Architecture={one}" for one in ("arm64", "x86_64")]
+    assert asked(clone) == [f"build --parameter-overrides Architecture={one}" for one in ("arm64", "x86_64")]
 
 
 @pytest.mark.parametrize(("arguments", "architecture"), [((), "arm64"), (("ARCH=x86_64",), "x86_64")], ids=str)
 def test_the_first_deployment_asks_for_the_parameters_and_deletes_old_versions(
-    clone: Clone, arguments: tuple[str, ...], architecture: str
+    clone: Checkout, arguments: tuple[str, ...], architecture: str
 ) -> None:
     """A shell may have a variable ENV, the name of its start-up file."""
-    *_, last = clone.make("deploy", "PYTHON=echo", *arguments, ENV="/home/user/.shrc").splitlines()
+    *_, last = make(clone, "deploy", "PYTHON=echo", *arguments, ENV="/home/user/.shrc").splitlines()
     assert last == "-m develop.build.old_versions samconfig.local.toml default"
-    assert clone.asked() == [
+    assert asked(clone) == [
         f"build --parameter-overrides Architecture={architecture}",
         f"{DEPLOY} default --guided --no-execute-changeset",
         f"{CHECK} default",
@@ -135,15 +118,15 @@ ANSWERS = {
 @pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize(("env", "other"), [("staging", "default"), ("default", "staging"), ("staging", "stag")])
 def test_later_deployments_use_the_saved_answers_of_their_environment_alone(
-    clone: Clone, env: str, other: str, answers: str
+    clone: Checkout, env: str, other: str, answers: str
 ) -> None:
     table = f"[{env}.deploy.parameters]\n{answers.format(env=env)}\n"
-    (clone.folder / "samconfig.local.toml").write_text(table)
-    clone.make("deploy", f"ENV={env}")
-    clone.make("deploy", f"ENV={env}", CI="true")
-    clone.make("deploy", f"ENV={other}")
+    clone.write("samconfig.local.toml", table)
+    make(clone, "deploy", f"ENV={env}")
+    make(clone, "deploy", f"ENV={env}", CI="true")
+    make(clone, "deploy", f"ENV={other}")
     build = "build --parameter-overrides Architecture"
-    assert clone.asked() == [
+    assert asked(clone) == [
         *(f"{build}=x86_64", f"{CHECK} {env}", f"{DEPLOY} {env}"),
         *(f"{CHECK} {env}", f"{DEPLOY} {env} --no-confirm-changeset"),
         *(f"{build}=arm64", f"{DEPLOY} {other} --guided --no-execute-changeset", f"{CHECK} {other}"),
@@ -166,26 +149,26 @@ def test_the_environments_have_stacks_of_their_own() -> None:
         }
 
 
-def test_an_answer_with_which_a_function_would_not_start_stops_the_deployment(clone: Clone) -> None:
-    clone.add_program("certificates", f'exec {Path(sys.executable).with_name("certificates")} "$@"')
+def test_an_answer_with_which_a_function_would_not_start_stops_the_deployment(clone: Checkout) -> None:
+    add_program(clone, "certificates", f'exec {Path(sys.executable).with_name("certificates")} "$@"')
     answers = Stack("s", PARAMETERS | {"ProviderAuthHeader": "Authorization: canary"}).parameters
     table = "".join(f"{name} = {json.dumps(value)}\n" for name, value in answers.items())
     config = clone.read("samconfig.toml") + f"[staging.deploy.parameters.parameter_overrides]\n{table}"
-    (clone.folder / "samconfig.local.toml").write_text(config)
-    result = clone.run("deploy", "ENV=staging")
+    clone.write("samconfig.local.toml", config)
+    result = run(clone, "deploy", "ENV=staging")
     words = 'ProviderAuthHeader: must have the form "Name: value" with {secret} in the value.'
     assert result.stderr.startswith(f"Error: {words} Set it in samconfig.local.toml (staging).\nmake: *** ")
     assert (result.returncode, "canary" in result.stdout + result.stderr) == (2, False)
-    assert clone.asked() == ["build --parameter-overrides Architecture=arm64"]
+    assert asked(clone) == ["build --parameter-overrides Architecture=arm64"]
 
 
-def test_each_deployment_of_one_build_has_its_own_release(clone: Clone) -> None:
+def test_each_deployment_of_one_build_has_its_own_release(clone: Checkout) -> None:
     releases = [release(TEMPLATE.read_text())]
     for date in ("2026-11-25T04:30:00Z", "2026-11-26T04:30:00Z"):
-        clone.add_program("date", f"echo {date}")
-        clone.make("deploy")
+        add_program(clone, "date", f"echo {date}")
+        make(clone, "deploy")
         releases.append(release(clone.read("deployed.yaml")))
     assert releases == ["unnamed", "'2026-11-25T04:30:00Z'", "'2026-11-26T04:30:00Z'"]
-    assert [line for line in clone.asked() if line.startswith("build")] == [
+    assert [line for line in asked(clone) if line.startswith("build")] == [
         "build --parameter-overrides Architecture=arm64"
     ]

@@ -4,16 +4,14 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from develop.local.runtime import ARCHITECTURE
 from develop.template import ROOT
+from tests.support.checkout import Checkout
 
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 (OTHER,) = MACHINES.keys() - {ARCHITECTURE}
@@ -41,73 +39,38 @@ Resources:
 """
 
 
-@dataclass(frozen=True)
-class Checkout:
-    folder: Path
-
-    def write(self, name: str, text: str, mode: int = 0o644) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(mode)
-
-    def publish(self, name: str, files: Mapping[str, str], tag: str = "py3-none-any") -> str:
-        """Adds a wheel to the index. Returns its hash."""
-        path = self.folder / "index" / f"{name}-1.0-{tag}.whl"
-        path.parent.mkdir(exist_ok=True)
-        metadata = {
-            f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
-            f"{name}-1.0.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
-            f"{name}-1.0.dist-info/RECORD": "",
-        }
-        with zipfile.ZipFile(path, "w") as wheel:
-            for member, text in {**files, **metadata}.items():
-                entry = zipfile.ZipInfo(member)
-                entry.external_attr = 0o100755 << 16  # a file that can be run
-                wheel.writestr(entry, text)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-
-    def make(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs make with these variables, `PATH`, `HOME` and the index only."""
-        index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.folder / "index")}
-        make = shutil.which("make")
-        assert make
-        return subprocess.run(
-            [make, *arguments],
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **index, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def lines(self, name: str) -> list[str]:
-        return (self.folder / name).read_text().splitlines()
+def publish(checkout: Checkout, name: str, files: Mapping[str, str], tag: str = "py3-none-any") -> str:
+    """Adds a wheel to the index. Returns its hash."""
+    path = checkout.folder / "index" / f"{name}-1.0-{tag}.whl"
+    path.parent.mkdir(exist_ok=True)
+    metadata = {
+        f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{name}-1.0.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{name}-1.0.dist-info/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for member, text in {**files, **metadata}.items():
+            entry = zipfile.ZipInfo(member)
+            entry.external_attr = 0o100755 << 16  # a file that can be run
+            wheel.writestr(entry, text)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    """The Makefile, and an index that has a uv."""
-    made = Checkout(tmp_path)
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in ("functions", "layers"):
-        (tmp_path / name).mkdir()
-    hash_ = made.publish("uv", {"uv-1.0.data/scripts/uv": UV})
-    made.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{hash_}\n")
-    made.write("requirements-checkov.txt", "")
-    made.write(".python-version", "3.13\n")
-    return made
+@pytest.fixture(autouse=True)
+def add_uv(checkout: Checkout) -> None:
+    """The index has a uv."""
+    hash_ = publish(checkout, "uv", {"uv-1.0.data/scripts/uv": UV})
+    checkout.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{hash_}\n")
+    checkout.write("requirements-checkov.txt")
+    checkout.write(".python-version", "3.13\n")
 
 
 def path_without_uv(checkout: Checkout, make_venv: str = "exit 1") -> str:
     """A path without uv, and with a python3 that makes an environment by this command. Debian's has no venv."""
-    for tool in ("cat", "cp", "env", "find", "mkdir", "rm", "touch", "uname"):
-        found = shutil.which(tool)
-        assert found
-        (checkout.folder / "bin").mkdir(exist_ok=True)
-        (checkout.folder / "bin" / tool).symlink_to(found)
     python = shutil.which("python3")
     checkout.write("bin/python3", f'#!/bin/sh\ncase "$*" in *venv*) {make_venv};; esac\nexec {python} "$@"\n', 0o755)
+    for tool in ("cat", "cp", "env", "find", "mkdir", "rm", "touch", "uname"):
+        (checkout.folder / "bin" / tool).symlink_to(str(shutil.which(tool)))
     return str(checkout.folder / "bin")
 
 
@@ -136,10 +99,10 @@ def test_the_users_environment_decides_where_packages_come_from_but_not_how_they
         "UV_NO_VERIFY_HASHES": "1",
         "UV_PYTHON": "3.9",
     }
-    result = checkout.make(".checkov/ready", **sources, **hostile)
+    result = checkout.run("make", ".checkov/ready", **sources, **hostile)
     assert result.returncode == 0, result.stderr
-    assert checkout.lines("asked") == COMMANDS
-    variables = {line.partition("=")[0] for line in checkout.lines("environment")}
+    assert checkout.read("asked").splitlines() == COMMANDS
+    variables = {line.partition("=")[0] for line in checkout.read("environment").splitlines()}
     of_installers = {name for name in variables if name.startswith(("PIP_", "UV_", "PYTHON"))}
     assert of_installers == sources.keys() | {"PIP_FIND_LINKS", "PIP_NO_INDEX"}
     assert not (checkout.folder / "elsewhere").exists()
@@ -150,36 +113,32 @@ def test_the_users_environment_decides_where_packages_come_from_but_not_how_they
     shutil.rmtree(installed)
     (saved / "bin" / "uv").unlink()
     checkout.write("requirements-uv.txt", f"uv==1.0 --hash=sha256:{'0' * 64}\n")
-    result = checkout.make(".uv/ready", PATH=path_without_uv(checkout, "exec cp -R saved .uv"))
+    result = checkout.run("make", ".uv/ready", PATH=path_without_uv(checkout, "exec cp -R saved .uv"))
     assert result.returncode == 2
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in result.stderr
     assert not (checkout.folder / ".uv" / "bin" / "uv").exists()
 
 
 def test_a_key_among_the_arguments_of_make_is_refused(checkout: Checkout) -> None:
-    result = checkout.make("--old-file", ".venv/ready", "smoke", "KEY=ck_live_canary")
+    result = checkout.run("make", "--old-file", ".venv/ready", "smoke", "KEY=ck_live_canary")
     message = "KEY is no argument: others could see it. Set it in the environment.  Stop."
     assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch(rf"Makefile:\d+: \*\*\* {message}\n", result.stderr)
 
 
-def test_a_python_without_venv_is_explained(checkout: Checkout) -> None:
-    result = checkout.make(".uv/ready", PATH=path_without_uv(checkout))
-    message, of_make = result.stderr.splitlines()
-    assert (result.returncode, result.stdout, message) == (2, "", NO_VENV)
-    assert of_make.startswith("make: *** [")
-
-
 def test_without_venv_a_uv_on_the_path_makes_each_environment_once_in_each_folder(checkout: Checkout) -> None:
     path = path_without_uv(checkout)
+    result = checkout.run("make", ".uv/ready", PATH=path)
+    message, of_make = result.stderr.splitlines()
+    assert (result.returncode, result.stdout, message, of_make[:11]) == (2, "", NO_VENV, "make: *** [")
     checkout.write("bin/uv", UV, 0o755)
     own = "pip install --python .uv --quiet --require-hashes --only-binary :all: -r requirements-uv.txt"
     moved = Checkout(checkout.folder.with_name(f"{checkout.folder.name}-moved"))
     for number, folder in ((1, checkout), (2, moved)):
         for _ in range(2):
-            result = folder.make(".checkov/ready", PATH=path.replace(str(checkout.folder), str(folder.folder)))
+            result = folder.run("make", ".checkov/ready", PATH=path.replace(str(checkout.folder), str(folder.folder)))
             assert result.returncode == 0, result.stderr
-        assert folder.lines("asked") == ["venv --quiet .uv", own, *COMMANDS] * number
+        assert folder.read("asked").splitlines() == ["venv --quiet .uv", own, *COMMANDS] * number
         if folder is checkout:
             checkout.folder.rename(moved.folder)
 
@@ -187,21 +146,21 @@ def test_without_venv_a_uv_on_the_path_makes_each_environment_once_in_each_folde
 @pytest.mark.threat("supply-chain")
 def test_wheels_for_another_architecture_are_locked_by_hash(checkout: Checkout) -> None:
     hashes = {
-        architecture: checkout.publish(
-            "native", {"native.py": f"MACHINE = '{machine}'\n"}, f"cp313-cp313-manylinux2014_{machine}"
+        architecture: publish(
+            checkout, "native", {"native.py": f"MACHINE = '{machine}'\n"}, f"cp313-cp313-manylinux2014_{machine}"
         )
         for architecture, machine in MACHINES.items()
     }
     checkout.write("template.yaml", TEMPLATE)
     for name in ("develop/__init__.py", "develop/build/trim.py"):
-        checkout.write(name, "")
+        checkout.write(name)
     python = ROOT / ".venv" / "bin"
     module = checkout.folder / ".aws-sam" / "build" / "DependenciesLayer" / "python" / "native.py"
     for locked in ([ARCHITECTURE], list(MACHINES)):
         lock = " ".join(["native==1.0", *(f"--hash=sha256:{hashes[architecture]}" for architecture in locked)])
         checkout.write("layers/dependencies/requirements.txt", f"{lock}\n")
-        result = checkout.make(
-            *("--old-file", ".venv/ready", "build", f"ARCH={OTHER}", f"PYTHON={python / 'python'}"),
+        result = checkout.run(
+            *("make", "--old-file", ".venv/ready", "build", f"ARCH={OTHER}", f"PYTHON={python / 'python'}"),
             PATH=f"{python}{os.pathsep}{os.environ['PATH']}",
         )
         assert (result.returncode == 0, module.exists()) == (OTHER in locked, OTHER in locked), result.stderr

@@ -86,7 +86,6 @@ class MiniStack:
         ).stdout
 
     def update(self, template: str) -> None:
-        """Changes the template of the stack."""
         cloudformation = self.client("cloudformation")
         (stack,) = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
         parameters = [{"ParameterKey": one["ParameterKey"], "UsePreviousValue": True} for one in stack["Parameters"]]
@@ -109,7 +108,6 @@ class MiniStack:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def find_api(self) -> str:
-        """Returns the API's id."""
         return re.split(r"[/.]+", self.find_outputs()["CertificateUrl"])[1]
 
     def find_version(self) -> str:

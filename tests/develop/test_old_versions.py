@@ -1,8 +1,6 @@
 """What a deployment deletes: old versions of the functions."""
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,19 +20,12 @@ CONFIG = f'version = 0.1\n[staging.global.parameters]\nstack_name = "{STACK}"\n[
 def functions(tmp_path: Path) -> Iterator[Any]:
     """Lambda with two stacks' functions: each has an alias `live`."""
     (tmp_path / "samconfig.toml").write_text(f'{CONFIG}region = "{REGION}"\n')
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as package:
-        package.writestr("handler.py", "")
     with moto.mock_aws(config={"lambda": {"use_docker": False}}):
         role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         client = boto3.client("lambda")
-        bucket = boto3.client("s3")
-        bucket.create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": REGION})
-        bucket.put_object(Bucket="code", Key="code", Body=code.getvalue())
-        properties = {"Role": role, "Runtime": "python3.13", "Handler": "handler.handler"}
-        properties |= {"Code": {"S3Bucket": "code", "S3Key": "code"}}  # type: ignore[dict-item]
+        code = {"Code": {"ZipFile": "pass"}, "Runtime": "python3.13", "Handler": "index.handler"}
         for stack in (STACK, "another"):
-            function = {"Type": "AWS::Lambda::Function", "Properties": properties | {"FunctionName": stack}}
+            function = {"Type": "AWS::Lambda::Function", "Properties": code | {"FunctionName": stack, "Role": role}}
             boto3.client("cloudformation").create_stack(
                 StackName=stack, TemplateBody=json.dumps({"Resources": {"Download": function}})
             )

@@ -69,8 +69,8 @@ def scripts() -> str:
 def test_workflows_and_pages_name_targets_of_the_makefile() -> None:
     called = set(MAKE.findall(scripts()))
     assert {"check", "deploy", "docs", "fuzz", "lock", "smoke", "stress", "unit"} <= called
-    pages = [page.read_text() for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"]
-    named = {name for page in pages for name in re.findall(r"`make ([a-z-]+)", page)}
+    pages = {page.read_text() for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))} - {CHANGELOG}
+    named = {name for page in pages for name in re.findall(r"(?:`|^)make ([a-z-]+)", page, re.MULTILINE)}
     assert (called | named) - TARGETS == set()
 
 

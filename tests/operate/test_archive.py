@@ -1,7 +1,6 @@
 """`certificates archive`, on resources made from the template."""
 
 import json
-import re
 
 from tests.support.deployed import SQS
 from tests.support.operator import Operator, summary
@@ -21,8 +20,5 @@ def test_status_counts_what_waits_what_is_in_flight_and_what_is_dead(operate: Op
     counts = {"waiting": 3, "inFlight": 1, "delayed": 1, "deadLetters": 2, "signatureRequests": 4}
     numbers = json.loads(as_json.stdout)
     assert (as_json.exit_code, as_json.stderr, numbers) == (0, "", counts)
-    shown = {
-        re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", name): str(count) for name, count in counts.items()
-    }
-    assert (table.exit_code, table.stderr) == (0, "")
-    assert summary(table.stdout) == shown
+    shown = dict(zip(("waiting", "in flight", "delayed", "dead letters", "signature requests"), "31124", strict=True))
+    assert (table.exit_code, table.stderr, summary(table.stdout)) == (0, "", shown)

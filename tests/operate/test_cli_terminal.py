@@ -3,9 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,14 +12,10 @@ from botocore.retries.standard import ExponentialBackoff
 from develop.environment import REGION
 from develop.fakes.server import ScriptedServer, reply
 from develop.local import seeds
-from develop.template import ROOT, Stack
+from develop.template import ROOT
 from operate import command_line
 from operate.cli import main
-from tests.support.deployed import DYNAMODB
-from tests.support.operator import Operator, Terminal, operator, run, signature_id
-from tests.support.stack import PARAMETERS
-
-NOT_LATIN = "契約"
+from tests.support.operator import Operator, Terminal, run, signature_id
 
 
 def check(region: str) -> str:
@@ -32,21 +26,10 @@ def error(code: str) -> str:
     return f"<ErrorResponse><Error><Code>{code}</Code><Message>No</Message></Error></ErrorResponse>"
 
 
-@pytest.fixture(scope="module")
-def operate() -> Iterator[Operator]:
-    """A key, and a certificate that the archive lacks."""
-    with operator(Stack("craftkit-terminal", PARAMETERS)) as found:
-        texts = {"keyHash": "a", "prefix": "ck_live_aaaaa", "projectId": "prj_1", "name": NOT_LATIN}
-        item = {attribute: {"S": text} for attribute, text in texts.items()}
-        DYNAMODB.put_item(TableName=found.name("ApiKeysTable"), Item=item)
-        found.seed(1)
-        yield found
-
-
 def test_a_terminal_shows_a_bar_and_each_result_in_a_line_of_its_own(
-    operate: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    operate.seed(1)
     terminal = Terminal()
     with monkeypatch.context() as there:
         there.setattr(sys, "stdout", terminal)

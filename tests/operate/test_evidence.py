@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import ANY
@@ -14,27 +13,15 @@ from operate.evidence.record import make_schema
 from tests.support import evidence as support
 from tests.support import signed_pdf
 from tests.support.deployed import S3
-from tests.support.evidence import (  # noqa: F401
-    ORIGIN,
-    REFUSED,
-    REQUEST_ID,
-    SERVED,
-    STARTED,
-    Case,
-    groups,
-    make_case,
-    make_cases,
-    results,
-    row,
-)
+from tests.support.evidence import ORIGIN, REFUSED, SERVED, STARTED, Case, groups, make_case, make_cases, results, row  # noqa: F401
 from tests.support.operator import NO_URL, WRONG_STATUS, before, signature_id
 from tests.support.signed_pdf import sign, unsigned
 from tests.support.stack import STACK
 
 
 def test_the_evidence_about_an_intact_certificate(case: Case) -> None:
-    content = signed_pdf.add_validation_data(sign(unsigned(), is_stamped=True))
-    case.seed(providerRequestId=REQUEST_ID, name={"S": "Contract"}, secret={"S": "canary"})
+    content = signed_pdf.add_validation_data(sign(unsigned(), stamper=signed_pdf.TIME_STAMPER))
+    case.seed(providerRequestId=support.REQUEST_ID, name={"S": "Contract"}, secret={"S": "canary"})
     case.archive(content, Metadata=ORIGIN)
     case.copy(content)
     served = SERVED | {"bytes": str(len(content))}
@@ -117,9 +104,6 @@ def test_the_schema_is_that_of_the_program() -> None:
     assert support.SCHEMA.schema == make_schema()
 
 
-# ── what contradicts ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.threat("wrong-bytes")
 def test_a_damaged_certificate_is_a_contradiction(case: Case) -> None:
     case.seed()
@@ -188,16 +172,6 @@ def test_missing_packages_are_named_in_one_line(
     advice = "Run python -m pip install --editable '.[operate,evidence]' in the project's folder."
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"Error: Not installed: fpdf2, pyhanko. {advice}\n"
-
-
-def test_no_other_command_imports_the_packages_of_the_evidence() -> None:
-    packages = {"asn1crypto", "fpdf", "matplotlib", "pyhanko", "uharfbuzz"}
-    code = f"import operate.cli, sys; print({packages} & {{*sys.modules}})"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout == "set()\n"
-
-
-# ── the folder ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_empty_folder_is_filled_and_any_other_is_refused_before_anything_is_read(case: Case, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from develop.fakes.server import reply
 from operate.evidence.checks import Check, confirm, leave_open
 from operate.evidence.comparison import (
     CLOCK_SKEW,
-    check_certificate,
+    check_holds,
     check_logs,
     check_origin,
     check_second_copy,
     check_versions,
 )
 from operate.evidence.logs import read_logs
-from operate.evidence.record import Certificate, Logs, SecondCopy, Version
+from operate.evidence.record import Certificate, Hold, Logs, SecondCopy, Version
 from operate.stack import find_deployed
 from tests.support import evidence as support
 from tests.support.deployed import S3
@@ -33,11 +33,11 @@ SHA256, OTHER = hashlib.sha256(unsigned()).hexdigest(), "0" * 64
 FETCHED_AT = {"fetched-at": ORIGIN["fetched-at"]}
 
 
-def certificate(**changes: Any) -> Certificate:
+def certificate(**metadata: str) -> Certificate:
     found: dict[str, Any] = dict.fromkeys(("sha256_computed", "sha256_stored", "sha256_in_folder"), SHA256)
     unknown = dict.fromkeys(("sha256_in_metadata", "retention_mode", "retained_until", "legal_hold"))
-    found |= {"file": "a.pdf", "size": LENGTH, "version_id": "a", "created_at": ARCHIVED_AT, "metadata": {}}
-    return Certificate(**found | unknown | changes)
+    found |= {"file": "a.pdf", "size": LENGTH, "version_id": "a", "created_at": ARCHIVED_AT, "metadata": metadata}
+    return Certificate(**found | unknown)
 
 
 def version(id_: str = "a", size: int | None = LENGTH) -> Version:
@@ -48,10 +48,6 @@ def version(id_: str = "a", size: int | None = LENGTH) -> Version:
 MARKER = version("b", None)
 
 
-def compare(content: bytes = unsigned(), **changes: Any) -> list[Check]:
-    return list(check_certificate(certificate(**changes), content))
-
-
 def compare_versions(*versions: Version) -> list[Check]:
     return list(check_versions(certificate(), list(versions)))
 
@@ -60,46 +56,49 @@ def compare_copy(*versions: Version, sha256: str | None = SHA256) -> list[Check]
     return [check_second_copy(certificate(), SecondCopy(bucket="b", versions=list(versions), sha256=sha256))]
 
 
+def hold(hours: int = 1, **fields: Any) -> Hold:
+    """A hold that was set so many hours after the certificate was archived."""
+    facts = {"scope": "project", "action": "set", "reason": "a", "by": "b", "is_completed": True}
+    return Hold(**facts | fields, at=ARCHIVED_AT + timedelta(hours=hours))
+
+
+SET, SET_BEFORE, NOT_RELEASED = hold(), hold(-1), hold(action="release", is_completed=False)
+
+
+def compare_holds(*holds: Hold, is_held: bool = False) -> list[Check]:
+    check = check_holds(certificate(), list(holds), is_held=is_held)
+    return [check] if check else []
+
+
 def compare_origin(named: str | None, metadata: dict[str, str]) -> list[Check]:
-    return list(check_origin(certificate(metadata=metadata), named))
+    return list(check_origin(certificate(**metadata), named))
 
 
 @pytest.mark.threat("wrong-bytes")
 @pytest.mark.parametrize(
     ("checks", "subject", "outcome", "words"),
     [
-        (compare(), "SHA-256", "confirmed", "has the SHA-256 that S3 stored"),
-        (compare(sha256_stored=None), "SHA-256", "not_determined", "S3 has stored no SHA-256 of the whole"),
-        (compare(sha256_stored=OTHER), "SHA-256", "contradicted", "does not have the SHA-256 that S3 stored"),
-        (compare(sha256_in_metadata=OTHER), "SHA-256", "contradicted", "the SHA-256 in the version's metadata"),
-        (compare(sha256_in_folder=OTHER), "copy", "contradicted", "differs from the archived certificate"),
-        (compare(unsigned()[:-40]), "whole PDF", "contradicted", "is not a whole PDF"),
-        (
-            compare(retained_until=ARCHIVED_AT),
-            "retention",
-            "not_determined",
-            "S3 states no retention: it has ended",
-        ),
-        (compare_versions(version()), "versions", "confirmed", "one version and no delete marker now"),
         (compare_versions(version(), version("b")), "versions", "contradicted", "(versions: 2, delete markers: 0)"),
         (compare_versions(MARKER, version()), "versions", "contradicted", "(versions: 1, delete markers: 1)"),
         (compare_versions(), "versions", "contradicted", "was read is not in S3's list"),
         (compare_versions(version("b")), "versions", "contradicted", "was read is not in S3's list"),
         (compare_versions(version(size=7)), "versions", "contradicted", f"7 bytes; {LENGTH:,} were read"),
         (compare_copy(), "second copy", "not_determined", "does not have it yet"),
-        (compare_copy(version()), "second copy", "confirmed", "one version now, with the SHA-256"),
         (compare_copy(version(), sha256=None), "second copy", "not_determined", "the same size, and no SHA-256"),
         (compare_copy(version(), sha256=OTHER), "second copy", "contradicted", "differs from the certificate"),
         (compare_copy(version(size=7), sha256=None), "second copy", "contradicted", "differs from the certificate"),
         (compare_copy(version(), version("b")), "second copy", "contradicted", "(versions: 2, delete markers: 0)"),
         (compare_copy(MARKER, version()), "second copy", "contradicted", "(versions: 1, delete markers: 1)"),
-        (compare_origin("req/1", ORIGIN), "origin", "confirmed", 'the provider\'s request "req/1".'),
         (compare_origin("r2", ORIGIN), "origin", "contradicted", '"req/1"; the signature request names "r2".'),
         (compare_origin(None, ORIGIN), "origin", "contradicted", '"req/1"; the signature request names none.'),
         (compare_origin("r5", FETCHED_AT), "origin", "contradicted", "without a record of the provider's request"),
         (compare_origin("x" * 1025, FETCHED_AT), "origin", "not_determined", "its id is too long"),
         (compare_origin("", FETCHED_AT), "origin", "not_determined", "is not recorded"),
         (compare_origin("req/1", {}), "origin", "not_determined", "is not recorded"),
+        (compare_holds(is_held=True), "hold", "not_determined", "no record says since when and why"),
+        (compare_holds(SET, NOT_RELEASED, SET), "hold", "contradicted", "although it was not released"),
+        (compare_holds(SET, NOT_RELEASED), "hold", "not_determined", "may never have had one. The hold was released"),
+        (compare_holds(SET_BEFORE), "hold", "not_determined", "may never have had one. The hold was set"),
     ],
 )
 def test_each_fact_is_compared(checks: list[Check], subject: str, outcome: str, words: str) -> None:
@@ -155,8 +154,6 @@ def test_a_version_that_replaced_a_deleted_one_is_a_contradiction(case: Case, mo
         f'{OTHER_SIZE}: 2, the first of "{ARCHIVED["timestamp"]}".',
     ]
 
-
-# ── log lines ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 GET, HEAD = (SERVED | {"method": method, "bytes": SIZE} for method in ("GET", "HEAD"))
 PART, NOT_MODIFIED = (GET | {"status": status, "bytes": count} for status, count in (("206", "100"), ("304", "0")))

@@ -9,7 +9,7 @@ from develop.fakes.server import Response, reply
 from operate.evidence import logs as evidence_logs
 from operate.evidence.checks import leave_open
 from tests.support import evidence as support
-from tests.support.evidence import ORIGIN, SERVED, STARTED, Case, groups, make_case, make_cases, results  # noqa: F401
+from tests.support.evidence import SERVED, STARTED, Case, groups, make_case, make_cases, results  # noqa: F401
 from tests.support.signed_pdf import encrypt, unsigned
 
 ENCRYPTED = "it is encrypted, and can't be opened without a password or key"
@@ -37,15 +37,9 @@ NO_ANSWER = "AWS gave no usable response"
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ([QUERY_DENIED], 'AWS refused DescribeLogGroups with "AccessDeniedException"'),
-        ([groups(), QUERY_DENIED], 'AWS refused StartQuery with "AccessDeniedException"'),
         ([groups(), STARTED, QUERY_DENIED], 'AWS refused GetQueryResults with "AccessDeniedException"'),
         ([groups(), STARTED, results(status="Failed")], "the query ended as Failed"),
         ([groups(), STARTED, results(status="Running")], "the query ended as Running"),
-        (
-            [groups(), STARTED, results(), STARTED, results(status="Running")],
-            "the query ended as Running",
-        ),
         ([reply(200, b'{"logGroups": []}')], "a log group does not exist any more"),
         ([reply(200, b"<html/>")], NO_ANSWER),
         ([groups(), reply(200, b"{}")], NO_ANSWER),
@@ -93,40 +87,31 @@ def test_a_second_copy_whose_checksum_can_not_be_read_is_not_determined(case: Ca
     assert case.check("second copy") == [leave_open("second copy", sentence)]
 
 
-# ── texts from outside ───────────────────────────────────────────────────────────────────────────────────────────────
-
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e<b>**\u5951\U0001f58a" + "x" * 5000
 
 
-def test_hostile_texts_reach_neither_the_terminal_nor_the_pdf(case: Case) -> None:
-    case.seed(name={"S": HOSTILE}, renderId={"S": HOSTILE}, completedAt={"S": HOSTILE})
-    case.archive(unsigned(), Metadata=ORIGIN | {"provider-request-id": "%1B%5D0;owned%07"})
-    line = dict.fromkeys(SERVED, HOSTILE)
-    case.log(line, line | {"message": "certificate_served"}, others=[line])
-    result, found = case.collect(with_report=True)
-    assert found["signatureRequest"]["name"] == HOSTILE
-    assert len(found["contradictions"]) == 2
-    text = support.read_text()
-    assert "owned" in text
-    assert "**U+5951U+1F58Axxx" in text
-    assert {one for one in result.stdout + text if not one.isprintable()} <= {"\n"}
-    assert re.search(r"Page 1 of [123]\b", text)
-
-
-def test_letters_of_any_script_are_printed_and_no_text_is_the_programs_own(case: Case) -> None:
+def test_texts_from_outside_are_printed_harmlessly_and_none_is_the_programs_own(case: Case) -> None:
     claim = 'now", confirmed. "All is well; ' + "x" * 100
     name = "Łukasz Żółć \N{EM DASH} Ἀθηνᾶ, Юлия **{nb}** __{nb}__ ~~x~~ \N{MEMO}\ue000"
-    case.seed(providerRequestId={"S": claim}, name={"S": name}, completedAt={"S": "שלום"})
-    case.archive(unsigned(), Metadata={"fetched-at": claim, "provider-request-id": "a"})
-    case.log(SERVED | {"project_id": claim})
-    _, found = case.collect(with_report=True)
+    texts = {"providerRequestId": claim, "name": name, "renderId": HOSTILE, "completedAt": "שלום"}
+    case.seed(**{attribute: {"S": text} for attribute, text in texts.items()})
+    case.archive(unsigned(), Metadata={"fetched-at": claim, "provider-request-id": "%1B%5D0;owned%07"})
+    line = dict.fromkeys(SERVED, HOSTILE)
+    case.log(SERVED | {"project_id": claim}, line, others=[line])
+    result, found = case.collect(with_report=True)
+    assert found["signatureRequest"]["renderId"] == HOSTILE
+    assert len(found["contradictions"]) == 3
     quoted = f"\"now', confirmed. 'All is well; {'x' * 28}…\""
     sentences = [one["sentence"] for one in found["checks"] if "All is well" in one["sentence"]]
+    owned = 'It was fetched as the provider\'s request "\ufffd]0;owned\ufffd"'
     assert sentences == [
         f"The time of its fetch is recorded as {quoted}, which is not a time.",
-        f'It was fetched as the provider\'s request "a"; the signature request names {quoted}.',
+        f"{owned}; the signature request names {quoted}.",
         f"It was served to another project, {quoted}.",
     ]
     text = support.read_text()
     shown = name.replace("\N{MEMO}", "U+1F4DD").replace("\ue000", "\N{REPLACEMENT CHARACTER}")
-    assert all(one in text for one in (*sentences, f'"{shown}"', "שלום"))  # the last from right to left
+    # The last is from right to left.
+    assert [one for one in (*sentences, f'"{shown}"', "**U+5951U+1F58Axxx", "שלום") if one not in text] == []
+    assert {one for one in result.stdout + text if not one.isprintable()} <= {"\n"}
+    assert re.search(r"Page 1 of [123]\b", text)

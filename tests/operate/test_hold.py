@@ -13,6 +13,7 @@ from operate.stack import find_deployed
 from tests.support.deployed import S3
 from tests.support.operator import Operator, before, fail_at, json_lines, kill_at, local_operator, run, signature_id
 
+RECORD = b'{"scope": "prj_1/", "action": "set", "reason": "", "by": ""}'
 ARN = "arn:aws:sts::123456789012:user/moto"
 MEANWHILE = "another run has changed its holds. See `hold list`, and run the command again."
 
@@ -203,12 +204,22 @@ def test_two_runs_on_one_project_take_two_numbers(operate: Operator, monkeypatch
     assert held(operate) == [key(1), key(2)]
 
 
-@pytest.mark.parametrize("record", [".holds/prj_1/a/000001.json", ".holds/prj_2/000001.json", ".holds/notes.txt"])
-def test_a_malformed_record_is_an_error(operate: Operator, record: str) -> None:
-    body = b'{"scope": "prj_1/", "action": "set", "reason": "", "by": ""}'
-    S3.put_object(Bucket=operate.name("CertificatesBucket"), Key=record, Body=body)
+@pytest.mark.parametrize(
+    ("record", "body", "words"),
+    [
+        ("prj_1/a/000001.json", RECORD, "prj_1/a/000001.json is not a record of a hold"),
+        ("prj_2/000001.json", RECORD, "prj_2/000001.json is not a record of a hold"),
+        ("notes.txt", RECORD, "notes.txt is not a record of a hold"),
+        ("prj_1/000001.json", b"[" * 100_000, "prj_1/000001.json is not a record of a hold"),
+        ("prj_1/000002.json", RECORD, "prj_1/000001.json is missing"),
+    ],
+)
+def test_a_record_that_is_malformed_or_missing_is_an_error(
+    operate: Operator, record: str, body: bytes, words: str
+) -> None:
+    S3.put_object(Bucket=operate.name("CertificatesBucket"), Key=f".holds/{record}", Body=body)
     result = operate("hold", "list")
-    assert (result.exit_code, result.stderr) == (2, f"Error: {record} is not a record of a hold.\n")
+    assert (result.exit_code, result.stderr) == (2, f"Error: .holds/{words}.\n")
 
 
 def test_invalid_options_record_nothing(operate: Operator) -> None:

@@ -10,9 +10,8 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from certificates.api_key import HashedKey
 from certificates.models import ApiKey
-from develop.fakes.server import reply
 from tests.support.deployed import DYNAMODB
-from tests.support.operator import Operator, ScriptAws, before, json_lines
+from tests.support.operator import Operator, before, json_lines
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SEVERAL = (
@@ -218,9 +217,3 @@ def test_a_key_with_an_invalid_revocation_is_reported_as_broken(operate: Operato
         message = "Key ck_live_aaaaa is broken, and has a revokedAt. Correct or delete its item in the table."
         assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {message}\n")
         assert operate.stored_keys() == old
-
-
-def test_a_response_that_is_not_from_dynamodb_is_not_an_empty_list(operate: Operator, script_aws: ScriptAws) -> None:
-    script_aws("DYNAMODB", reply(200, b"<html>"))
-    result = operate("keys", "list")
-    assert (result.exit_code, result.stderr) == (2, "Error: AWS gave no usable response: MalformedAnswer.\n")

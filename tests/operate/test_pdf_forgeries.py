@@ -95,14 +95,11 @@ def test_a_signature_that_the_last_revision_hides_is_found(hide: Callable[[bytes
 
 
 def test_a_field_with_the_value_of_another_one_is_not_signed() -> None:
-    seal, chairman = inspect(forged_pdf.share_value(sign(unsigned())))
-    assert (seal.field, seal.integrity, chairman.field, chairman.integrity) == (
-        "Seal",
-        "intact",
-        "Chairman",
-        "not_determined",
-    )
-    assert chairman.integrity_reason == "it was made for another form field"
+    signatures = inspect(forged_pdf.share_value(sign(unsigned())))
+    assert [(one.field, one.integrity, one.integrity_reason) for one in signatures] == [
+        ("Seal", "intact", None),
+        ("Chairman", "not_determined", "it was made for another form field"),
+    ]
 
 
 def test_a_hidden_signature_is_found_by_its_bytes_alone() -> None:

@@ -64,9 +64,8 @@ def describe(content: bytes) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda base: base, []),
         (sign, [found()]),
-        (lambda base: sign(base, is_stamped=True), [found(**STAMPED, time_integrity="intact")]),
+        (lambda base: sign(base, stamper=TIME_STAMPER), [found(**STAMPED, time_integrity="intact")]),
         (pdfs.certify, [found(permitted="no_changes")]),
         (lambda base: pdfs.change_page(pdfs.certify(base)), [found(**FORBIDDEN, permitted="no_changes")]),
         (
@@ -104,7 +103,6 @@ def test_each_signature_is_described(make: Callable[[bytes], bytes], expected: l
     ("make", "expected"),
     [
         (lambda base: pdfs.add_validation_data(sign(base)), [found(**added("validation_data"))]),
-        (lambda base: pdfs.change_page(sign(base)), [found(**FORBIDDEN)]),
         (
             lambda base: add_signer(base, "Mallory", box=(0, 0, 595, 842)),
             [found(**added(("visible_signature", ["Second"]))), found(field="Second", signer=subject("Mallory"))],
@@ -122,8 +120,6 @@ def test_a_signature_by_an_authority_that_is_not_trusted_is_intact(trusted: Path
     trusted.write_bytes(b"")
     assert [one.model_dump() for one in inspect(sign(unsigned()))] == [found(trust="unknown_authority")]
 
-
-# ── hostile ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 PAGES = b"<</Type/Pages/Kids[]/Count 0>>"
 MALFORMED = b"<</Type/Sig/SubFilter/adbe.pkcs7.detached/ByteRange[0 1 2 3]/Contents<00>>>"
@@ -143,7 +139,6 @@ ENDLESS = hostile_form().replace(b"/Size", b"/Prev %d/Size" % hostile_form().ind
     ("content", "problem"),
     [
         (b"", DAMAGED),
-        (b"%PDF-1.7", DAMAGED),
         (unsigned()[:1000], DAMAGED),
         (unsigned().replace(b"startxref\n", b"startxref\n9"), "its structure is damaged (PdfStreamError)"),
         (hostile_form(fields=b"[" * 100_000), "its structure is damaged (RecursionError)"),
@@ -198,9 +193,6 @@ def test_a_name_can_not_be_read_as_a_sentence_of_ours() -> None:
     quoted = f'"{name[:59].replace(chr(34), chr(39))}…"'
     reason = OTHER_DIGEST["integrity_reason"]
     assert [check.sentence for check in checks] == [f"The signature {quoted} is broken: {reason}."]
-
-
-# ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ from tests.support.operator import run as run_program
 from tests.support.pdf import pdf
 from tests.support.stack import OAUTH, PARAMETERS
 
-HOSTILE = "\x1b]0;owned\x07\x9b31m\u202e\u2066\u200f"
 SECRET = "s3cret-canary"  # noqa: S105
 
 Check = Callable[..., tuple[Result, ScriptedServer]]
@@ -106,21 +105,6 @@ def test_a_refused_link_names_its_host(check: Check, link: str, words: str) -> N
     assert words in result.output
     assert f"Refused: link_refused. {ADVICE['link_refused']}" in result.output
     assert (result.exit_code, "canary" in result.output) == (1, False)
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"ProviderLinkField": "url", "ProviderLinkHosts": "localhost"},
-        {"ProviderLinkField": HOSTILE, "ProviderLinkHosts": "localhost"},
-        {"ProviderAuthHeader": f"Authorization: {HOSTILE} {{secret}}"},
-        {"MaxCertificateBytes": HOSTILE},
-    ],
-)
-def test_links_and_parameters_are_printable(check: Check, parameters: dict[str, str]) -> None:
-    result, _ = check(reply(body=json.dumps({"url": HOSTILE, HOSTILE: HOSTILE}).encode()), **parameters)
-    assert isinstance(result.exception, SystemExit)
-    assert {character for character in result.output if not character.isprintable()} == {"\n"}
 
 
 @pytest.mark.parametrize(

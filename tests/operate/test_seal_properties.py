@@ -18,7 +18,7 @@ from operate.seals.seals import Seal, Seals, find_root, write_header, write_list
 from operate.seals.time_stamp import TimeStamp
 from tests.support.examples import given
 from tests.support.time_stamp_authority import stamp, trust
-from tests.support.versioned_s3 import Killed, VersionedS3
+from tests.support.versioned_s3 import VersionedS3
 
 AUTHORITY = cache(TimeStampAuthority)
 
@@ -67,6 +67,10 @@ def interrupted(tick: int, act: Callable[[VersionedS3], None], *, renew: bool) -
     with suppress(Killed):
         run(s3, renew=renew)
     return s3
+
+
+class Killed(BaseException):
+    """The process has ended."""
 
 
 def kill(_: VersionedS3) -> None:

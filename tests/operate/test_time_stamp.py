@@ -107,7 +107,6 @@ def request(url: str, *trusted: TimeStampAuthority) -> str:
         ({}, lambda one, query: one.respond(query) + b"?", NO_TIME_STAMP),
         ({}, lambda *_: REJECTED, NO_TIME_STAMP),
         ({}, lambda *_: b"<html>", NO_TIME_STAMP),
-        ({}, lambda *_: b"", NO_TIME_STAMP),
         ({}, lambda *_: b"0" * 100_001, "the request to the authority failed (too_large 200)"),
     ],
 )

@@ -1,22 +1,18 @@
 """The examples in docs/clients, as programs, and responses of the API for them."""
 
-import base64
-import hashlib
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 from develop.fakes.server import Response, raw, reply
 from develop.local import seeds
 from develop.template import ROOT
+from tests.support.responses import digest
 
 SECONDS = 120
 FOLDER = ROOT / "docs" / "clients"
@@ -58,7 +54,6 @@ class Client:
     """One of the programs, which saves a certificate in `folder` as `file`."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
         self.command = PROGRAMS[name]
         self.folder = folder
         self.file = folder / "certificate.pdf"
@@ -79,6 +74,8 @@ class Client:
             "PYTHONDONTWRITEBYTECODE": "1",
             "NODE_OPTIONS": f"--require={waits / 'waits.cjs'}",
             "PAUSES": str(self._pauses),
+            # No proxy gets the key by plain http.
+            **dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), "http://127.0.0.1:1"),
         }
 
     @property
@@ -91,38 +88,17 @@ class Client:
         """The certificate and all files whose names begin with its name."""
         return {path.name: path.read_bytes() for path in self.folder.glob("certificate.pdf*")}
 
-    @contextmanager
-    def started(self, url: str) -> Iterator[subprocess.Popen[str]]:
-        """Starts the program. Kills it at the end, with its child processes."""
-        with subprocess.Popen(
-            [*self.command, url, str(self.file)],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-
     def run(self, url: str) -> tuple[int, str]:
-        """Returns the exit code and the output."""
-        with self.started(url) as process:
-            output, errors = process.communicate(timeout=SECONDS)
-        return process.returncode, errors + output
+        command = [*self.command, url, str(self.file)]
+        result = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        return result.returncode, result.stderr + result.stdout
 
 
 PDF = b"%PDF-1.7\n%%EOF\n"
 LARGE = PDF * 10_000
 DAMAGED = re.escape("The certificate arrived damaged: its SHA-256 is not that of Repr-Digest.")
-
-
-def digest(content: bytes) -> str:
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
 def whole(content: bytes = PDF, **headers: str) -> Response:

@@ -139,28 +139,29 @@ def make_case(cases: Iterator[tuple[Operator, int]], tmp_path: Path, monkeypatch
 PROGRAMS = ("sh", "sha256sum", "head", "tail", "tr", "basenc", "wc", "openssl")
 
 
-def run_alone(folder: Path, commands: str) -> int:
-    """Runs commands where nothing but their programs exists. Returns the exit code."""
-    with tempfile.TemporaryDirectory() as programs:
-        for name in PROGRAMS:
-            Path(programs, name).symlink_to(str(shutil.which(name)))
-        arguments = ["env", "-i", f"PATH={programs}", "sh", "-ec", commands]
-        return subprocess.run(arguments, cwd=folder, capture_output=True, check=False).returncode
-
-
-def write_sums() -> None:
-    """Makes SHA256SUMS again, as anyone can who changes the folder."""
+def forge(file: Path, content: bytes) -> None:
+    """Replaces the certificate, and its SHA-256 in README.txt and SHA256SUMS, as anyone can who changes the folder."""
+    readme, old, new = (
+        Path("out/README.txt"),
+        *(hashlib.sha256(one).hexdigest() for one in (file.read_bytes(), content)),
+    )
+    file.write_bytes(content)
+    readme.write_text(readme.read_text().replace(old, new))
     names = sorted(one for one in Path("out").iterdir() if one.name != "SHA256SUMS")
     sums = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in names)
     Path("out/SHA256SUMS").write_text(sums)
 
 
 def run_readme() -> int:
-    """Runs the commands of README.txt, as they are, in a copy of the folder."""
-    with tempfile.TemporaryDirectory() as copy:
+    """Runs the commands of README.txt, with their programs alone, in a copy of the folder. Returns the exit code."""
+    lines = Path("out/README.txt").read_text().splitlines()
+    commands = "\n".join(line[4:] for line in lines if line.startswith("    "))
+    with tempfile.TemporaryDirectory() as programs, tempfile.TemporaryDirectory() as copy:
+        for name in PROGRAMS:
+            Path(programs, name).symlink_to(str(shutil.which(name)))
         shutil.copytree("out", copy, dirs_exist_ok=True)
-        lines = Path("out/README.txt").read_text().splitlines()
-        return run_alone(Path(copy), "\n".join(line[4:] for line in lines if line.startswith("    ")))
+        arguments = ["env", "-i", f"PATH={programs}", "sh", "-ec", commands]
+        return subprocess.run(arguments, cwd=copy, capture_output=True, check=False).returncode
 
 
 def read_text() -> str:

@@ -50,11 +50,9 @@ def _make_key(name: str) -> Any:
 
 def _issue(name: str, until: datetime, extension: x509.ExtensionType) -> x509.Certificate:
     subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, AUTHORITY))
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
-    builder = builder.public_key(_make_key(name).public_key()).add_extension(extension, critical=name == AUTHORITY)
+    builder = x509.CertificateBuilder(issuer, subject, _make_key(name).public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(datetime(2026, 1, 1, tzinfo=UTC)).not_valid_after(until)
-    builder = builder.serial_number(x509.random_serial_number())
-    return builder.sign(_make_key(AUTHORITY), hashes.SHA256())
+    return builder.add_extension(extension, critical=name == AUTHORITY).sign(_make_key(AUTHORITY), hashes.SHA256())
 
 
 @cache
@@ -104,29 +102,28 @@ def with_xref_stream() -> bytes:
 
 
 @cache
-def sign(content: bytes, field: str = "Seal", name: str = SEAL, *, is_stamped: bool = False, **options: Any) -> bytes:
-    """Adds a signature, which permits later ones. With a `box`, it shows something on the page. `lock` is an action and
-    the names of form fields. `stamper` makes the time stamp. Other options are pyHanko's."""
-    box, lock, authority_name = options.pop("box", None), options.pop("lock", ()), options.pop("stamper", TIME_STAMPER)
+def sign(content: bytes, field: str = "Seal", name: str = SEAL, *, stamper: str = "", **options: Any) -> bytes:
+    """Adds a signature, which permits later ones. `stamper` makes a time stamp. With a `box`, it shows something on the
+    page. `lock` is an action and the names of form fields. Other options are pyHanko's."""
+    box, lock = options.pop("box", None), options.pop("lock", ())
     metadata = signers.PdfSignatureMetadata(field, **{"md_algorithm": "sha256"} | options)
     locked = FieldMDPSpec(lock[0], list(lock[1:])) if lock else None
     spec = SigFieldSpec(field, box=box, field_mdp_spec=locked) if box or lock else None
-    stamper = time_stamper(authority_name) if is_stamped else None
-    pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=stamper, new_field_spec=spec)
+    stamps = time_stamper(stamper) if stamper else None
+    pdf_signer = signers.PdfSigner(metadata, signer(name), timestamper=stamps, new_field_spec=spec)
     writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
     if writer.prev.encrypted:
         writer.encrypt("")  # type: ignore[no-untyped-call]
     return bytes(pdf_signer.sign_pdf(writer).getvalue())
 
 
-def certify(content: bytes, permission: MDPPerm = MDPPerm.NO_CHANGES) -> bytes:
-    """Adds a signature that limits later changes."""
-    return sign(content, certify=True, docmdp_permissions=permission)
+def certify(content: bytes) -> bytes:
+    """Adds a signature that permits no later change."""
+    return sign(content, certify=True, docmdp_permissions=MDPPerm.NO_CHANGES)
 
 
 @cache
 def stamp(content: bytes) -> bytes:
-    """Adds a document time stamp."""
     pdf_stamper = signers.PdfTimeStamper(time_stamper(), field_name="Stamp")
     return bytes(pdf_stamper.timestamp_pdf(IncrementalPdfFileWriter(io.BytesIO(content)), "sha256").getvalue())
 
@@ -335,6 +332,9 @@ def form() -> bytes:
     )
 
 
+def form_object(number: int) -> bytes:
+    return form().partition(b"%d 0 obj\n" % number)[2].partition(b"\nendobj")[0]
+
+
 def fill(content: bytes, number: int, old: bytes, new: bytes) -> bytes:
-    reader_object = form().partition(b"%d 0 obj\n" % number)[2].partition(b"\nendobj")[0]
-    return append(content, {number: reader_object.replace(old, new)})
+    return append(content, {number: form_object(number).replace(old, new)})

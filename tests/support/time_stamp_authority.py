@@ -24,21 +24,15 @@ ess_cert_id_alg = sha256
 """
 
 
-class OpensslAuthority(TimeStampAuthority):
-    def __init__(self, folder: Path) -> None:
-        """Works in the folder, which gets `root.pem`."""
-        super().__init__()
-        self._folder = folder
-        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        files = {"tsa.pem": self.certificate.public_bytes(Encoding.PEM), "key.pem": key, "root.pem": self.root}
-        for name, content in (files | {"tsa.cnf": _CONFIG.encode()}).items():
-            (folder / name).write_bytes(content)
-
-    def respond_by_openssl(self, query: bytes) -> bytes:
-        (self._folder / "query").write_bytes(query)
-        arguments = "openssl ts -reply -config tsa.cnf -queryfile query -signer tsa.pem -inkey key.pem -out response"
-        subprocess.run(arguments.split(), cwd=self._folder, check=True, capture_output=True)
-        return (self._folder / "response").read_bytes()
+def respond_by_openssl(authority: TimeStampAuthority, query: bytes) -> bytes:
+    """Works in the current folder."""
+    key = authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    files = {"query": query, "key.pem": key, "tsa.pem": authority.certificate.public_bytes(Encoding.PEM)}
+    for name, content in (files | {"tsa.cnf": _CONFIG.encode()}).items():
+        Path(name).write_bytes(content)
+    arguments = "openssl ts -reply -config tsa.cnf -queryfile query -signer tsa.pem -inkey key.pem -out response"
+    subprocess.run(arguments.split(), check=True, capture_output=True)
+    return Path("response").read_bytes()
 
 
 class TimeStampServer(ScriptedServer):

@@ -10,24 +10,15 @@ from typing import Any
 from develop.fakes.memory import answer, error, etag, sha256
 
 
-class Killed(BaseException):
-    """The process has ended."""
-
-
-def kill() -> None:
-    raise Killed
-
-
 class VersionedS3:
     """`versions` has the versions of each key, the oldest first; the content of a delete marker is None. `interrupt` is
     called at the call of this number, before its effect, or after it: each call counts twice."""
 
     def __init__(self) -> None:
         self.versions: dict[str, list[dict[str, Any]]] = {}
-        self.ticks = 0
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._interrupt_at, self._interrupt = 0, kill
+        self.interrupt(0, lambda: None)
 
     def interrupt(self, tick: int, act: Callable[[], None]) -> None:
         self.ticks, self._interrupt_at, self._interrupt = 0, tick, act
