@@ -103,6 +103,7 @@ def test_each_signature_is_described(make: Callable[[bytes], bytes], expected: l
     ("make", "expected"),
     [
         (lambda base: pdfs.add_validation_data(sign(base)), [found(**added("validation_data"))]),
+        (lambda base: pdfs.change_page(sign(base)), [found(**FORBIDDEN)]),
         (
             lambda base: add_signer(base, "Mallory", box=(0, 0, 595, 842)),
             [found(**added(("visible_signature", ["Second"]))), found(field="Second", signer=subject("Mallory"))],
